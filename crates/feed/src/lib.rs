@@ -1,0 +1,1 @@
+//! One subscription that stays alive, and one publish.

@@ -1,0 +1,1 @@
+//! The SSE server: publish, subscribe, history.

@@ -1,0 +1,545 @@
+//! What front ends show: plain data, declared once.
+//!
+//! Every type here crosses a process or language boundary: the window gets it
+//! as JSON (`ui/src/bindings.ts` is generated from this file), the control
+//! socket prints it. Secrets have no place in it: [`SecretForm`] can carry one
+//! inwards, never outwards. Times are milliseconds since the Unix epoch.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// A text in no language yet: a Fluent message id and its arguments.
+///
+/// Front ends render it in the user's language, from the files in `locales/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Text {
+    /// The Fluent message id.
+    pub id: String,
+    /// The message's arguments.
+    pub args: BTreeMap<String, Arg>,
+}
+
+/// One argument of a [`Text`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(untagged)]
+pub enum Arg {
+    /// A whole number, subject to plural rules.
+    Number(#[ts(type = "number")] i64),
+    /// Words, shown as they are.
+    Words(String),
+}
+
+/// Everything around the message list: the rail, the status pill, the tray.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct AppView {
+    /// The program's version.
+    pub version: String,
+    /// The language in use, resolved: `en` or `zh-CN`.
+    pub locale: String,
+    /// Unread messages of all feeds.
+    pub unread: u32,
+    /// Pinned messages.
+    pub pinned: u32,
+    /// The configured feeds, in the settings' order.
+    pub feeds: Vec<FeedView>,
+    /// The embedded hub.
+    pub hub: HubView,
+    /// Set while notifications are paused.
+    pub pause: Option<PauseView>,
+    /// Standing troubles that need a person, worst first.
+    pub troubles: Vec<Text>,
+    /// True when started with `--try`.
+    pub trying: bool,
+}
+
+/// One feed in the rail.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct FeedView {
+    /// Stable id, from the settings.
+    pub id: String,
+    /// The user's name for it.
+    pub name: String,
+    /// The address without its query and credentials.
+    pub address: String,
+    /// Its connection.
+    pub state: FeedState,
+    /// Its messages make no notification.
+    pub muted: bool,
+    /// Unread messages of this feed.
+    pub unread: u32,
+    /// When the last byte arrived.
+    #[ts(type = "number | null")]
+    pub last_heard: Option<i64>,
+}
+
+/// The connection of a feed, one of the facts that are independent of pause and unread.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FeedState {
+    /// Switched off in the settings.
+    Off,
+    /// A connection is being made.
+    Connecting,
+    /// The server answered with an event stream.
+    Live,
+    /// Between two tries.
+    Waiting {
+        /// When the next try starts.
+        #[ts(type = "number")]
+        next_try: i64,
+        /// What ended the last one.
+        why: Text,
+        /// False for ends that are routine: nothing needs to be shown yet.
+        trouble: bool,
+    },
+    /// No further try by itself, or only a rare one.
+    Stopped {
+        /// What happened, and what to do.
+        why: Text,
+        /// False when the feed ended as configured (`stop_on`).
+        trouble: bool,
+    },
+}
+
+/// The embedded hub.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct HubView {
+    /// Off, running or failed.
+    pub state: HubState,
+    /// Open subscriber connections.
+    pub subscribers: u32,
+    /// Events kept for replay.
+    pub events: u32,
+}
+
+/// Whether the hub runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum HubState {
+    /// Switched off.
+    Off,
+    /// Taking publishes.
+    Running {
+        /// `http://127.0.0.1:2355`.
+        url: String,
+        /// A line for a terminal that sends one like to everyone.
+        curl: String,
+        /// Lines for a web page that receive from the hub.
+        receive: String,
+        /// True when other machines reach it.
+        lan: bool,
+    },
+    /// Could not start.
+    Failed {
+        /// Why, and what to do.
+        why: Text,
+    },
+}
+
+/// A pause of notifications. Feeds stay connected and messages are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PauseView {
+    /// When it ends by itself; absent: when the user resumes.
+    #[ts(type = "number | null")]
+    pub until: Option<i64>,
+}
+
+/// How urgent a message is, as rules say it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// Shown quietly.
+    Low,
+    /// The ordinary kind.
+    #[default]
+    Normal,
+    /// Stays on the screen until dismissed, where the system allows.
+    High,
+}
+
+/// Which messages a list shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct MessageQuery {
+    /// Only this feed.
+    pub feed: Option<String>,
+    /// Only unread ones.
+    pub unread: bool,
+    /// Only pinned ones.
+    pub pinned: bool,
+    /// Only those that contain all of these words.
+    pub search: String,
+    /// Only messages older than this id: where the last page ended.
+    #[ts(type = "number | null")]
+    pub before: Option<i64>,
+    /// At most this many rows, 500 at the most.
+    pub limit: u32,
+}
+
+/// One page of the message list, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct MessagePage {
+    /// The rows.
+    pub rows: Vec<MessageRow>,
+    /// All messages that match, over all pages.
+    pub total: u32,
+}
+
+/// One row of the message list.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct MessageRow {
+    /// Inbox id; grows with arrival.
+    #[ts(type = "number")]
+    pub id: i64,
+    /// The feed's id.
+    pub feed: String,
+    /// The feed's name; its id once the feed is gone from the settings.
+    pub feed_name: String,
+    /// An event, or a note of our own.
+    pub kind: MessageKind,
+    /// The event name.
+    pub event: String,
+    /// The title, made by a rule. Empty for gaps.
+    pub title: String,
+    /// The start of the body, one line.
+    pub excerpt: String,
+    /// How urgent.
+    pub urgency: Urgency,
+    /// When it arrived.
+    #[ts(type = "number")]
+    pub received: i64,
+    /// Not read yet.
+    pub unread: bool,
+    /// Kept on top of things by the user.
+    pub pinned: bool,
+    /// Why no notification was shown, if none was.
+    pub silenced: Option<Text>,
+}
+
+/// What a row of the inbox stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum MessageKind {
+    /// A message made from an event.
+    Event,
+    /// Events that can no longer be replayed. Never unread.
+    Gap {
+        /// The last moment known to be complete.
+        #[ts(type = "number | null")]
+        from: Option<i64>,
+        /// The moment from which it is complete again.
+        #[ts(type = "number")]
+        to: i64,
+    },
+}
+
+/// One message in full.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct MessageDetail {
+    /// Its row.
+    pub row: MessageRow,
+    /// The whole body, plain text.
+    pub body: String,
+    /// Where it leads: http, https or mailto.
+    pub link: Option<String>,
+    /// The data's own fields, flattened, for reading.
+    pub fields: Vec<Field>,
+    /// The event as it came.
+    pub raw: RawEvent,
+    /// What happened to it and why, oldest first.
+    pub ledger: Vec<LedgerLine>,
+}
+
+/// One field of an event's data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct Field {
+    /// Path in the data: `actor.name`.
+    pub name: String,
+    /// Its value as text.
+    pub value: String,
+}
+
+/// An event as it came over the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct RawEvent {
+    /// The event name.
+    pub name: String,
+    /// The id its own block carried.
+    pub id: Option<String>,
+    /// The data.
+    pub data: String,
+}
+
+/// One step in the life of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct LedgerLine {
+    /// What happened.
+    pub text: Text,
+    /// When.
+    #[ts(type = "number")]
+    pub at: i64,
+}
+
+/// The settings as the window edits them.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct SettingsView {
+    /// `auto`, `en` or `zh-CN`.
+    pub language: String,
+    /// Days a read message is kept; 0: for ever.
+    pub keep_days: u32,
+    /// The hub's settings.
+    pub hub: HubForm,
+    /// The feeds.
+    pub feeds: Vec<FeedForm>,
+    /// Known kinds of server.
+    pub presets: Vec<PresetView>,
+    /// Where the settings file lies.
+    pub path: String,
+    /// What is wrong in the file; the last good settings stay in force.
+    pub errors: Vec<FieldError>,
+}
+
+/// The general settings as a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct GeneralForm {
+    /// `auto`, `en` or `zh-CN`.
+    pub language: String,
+    /// Days a read message is kept; 0: for ever.
+    pub keep_days: u32,
+}
+
+/// The hub's settings as a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HubForm {
+    /// Whether the hub runs.
+    pub on: bool,
+    /// `127.0.0.1:2355`.
+    pub listen: String,
+    /// Web origins that may use it: `http://localhost:3000`.
+    pub allow_origins: Vec<String>,
+}
+
+/// One feed as a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct FeedForm {
+    /// Stable id; empty for a new feed.
+    pub id: String,
+    /// The user's name for it.
+    pub name: String,
+    /// Where to connect, http or https.
+    pub url: String,
+    /// A preset's id, or empty for the default mapping.
+    pub preset: String,
+    /// Whether it is subscribed.
+    pub enabled: bool,
+    /// Messages make no notification.
+    pub muted: bool,
+    /// How to sign in.
+    pub access: AccessForm,
+    /// Further request headers.
+    pub headers: Vec<HeaderForm>,
+    /// Event names after which the feed stops until the user reconnects.
+    pub stop_on: Vec<String>,
+    /// Reconnect when nothing arrives for this many seconds; 0: the default, 60.
+    pub watchdog_seconds: u32,
+    /// Own rules, tried before the preset's; the first match wins.
+    pub rules: Vec<RuleForm>,
+}
+
+/// How a feed signs in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AccessForm {
+    /// No sign-in.
+    None,
+    /// `Authorization: Bearer …`.
+    Bearer {
+        /// The token.
+        token: SecretForm,
+    },
+    /// `Authorization: Basic …`.
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: SecretForm,
+    },
+}
+
+/// One request header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HeaderForm {
+    /// Its name.
+    pub name: String,
+    /// Its value: often a secret, so treated as one.
+    pub value: SecretForm,
+}
+
+/// A secret on its way in. On its way out it is only ever `Kept` or `Command`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SecretForm {
+    /// The stored one, unchanged.
+    Kept,
+    /// A new one.
+    Entered {
+        /// The secret itself.
+        value: String,
+    },
+    /// The first line that this command prints.
+    Command {
+        /// Run by the shell.
+        command: String,
+    },
+}
+
+impl std::fmt::Debug for SecretForm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            SecretForm::Kept => "Kept",
+            SecretForm::Entered { .. } => "Entered(…)",
+            SecretForm::Command { .. } => "Command(…)",
+        })
+    }
+}
+
+/// One rule as a form. Templates are MiniJinja over `event`, `id`, `data` and the data's own fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct RuleForm {
+    /// The user's name for it.
+    pub name: String,
+    /// Event-name patterns (`like`, `user-*`); none: every event.
+    pub events: Vec<String>,
+    /// A MiniJinja expression that must be true; empty: always.
+    pub when: String,
+    /// The verdict.
+    pub then: Verdict,
+    /// Template; empty: the default mapping's.
+    pub title: String,
+    /// Template; empty: the default mapping's.
+    pub body: String,
+    /// Template that gives http, https or mailto.
+    pub link: String,
+    /// Template that gives an icon name.
+    pub icon: String,
+    /// Template that gives `low`, `normal` or `high`.
+    pub urgency: String,
+    /// Template; a new notification of the same group replaces the one before.
+    pub group: String,
+    /// Template; what makes a message the same message again.
+    pub key: String,
+}
+
+/// A rule's outcome for one event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Inbox and notification.
+    #[default]
+    Notify,
+    /// Inbox only.
+    Keep,
+    /// Neither.
+    Drop,
+}
+
+/// A preset in the gallery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct PresetView {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: Text,
+    /// What it is for, in one sentence.
+    pub about: Text,
+    /// An address to start from.
+    pub example: String,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct FieldError {
+    /// Which field: `url`, `rules.0.title`, in the file `feed.2.url`.
+    pub field: String,
+    /// What is wrong and what to do.
+    pub text: Text,
+}
+
+/// Why a request of a front end was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct Refusal {
+    /// The sentence to show.
+    pub text: Text,
+    /// Per field, for forms.
+    pub fields: Vec<FieldError>,
+}
+
+/// A publication from the window's send box.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SendForm {
+    /// The event name; empty: `notify`.
+    pub event: String,
+    /// One user's uid; empty: everyone.
+    pub to: String,
+    /// The text.
+    pub text: String,
+}
+
+/// News from a running feed test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum TestUpdate {
+    /// A step of the check passed or failed.
+    Step {
+        /// Whether it passed.
+        passed: bool,
+        /// What was seen; on failure the likely cause and fix.
+        text: Text,
+    },
+    /// An event arrived, with what the rules make of it.
+    Event {
+        /// The event as it came.
+        raw: RawEvent,
+        /// What would happen.
+        verdict: Verdict,
+        /// The notification's title.
+        title: String,
+        /// The notification's body.
+        body: String,
+    },
+    /// The test is over.
+    Ended,
+}
+
+/// What the window is told: when to ask again, never what.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum WindowUpdate {
+    /// Feeds, hub, pause, troubles or counts changed: ask for `app`.
+    App,
+    /// The inbox changed: ask for `messages`.
+    Inbox,
+    /// The settings changed: ask for `settings`.
+    Settings,
+    /// News of the feed test that this window started.
+    Test {
+        /// The news.
+        update: TestUpdate,
+    },
+    /// Show this message, or only the inbox.
+    Open {
+        /// The message.
+        #[ts(type = "number | null")]
+        message: Option<i64>,
+    },
+    /// Show this page: `inbox`, `hub` or `settings`.
+    Page {
+        /// The page.
+        page: String,
+    },
+}

@@ -1,0 +1,4 @@
+//! Builds the Tauri context from `tauri.conf.json` at the root.
+fn main() {
+    tauri_build::build();
+}

@@ -1,0 +1,2 @@
+//! Feedbell with a screen.
+fn main() {}
