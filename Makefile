@@ -1,0 +1,51 @@
+# Two commands matter: `make run` tries Feedbell, `make test` proves it.
+# Each installs what it lacks, says what it does, and does nothing twice.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PROFILE := $(if $(RELEASE),release,debug)
+# npm writes this file last: as old as the packages are.
+UI_PACKAGES := ui/node_modules/.package-lock.json
+UI_FILES := $(shell find ui locales -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' 2>/dev/null)
+
+.PHONY: help run test build lint ui ui-packages icons clean setup
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo '  RELEASE=1 with run or build: optimised programs; ONLY="name ..." with test: these sections alone'
+
+run: build ## build, then start the app with a hub and a feed to try (no display: in the terminal)
+	@scripts/run $(PROFILE)
+
+test: ## install what the tests need and run all of them
+	@scripts/test $(ONLY)
+
+build: ui ## build the window's pages and both programs, start nothing
+	@. scripts/env; echo "build: both programs ($(PROFILE))"; cargo build --locked --workspace --bins $(if $(RELEASE),--release)
+
+lint: ui ## check formats, types and lints alone
+	@scripts/test ui-check format clippy
+
+ui: ui/dist/index.html ## build the window's pages into ui/dist
+
+icons: ## draw icons/src again (needs rsvg-convert)
+	@scripts/icons.sh
+
+clean: ## remove everything built or fetched here
+	rm -rf target gen ui/dist ui/node_modules .node
+
+setup:
+	@scripts/setup build
+
+ui-packages: $(UI_PACKAGES)
+
+$(UI_PACKAGES): ui/package.json ui/package-lock.json | setup
+	@. scripts/env; echo "ui: fetching packages"; npm --prefix ui ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+ui/dist/index.html: $(UI_PACKAGES) $(UI_FILES) | setup
+	@. scripts/env; echo "ui: building ui/dist"; npm --prefix ui run --silent build
+	@touch $@

@@ -1,0 +1,193 @@
+//! What the parser makes of our blocks is what the standard makes of the bytes.
+
+use std::sync::{Arc, Mutex};
+
+use eventsource_client::{Client, ClientBuilder, Error, ReconnectOptions, SSE};
+use futures::{StreamExt, executor::block_on, stream};
+use launchdarkly_sdk_transport::{HttpTransport, ResponseFuture};
+use proptest::prelude::*;
+
+use super::*;
+
+/// What a consumer sees of a stream.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    /// Name, data, last event id, and whether the id came with the event.
+    events: Vec<(String, String, String, bool)>,
+    /// The last event id string at the end.
+    last_event_id: String,
+    retries: Vec<u64>,
+}
+
+/// The standard's algorithm, written for a whole stream at once.
+fn reference(bytes: &[u8]) -> Seen {
+    let mut seen = Seen::default();
+    let decoded = String::from_utf8_lossy(bytes);
+    let text = decoded.strip_prefix('\u{FEFF}').unwrap_or(&decoded);
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut lines: Vec<&str> = text.split('\n').collect();
+    lines.pop(); // not terminated
+    let (mut data, mut name, mut id, mut own) = (String::new(), String::new(), String::new(), false);
+    for line in lines {
+        if line.is_empty() {
+            seen.last_event_id.clone_from(&id);
+            if !data.is_empty() {
+                data.pop();
+                let name = if name.is_empty() { "message" } else { &name };
+                seen.events.push((name.to_owned(), data.clone(), id.clone(), own));
+            }
+            (data, name, own) = (String::new(), String::new(), false);
+            continue;
+        }
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "event" => value.clone_into(&mut name),
+            "data" => {
+                data.push_str(value);
+                data.push('\n');
+            }
+            "id" if !value.contains('\0') => {
+                value.clone_into(&mut id);
+                own = true;
+            }
+            "retry" if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) => {
+                seen.retries.push(value.parse().unwrap_or(u64::MAX));
+            }
+            _ => {}
+        }
+    }
+    seen
+}
+
+#[derive(Clone)]
+struct Blocks(Arc<Mutex<Vec<Bytes>>>);
+
+impl HttpTransport for Blocks {
+    fn request(&self, _: http::Request<Option<Bytes>>) -> ResponseFuture {
+        let blocks = std::mem::take(&mut *self.0.lock().unwrap());
+        let body = Box::pin(stream::iter(blocks.into_iter().map(Ok)));
+        Box::pin(std::future::ready(Ok(http::Response::new(body as _))))
+    }
+}
+
+/// The chunks through [`Canonical`], and its blocks through eventsource-client.
+fn ours(chunks: &[&[u8]]) -> Seen {
+    let mut seen = Seen::default();
+    let mut canonical = Canonical::new(Limits::default(), String::new());
+    let (mut blocks, mut owns) = (Vec::new(), Vec::new());
+    for chunk in chunks {
+        let mut chunk = Bytes::copy_from_slice(chunk);
+        while let Some(piece) = canonical.next(&mut chunk).unwrap() {
+            match piece {
+                Piece::Event { block, own_id } => {
+                    seen.last_event_id = written_id(&block);
+                    blocks.push(block);
+                    owns.push(own_id);
+                }
+                Piece::Id(id) => seen.last_event_id = id,
+                Piece::Retry(milliseconds) => seen.retries.push(milliseconds),
+                Piece::Comment => {}
+            }
+        }
+        assert!(chunk.is_empty());
+    }
+
+    let expected = blocks.len();
+    let client = ClientBuilder::for_url("http://localhost/")
+        .unwrap()
+        .reconnect(ReconnectOptions::reconnect(false).build())
+        .build_with_transport(Blocks(Arc::new(Mutex::new(blocks))));
+    let mut stream = client.stream();
+    loop {
+        match block_on(stream.next()).unwrap() {
+            Ok(SSE::Connected(_)) => {}
+            Ok(SSE::Event(event)) => {
+                let own = owns[seen.events.len()];
+                let id = event.id.unwrap();
+                seen.events.push((event.event_type, event.data, id, own));
+            }
+            Ok(SSE::Comment(comment)) => panic!("a comment: {comment}"),
+            Err(Error::Eof) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(seen.events.len(), expected, "one event for each block");
+    seen
+}
+
+fn written_id(block: &[u8]) -> String {
+    let text = std::str::from_utf8(block).unwrap();
+    let line = text.lines().rev().find(|line| line.starts_with("id: "));
+    line.unwrap()["id: ".len()..].to_owned()
+}
+
+/// Bytes made of the pieces that matter to the standard.
+fn any_stream() -> impl Strategy<Value = Vec<u8>> {
+    let tokens: [&[u8]; 28] = [
+        b"data", b"data:", b"data: ", b"id", b"id:", b"id: ", b"event", b"event:", b"retry:",
+        b"retry: 12", b":", b" ", b"\n", b"\n", b"\n\n", b"\r", b"\r\n", b"\r\r", b"\0", b"x",
+        b"7", b"+5", b"comment:", b"\xEF\xBB\xBF", b"\xFF", b"\xE4\xBD", "好".as_bytes(),
+        "🔔".as_bytes(),
+    ];
+    proptest::collection::vec(0..tokens.len(), 0..60)
+        .prop_map(move |picks| picks.iter().flat_map(|&i| tokens[i]).copied().collect())
+}
+
+proptest! {
+    #[test]
+    fn any_split_of_any_bytes_gives_the_standards_events(
+        bytes in any_stream(),
+        sizes in proptest::collection::vec(0usize..9, 1..20),
+    ) {
+        let mut chunks = Vec::new();
+        let mut rest = &bytes[..];
+        for &size in sizes.iter().cycle().take(10_000) {
+            let (chunk, after) = rest.split_at(size.min(rest.len()));
+            chunks.push(chunk);
+            rest = after;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        chunks.push(rest);
+        prop_assert_eq!(ours(&chunks), reference(&bytes));
+    }
+}
+
+#[test]
+fn bytewise_is_the_same_as_whole() {
+    let bytes = "\u{FEFF}id: 1\r\ndata: 好\xA0\r\rretry: 5\n\nevent: x\ndata\ndata: y\n\n".as_bytes();
+    let single: Vec<&[u8]> = bytes.chunks(1).collect();
+    assert_eq!(ours(&single), reference(bytes));
+    assert_eq!(ours(&[bytes]).events.len(), 2);
+}
+
+#[test]
+fn limits_end_the_stream_and_hold_no_more_than_they_allow() {
+    let limits = Limits { line: 100, event: 50, id: 10, ..Limits::default() };
+    let trouble = |bytes: &[u8], size: usize| {
+        let mut canonical = Canonical::new(limits, String::new());
+        let found = bytes.chunks(size).find_map(|chunk| {
+            let mut chunk = Bytes::copy_from_slice(chunk);
+            loop {
+                match canonical.next(&mut chunk) {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return None,
+                    Err(trouble) => return Some(trouble),
+                }
+            }
+        });
+        assert!(canonical.line.capacity() <= 2 * limits.line);
+        assert!(canonical.data.len() <= 2 * limits.event);
+        found
+    };
+    let too_long = |what, limit| Some(Trouble::TooLong { what, limit });
+    for size in [1, 7, 10_000] {
+        assert_eq!(trouble(&[b':'; 1000], size), too_long(Excess::Line, 100));
+        assert_eq!(trouble("data: 1234\n".repeat(99).as_bytes(), size), too_long(Excess::Event, 50));
+        assert_eq!(trouble("data\n".repeat(99).as_bytes(), size), too_long(Excess::Event, 50));
+        assert_eq!(trouble(b"id: 12345678901\n", size), too_long(Excess::Id, 10));
+        assert_eq!(trouble(b"id: 1234567890\ndata: 123\n\n:\n", size), None);
+    }
+}

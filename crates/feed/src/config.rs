@@ -1,0 +1,161 @@
+//! What a feed is opened with.
+
+use std::{fmt, time::Duration};
+
+use http::HeaderMap;
+use url::Url;
+
+/// One feed's settings. `Debug` shows no secret: neither header values nor the
+/// URL's user, password and query.
+#[derive(Clone)]
+pub struct FeedConfig {
+    /// Where the feed is, `http` or `https`.
+    pub url: Url,
+    /// Sent with every request, authorization included. Values marked
+    /// sensitive, `Authorization` and `Cookie` do not follow a redirect to
+    /// another origin.
+    pub headers: HeaderMap,
+    /// Whether and how the last event id goes back to the server.
+    pub resume: Resume,
+    /// Where to go on from: the last event id of an earlier run.
+    pub last_event_id: Option<String>,
+    /// Event names that end the subscription once they were handed over.
+    pub stop_on: Vec<String>,
+    /// What to do after an answer that the standard calls final.
+    pub give_up: GiveUp,
+    /// How long to wait for the server at each point.
+    pub patience: Patience,
+    /// How much one server may make us hold.
+    pub limits: Limits,
+}
+
+impl FeedConfig {
+    /// The defaults for a feed at `url`: resumes by header, stops on nothing,
+    /// gives up as EventSource does.
+    #[must_use]
+    pub fn new(url: Url) -> Self {
+        Self {
+            url,
+            headers: HeaderMap::new(),
+            resume: Resume::Header,
+            last_event_id: None,
+            stop_on: Vec::new(),
+            give_up: GiveUp::Stop,
+            patience: Patience::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl fmt::Debug for FeedConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FeedConfig")
+            .field("url", &without_secrets(&self.url))
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("resume", &self.resume)
+            .field("last_event_id", &self.last_event_id)
+            .field("stop_on", &self.stop_on)
+            .field("give_up", &self.give_up)
+            .field("patience", &self.patience)
+            .field("limits", &self.limits)
+            .finish()
+    }
+}
+
+/// The address as it may be shown and logged: tokens live in queries, and
+/// passwords before the host.
+pub(crate) fn without_secrets(url: &Url) -> String {
+    let mut shown = url.origin().ascii_serialization();
+    shown.push_str(url.path());
+    if url.query().is_some() {
+        shown.push_str("?…");
+    }
+    shown
+}
+
+/// Whether and how the last event id goes back to the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Resume {
+    /// In the `Last-Event-ID` header, as EventSource does it.
+    #[default]
+    Header,
+    /// In the query parameter of this name.
+    Query(String),
+    /// Not at all: the server's ids are no place to resume from.
+    Off,
+}
+
+/// What to do after an answer that the standard calls final.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GiveUp {
+    /// End, as EventSource does.
+    #[default]
+    Stop,
+    /// Stay, and look again after this time; after 204 and `stop_on` only when
+    /// [`Feed::reconnect_now`](crate::Feed::reconnect_now) asks for it.
+    LookAgain(Duration),
+}
+
+/// How long to wait for the server at each point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// For the answer's head. Generous, because some servers send it only
+    /// with their first event.
+    pub answer: Duration,
+    /// Without a single byte, comments included, before the connection counts
+    /// as dead.
+    pub silence: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(60),
+            silence: Duration::from_secs(150),
+        }
+    }
+}
+
+/// How much one server may make us hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one line.
+    pub line: usize,
+    /// Bytes of one event's data.
+    pub event: usize,
+    /// Bytes of one event id.
+    pub id: usize,
+    /// Redirects in a row.
+    pub redirects: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line: 4 << 20,
+            event: 8 << 20,
+            id: 16 << 10,
+            redirects: 20,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let url = Url::parse("https://me:hunter2@example.org/feed?auth=hunter2").unwrap();
+        let mut config = FeedConfig::new(url);
+        config
+            .headers
+            .insert("x-key", http::HeaderValue::from_static("hunter2"));
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("https://example.org/feed?…"), "{shown}");
+    }
+}

@@ -1,0 +1,198 @@
+//! One event, sent to a Feedbell hub.
+
+use std::{fmt, time::Duration};
+
+use reqwest::header;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    transport::{install_crypto, is_loopback, place},
+    trouble::{End, StopReason, Trouble, sort},
+};
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// For the whole exchange: the hub answers as soon as it has stored.
+const EXCHANGE: Duration = Duration::from_secs(30);
+/// A hub's sentence is short; a proxy's page is not.
+const LONGEST_SENTENCE: usize = 300;
+const LONGEST_ANSWER: usize = 64 << 10;
+
+/// What is published. Without uid and topic it goes to everyone.
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Publication {
+    /// The users it goes to.
+    #[serde(rename = "uid", skip_serializing_if = "Vec::is_empty")]
+    pub uids: Vec<String>,
+    /// The topic it goes to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// The event name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// What subscribers get as data.
+    pub data: String,
+    /// The publisher's own id: sent twice, it is stored once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Seconds to keep it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u64>,
+}
+
+impl fmt::Debug for Publication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publication")
+            .field("uids", &self.uids)
+            .field("topic", &self.topic)
+            .field("event", &self.event)
+            .field("bytes", &self.data.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why nothing is known to be published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The hub cannot be reached. Trying again may help.
+    #[error("cannot reach the hub at {address}: {why}")]
+    Unreachable {
+        /// The hub's host and port.
+        address: String,
+        /// Why.
+        why: Trouble,
+    },
+    /// The hub took too long, or the connection broke, after it may have got
+    /// the publication.
+    #[error("the hub at {address} did not answer")]
+    Unanswered {
+        /// The hub's host and port.
+        address: String,
+    },
+    /// The hub refused, for this reason.
+    #[error("the hub refused ({status}): {sentence}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The hub's own sentence; empty if it gave none.
+        sentence: String,
+    },
+    /// Something answered that is no Feedbell hub.
+    #[error("what answers at {address} is no Feedbell hub")]
+    NotAHub {
+        /// Host and port.
+        address: String,
+    },
+    /// The address or the token cannot be used in a request.
+    #[error("the request cannot be made: {detail}")]
+    BadRequest {
+        /// Why, in English.
+        detail: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Sentence {
+    error: String,
+}
+
+/// Publishes to the hub at `hub` and returns the position it was stored at,
+/// `<epoch>.<seq>`.
+///
+/// # Errors
+/// See [`PublishError`]; except with `Unanswered`, nothing was published.
+pub async fn publish(
+    hub: &Url,
+    token: Option<&str>,
+    publication: &Publication,
+) -> Result<String, PublishError> {
+    let address = place(hub);
+    let request = request(hub, token, publication)?;
+    let response = request
+        .send()
+        .await
+        .map_err(|error| unsent(&error, &address))?;
+    let status = response.status();
+    let body = read(response).await;
+    if !status.is_success() {
+        let sentence = sentence(&body);
+        let status = status.as_u16();
+        return Err(PublishError::Refused { status, sentence });
+    }
+    match serde_json::from_slice(&body) {
+        Ok(Stored { id }) => Ok(id),
+        Err(_) => Err(PublishError::NotAHub { address }),
+    }
+}
+
+fn request(
+    hub: &Url,
+    token: Option<&str>,
+    publication: &Publication,
+) -> Result<reqwest::RequestBuilder, PublishError> {
+    install_crypto();
+    let bad = |detail: String| PublishError::BadRequest { detail };
+    let mut url = hub.clone();
+    url.path_segments_mut()
+        .map_err(|()| bad("not a web address".to_owned()))?
+        .pop_if_empty()
+        .push("publish");
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("feedbell/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT)
+        .timeout(EXCHANGE)
+        // A redirected POST becomes a GET: better say what answered.
+        .redirect(reqwest::redirect::Policy::none());
+    let builder = if is_loopback(hub) {
+        builder.no_proxy()
+    } else {
+        builder
+    };
+    let client = builder.build().map_err(|error| bad(error.to_string()))?;
+    let mut request = client.post(url).json(publication);
+    if let Some(token) = token {
+        let mut value = header::HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| bad("the token has characters that a header cannot carry".to_owned()))?;
+        value.set_sensitive(true);
+        request = request.header(header::AUTHORIZATION, value);
+    }
+    Ok(request)
+}
+
+fn unsent(error: &reqwest::Error, address: &str) -> PublishError {
+    let address = address.to_owned();
+    match sort(error, &address, CONNECT) {
+        End::Stop(StopReason::BadAddress { detail }) => PublishError::BadRequest { detail },
+        End::Again(why) if error.is_connect() => PublishError::Unreachable { address, why },
+        _ => PublishError::Unanswered { address },
+    }
+}
+
+/// What fits of the body; a body that breaks off is read as far as it came.
+async fn read(mut response: reqwest::Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while body.len() < LONGEST_ANSWER
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body
+}
+
+fn sentence(body: &[u8]) -> String {
+    let text = match serde_json::from_slice(body) {
+        Ok(Sentence { error }) => error,
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.starts_with('<') {
+        return String::new();
+    }
+    line.chars().take(LONGEST_SENTENCE).collect()
+}

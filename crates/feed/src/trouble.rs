@@ -1,0 +1,390 @@
+//! Why a connection did not work, sorted by what can be done about it.
+
+use std::{error::Error, fmt, io, time::Duration};
+
+use rustls::CertificateError;
+
+/// Something that may pass by itself: the feed goes on trying.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// The name has no address, or no name server answered.
+    #[error("no address was found for {host}")]
+    NameNotFound {
+        /// The name that was looked up.
+        host: String,
+    },
+    /// Nothing listens there.
+    #[error("{host} refused the connection")]
+    Refused {
+        /// Host and port.
+        host: String,
+    },
+    /// No way to the host: no network, a wrong address, a firewall that says so.
+    #[error("{host} cannot be reached")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+    },
+    /// No connection in time.
+    #[error("{host} did not accept the connection within {} s", after.as_secs_f32())]
+    ConnectTimeout {
+        /// Host and port.
+        host: String,
+        /// How long we waited.
+        after: Duration,
+    },
+    /// The server's certificate or its TLS is not acceptable.
+    #[error("no secure connection to {host}: {why}")]
+    Tls {
+        /// Host and port.
+        host: String,
+        /// What is wrong with it.
+        why: TlsTrouble,
+    },
+    /// Connected, but no answer in time.
+    #[error("{host} did not answer within {} s", after.as_secs_f32())]
+    AnswerTimeout {
+        /// Host and port.
+        host: String,
+        /// How long we waited.
+        after: Duration,
+    },
+    /// A status that means "later": 429, or any 5xx.
+    #[error("the server answered with status {status}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// What `Retry-After` asked for.
+        retry_after: Option<Duration>,
+    },
+    /// Not a byte for too long, not even a keep-alive.
+    #[error("nothing was heard for {} s", after.as_secs_f32())]
+    Silent {
+        /// How long nothing was heard.
+        after: Duration,
+    },
+    /// More in one piece than the limits allow.
+    #[error("the server sent {what} of more than {limit} bytes")]
+    TooLong {
+        /// What was too long.
+        what: Excess,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The server ended the stream in good order. Routine for many servers.
+    #[error("the server closed the connection")]
+    Ended,
+    /// The connection broke.
+    #[error("the connection broke: {detail}")]
+    Broken {
+        /// The operating system's or the protocol's own words, in English.
+        detail: String,
+    },
+}
+
+/// What was too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// One line.
+    Line,
+    /// The data of one event.
+    Event,
+    /// One event id.
+    Id,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Excess::Line => "a line",
+            Excess::Event => "an event",
+            Excess::Id => "an event id",
+        })
+    }
+}
+
+/// Why there is no secure connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsTrouble {
+    /// The certificate has expired (or this machine's clock is wrong).
+    #[error("its certificate has expired")]
+    Expired,
+    /// The certificate is not valid yet (or this machine's clock is wrong).
+    #[error("its certificate is not valid yet")]
+    NotYetValid,
+    /// No authority this machine trusts has signed it.
+    #[error("its certificate is from an issuer this machine does not trust")]
+    UnknownIssuer,
+    /// The certificate is for another name.
+    #[error("its certificate is for another name")]
+    WrongName,
+    /// The certificate was revoked.
+    #[error("its certificate was revoked")]
+    Revoked,
+    /// What answers there does not speak TLS, or an older one.
+    #[error("it does not speak TLS")]
+    NotTls,
+    /// Anything else, in rustls' English words.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// An answer that the standard calls final.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// 204: the server asks not to come back.
+    #[error("the server asked to stop (204)")]
+    NoContent,
+    /// The event that this feed stops on came.
+    #[error("the event {0} ended the subscription")]
+    StopOn(String),
+    /// 401 or 403: the token was refused, or there is none.
+    #[error("the server refused the token ({status})")]
+    Refused {
+        /// 401 or 403.
+        status: u16,
+    },
+    /// Any other status that is neither 200 nor "later".
+    #[error("the server answered with status {status}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Something came, but no event stream.
+    #[error("{} came instead of an event stream", if *html { "a web page" } else { content_type })]
+    NotAnEventStream {
+        /// The `Content-Type` as sent; empty if there was none.
+        content_type: String,
+        /// A web page: often a login page or a captive portal.
+        html: bool,
+    },
+    /// One redirect led to the next.
+    #[error("more than {limit} redirects in a row")]
+    TooManyRedirects {
+        /// The limit.
+        limit: usize,
+    },
+    /// A redirect to somewhere that is not http or https.
+    #[error("the server redirects to {location:?}, which is no web address")]
+    BadRedirect {
+        /// The `Location` as sent.
+        location: String,
+    },
+    /// The configured address cannot be requested.
+    #[error("the address cannot be requested: {detail}")]
+    BadAddress {
+        /// What is wrong with it, in English.
+        detail: String,
+    },
+}
+
+/// A sentence for the user: a Fluent message id and its arguments, to be
+/// rendered from `feed.ftl`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// The Fluent message.
+    pub id: &'static str,
+    /// Its arguments.
+    pub args: Vec<(&'static str, String)>,
+}
+
+impl Words {
+    fn new<const N: usize>(id: &'static str, args: [(&'static str, String); N]) -> Self {
+        Self {
+            id,
+            args: args.into(),
+        }
+    }
+}
+
+impl Trouble {
+    /// What happened and one step, for the user.
+    #[must_use]
+    pub fn words(&self) -> Words {
+        let on = |host: &String| ("host", host.clone());
+        let seconds = |after: &Duration| ("seconds", after.as_secs().max(1).to_string());
+        match self {
+            Self::NameNotFound { host } => Words::new("trouble-name", [on(host)]),
+            Self::Refused { host } => Words::new("trouble-refused", [on(host)]),
+            Self::Unreachable { host } => Words::new("trouble-unreachable", [on(host)]),
+            Self::ConnectTimeout { host, after } => {
+                Words::new("trouble-connect-timeout", [on(host), seconds(after)])
+            }
+            Self::Tls { host, why } => why.words(host),
+            Self::AnswerTimeout { host, after } => {
+                Words::new("trouble-answer-timeout", [on(host), seconds(after)])
+            }
+            Self::Status { status: 429, .. } => Words::new("trouble-too-many", []),
+            Self::Status { status, .. } => {
+                Words::new("trouble-status", [("status", status.to_string())])
+            }
+            Self::Silent { after } => Words::new("trouble-silent", [seconds(after)]),
+            Self::TooLong { what, limit } => Words::new(
+                match what {
+                    Excess::Line => "trouble-long-line",
+                    Excess::Event => "trouble-long-event",
+                    Excess::Id => "trouble-long-id",
+                },
+                [("kib", limit.div_ceil(1024).to_string())],
+            ),
+            Self::Ended => Words::new("trouble-ended", []),
+            Self::Broken { detail } => Words::new("trouble-broken", [("detail", detail.clone())]),
+        }
+    }
+}
+
+impl TlsTrouble {
+    fn words(&self, host: &str) -> Words {
+        let id = match self {
+            Self::Expired => "trouble-tls-expired",
+            Self::NotYetValid => "trouble-tls-not-yet",
+            Self::UnknownIssuer => "trouble-tls-issuer",
+            Self::WrongName => "trouble-tls-name",
+            Self::Revoked => "trouble-tls-revoked",
+            Self::NotTls => "trouble-tls-none",
+            Self::Other(detail) => {
+                return Words::new(
+                    "trouble-tls",
+                    [("host", host.to_owned()), ("detail", detail.clone())],
+                );
+            }
+        };
+        Words::new(id, [("host", host.to_owned())])
+    }
+}
+
+impl StopReason {
+    /// What happened and one step, for the user.
+    #[must_use]
+    pub fn words(&self) -> Words {
+        match self {
+            Self::NoContent => Words::new("stop-no-content", []),
+            Self::StopOn(event) => Words::new("stop-event", [("event", event.clone())]),
+            Self::Refused { status: 401 } => Words::new("stop-token", []),
+            Self::Refused { .. } => Words::new("stop-forbidden", []),
+            Self::Status { status: 404 | 410 } => Words::new("stop-not-found", []),
+            Self::Status { status } => Words::new("stop-status", [("status", status.to_string())]),
+            Self::NotAnEventStream { html: true, .. } => Words::new("stop-web-page", []),
+            Self::NotAnEventStream { content_type, .. } if content_type.is_empty() => {
+                Words::new("stop-no-type", [])
+            }
+            Self::NotAnEventStream { content_type, .. } => {
+                Words::new("stop-other-type", [("type", content_type.clone())])
+            }
+            Self::TooManyRedirects { limit } => {
+                Words::new("stop-redirects", [("count", limit.to_string())])
+            }
+            Self::BadRedirect { location } => {
+                Words::new("stop-bad-redirect", [("location", location.clone())])
+            }
+            Self::BadAddress { detail } => {
+                Words::new("stop-bad-address", [("detail", detail.clone())])
+            }
+        }
+    }
+
+    /// Whether the feed may look again by itself. Not when the server, or the
+    /// user by `stop_on`, asked for the end.
+    pub(crate) fn may_pass(&self) -> bool {
+        !matches!(self, Self::NoContent | Self::StopOn(_))
+    }
+}
+
+/// How an attempt ended. Travels through eventsource-client inside its
+/// transport error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum End {
+    #[error(transparent)]
+    Again(#[from] Trouble),
+    #[error(transparent)]
+    Stop(#[from] StopReason),
+}
+
+/// Our resolver's error, so that it can be told apart in an error chain.
+#[derive(Debug, thiserror::Error)]
+#[error("no address was found for {host}")]
+pub(crate) struct NameError {
+    pub(crate) host: String,
+    #[source]
+    pub(crate) cause: io::Error,
+}
+
+/// Sorts an HTTP client's error. `host` is host and port, `patience` what the
+/// connection was given.
+pub(crate) fn sort(error: &reqwest::Error, host: &str, connect: Duration) -> End {
+    let host = host.to_owned();
+    if error.is_builder() {
+        return End::Stop(StopReason::BadAddress {
+            detail: innermost(error),
+        });
+    }
+    for cause in chain(error) {
+        if let Some(name) = cause.downcast_ref::<NameError>() {
+            let host = name.host.clone();
+            return Trouble::NameNotFound { host }.into();
+        }
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            let why = sort_tls(tls);
+            return Trouble::Tls { host, why }.into();
+        }
+        let Some(io) = cause.downcast_ref::<io::Error>() else {
+            continue;
+        };
+        match io.kind() {
+            io::ErrorKind::ConnectionRefused => return Trouble::Refused { host }.into(),
+            io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable => return Trouble::Unreachable { host }.into(),
+            io::ErrorKind::TimedOut if error.is_connect() => {
+                let after = connect;
+                return Trouble::ConnectTimeout { host, after }.into();
+            }
+            _ => {}
+        }
+    }
+    if error.is_timeout() && error.is_connect() {
+        let after = connect;
+        return Trouble::ConnectTimeout { host, after }.into();
+    }
+    let detail = innermost(error);
+    Trouble::Broken { detail }.into()
+}
+
+fn sort_tls(error: &rustls::Error) -> TlsTrouble {
+    use CertificateError as Bad;
+    match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::Expired | Bad::ExpiredContext { .. } => TlsTrouble::Expired,
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => TlsTrouble::NotYetValid,
+            Bad::UnknownIssuer => TlsTrouble::UnknownIssuer,
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => TlsTrouble::WrongName,
+            Bad::Revoked => TlsTrouble::Revoked,
+            other => TlsTrouble::Other(other.to_string()),
+        },
+        rustls::Error::InvalidMessage(_) => TlsTrouble::NotTls,
+        other => TlsTrouble::Other(other.to_string()),
+    }
+}
+
+/// An error and its causes. An `io::Error` made from another error hides it
+/// from `source`, so it is looked into.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let hidden = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .map(|inner| inner as &(dyn Error + 'static));
+        hidden.or_else(|| error.source())
+    })
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    chain(error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}

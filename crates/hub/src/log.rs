@@ -1,0 +1,525 @@
+//! The log: one writer thread that stores, then tells; readers that never wait
+//! for it.
+
+mod store;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use sse::Frame;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use crate::config::{Clock, History};
+use crate::publication::Filter;
+use crate::window::{Entry, Page, Window};
+use crate::{Epoch, HubConfig, HubError, HubStats, MAX_DATA, Position, Publication, Store};
+
+/// The log of one hub.
+pub(crate) struct Log {
+    epoch: Epoch,
+    jobs: mpsc::Sender<Job>,
+    /// Bytes of publications that may wait for the writer; publishers beyond
+    /// that wait before they hand theirs over.
+    waiting: Semaphore,
+    head: watch::Receiver<u64>,
+    shared: Arc<Shared>,
+    readers: Readers,
+    clock: Clock,
+    writer: Option<JoinHandle<()>>,
+    /// Held for as long as the log is open; SQLite alone would let a second
+    /// process number its events differently.
+    _lock: Option<File>,
+}
+
+/// What the writer tells and everybody reads.
+struct Shared {
+    window: RwLock<Window>,
+    floor: AtomicU64,
+}
+
+enum Job {
+    Append {
+        publication: Box<Publication>,
+        answer: Answer<u64>,
+    },
+    Probe {
+        answer: Answer<()>,
+    },
+    /// Give up what is too old.
+    Trim,
+}
+
+type Answer<T> = oneshot::Sender<Result<T, HubError>>;
+
+impl Log {
+    /// Most jobs in one transaction, and most that wait for the next.
+    const BATCH: usize = 256;
+    const WAITING: usize = 32 << 20;
+    /// A place for a key, an audience and the row around the data.
+    const OVERHEAD: usize = 512;
+
+    pub(crate) fn open(
+        config: &mut HubConfig,
+        stats: watch::Sender<HubStats>,
+    ) -> Result<Self, HubError> {
+        let epoch = Epoch::random(&mut config.random);
+        let (db, readers, lock) = match &config.store {
+            Store::Memory => {
+                let source = |source| HubError::Damaged {
+                    path: PathBuf::from(":memory:"),
+                    source,
+                };
+                let mut db = store::connect(None).map_err(source)?;
+                store::prepare(&mut db, epoch).map_err(source)?;
+                let db = Arc::new(Mutex::new(db));
+                (db.clone(), Readers::Shared(db), None)
+            }
+            Store::Path(path) => {
+                let (db, lock) = open_file(path, epoch)?;
+                (
+                    Arc::new(Mutex::new(db)),
+                    Readers::pool(path.clone()),
+                    Some(lock),
+                )
+            }
+        };
+        let (extent, (kept, last_at)) = {
+            let db = lock_db(&db);
+            let path = || match &config.store {
+                Store::Memory => PathBuf::from(":memory:"),
+                Store::Path(path) => path.clone(),
+            };
+            let damaged = |source| HubError::Damaged {
+                path: path(),
+                source,
+            };
+            (
+                store::extent(&db).map_err(damaged)?,
+                store::kept(&db).map_err(damaged)?,
+            )
+        };
+        stats.send_modify(|stats| stats.events = kept);
+
+        let shared = Arc::new(Shared {
+            window: RwLock::new(Window::after(extent.head)),
+            floor: AtomicU64::new(extent.floor),
+        });
+        let (head_writer, head) = watch::channel(extent.head);
+        let (jobs, queue) = mpsc::channel(Self::BATCH);
+        let writer = Writer {
+            db,
+            epoch: extent.epoch,
+            state: State {
+                head: extent.head,
+                floor: extent.floor,
+                kept,
+                last_at,
+            },
+            history: config.history,
+            clock: config.clock.clone(),
+            shared: shared.clone(),
+            head: head_writer,
+            stats,
+        };
+        let spawned = std::thread::Builder::new()
+            .name("hub-log".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|source| HubError::Listener { source })?;
+        Ok(Self {
+            epoch: extent.epoch,
+            jobs,
+            waiting: Semaphore::new(Self::WAITING),
+            head,
+            shared,
+            readers,
+            clock: config.clock.clone(),
+            writer: Some(spawned),
+            _lock: lock,
+        })
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        (self.clock)().as_millisecond()
+    }
+
+    /// The newest stored event.
+    pub(crate) fn head(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    /// Wakes with each new head.
+    pub(crate) fn watch_head(&self) -> watch::Receiver<u64> {
+        self.head.clone()
+    }
+
+    /// Everything up to here was given up.
+    pub(crate) fn floor(&self) -> u64 {
+        self.shared.floor.load(Ordering::Acquire)
+    }
+
+    /// Stores a publication and says its number, once it is on disk.
+    pub(crate) async fn append(&self, publication: Publication) -> Result<u64, HubError> {
+        let len = publication.data.len();
+        if len > MAX_DATA {
+            return Err(HubError::TooLarge { len });
+        }
+        let size = (len + Self::OVERHEAD) as u32;
+        let _waiting = self
+            .waiting
+            .acquire_many(size)
+            .await
+            .map_err(|_| HubError::Stopped)?;
+        let publication = Box::new(publication);
+        self.ask(|answer| Job::Append {
+            publication,
+            answer,
+        })
+        .await
+    }
+
+    /// Writes, to see whether that is possible.
+    pub(crate) async fn probe(&self) -> Result<(), HubError> {
+        let patience = Duration::from_secs(2);
+        tokio::time::timeout(patience, self.ask(|answer| Job::Probe { answer }))
+            .await
+            .unwrap_or(Err(HubError::Stopped))
+    }
+
+    /// Gives up what is too old, soon.
+    pub(crate) fn trim(&self) {
+        // A full queue means that it is tried again with the next call.
+        let _ = self.jobs.try_send(Job::Trim);
+    }
+
+    /// What `filter` takes of the events after `cursor`: from memory, or, when
+    /// that is too far back, from disk.
+    pub(crate) async fn read(&self, filter: &Filter, cursor: u64) -> Result<Page, HubError> {
+        let now = self.now();
+        let recent = {
+            let window = self
+                .shared
+                .window
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            window.read(filter, cursor, now)
+        };
+        if let Some(page) = recent {
+            return Ok(page);
+        }
+        let filter = filter.clone();
+        self.readers
+            .run(move |db| store::page(db, &filter, cursor, now))
+            .await
+    }
+
+    /// The JSON array of the facts, and up to where it reaches.
+    pub(crate) async fn board(&self) -> Result<(String, u64), HubError> {
+        let now = self.now();
+        self.readers.run(move |db| store::board(db, now)).await
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, HubError> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs
+            .send(job(answer))
+            .await
+            .map_err(|_| HubError::Stopped)?;
+        answered.await.unwrap_or(Err(HubError::Stopped))
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // The writer ends with its queue. Waiting for it makes "dropped" mean
+        // "closed": whoever opens the file next finds it free.
+        drop(mem::replace(&mut self.jobs, mpsc::channel(1).0));
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// The thread that alone writes.
+struct Writer {
+    db: Arc<Mutex<Connection>>,
+    epoch: Epoch,
+    state: State,
+    history: History,
+    clock: Clock,
+    shared: Arc<Shared>,
+    head: watch::Sender<u64>,
+    stats: watch::Sender<HubStats>,
+}
+
+/// What the last committed transaction left.
+#[derive(Clone, Copy)]
+struct State {
+    head: u64,
+    floor: u64,
+    kept: u64,
+    /// Times in the log never fall, whatever the clock does.
+    last_at: i64,
+}
+
+impl Writer {
+    /// Most rows one clean-up deletes.
+    const TRIM: u64 = 4096;
+
+    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(Log::BATCH);
+        // While one transaction is on its way to the disk the next one fills up.
+        while queue.blocking_recv_many(&mut batch, Log::BATCH) > 0 {
+            self.commit(mem::take(&mut batch));
+        }
+    }
+
+    /// Stores, then tells subscribers, then publishers.
+    fn commit(&mut self, jobs: Vec<Job>) {
+        match self.transact(&jobs) {
+            Ok((state, seqs, entries)) => {
+                self.state = state;
+                if !entries.is_empty() {
+                    let window = &self.shared.window;
+                    let mut window = window.write().unwrap_or_else(PoisonError::into_inner);
+                    entries.into_iter().for_each(|entry| window.push(entry));
+                }
+                self.shared.floor.store(state.floor, Ordering::Release);
+                self.head
+                    .send_if_modified(|head| mem::replace(head, state.head) != state.head);
+                self.stats.send_if_modified(|stats| {
+                    mem::replace(&mut stats.events, state.kept) != state.kept
+                });
+                let mut seqs = seqs.into_iter();
+                for job in jobs {
+                    match job {
+                        Job::Append { answer, .. } => {
+                            let _ = answer.send(seqs.next().ok_or(HubError::Stopped));
+                        }
+                        Job::Probe { answer } => {
+                            let _ = answer.send(Ok(()));
+                        }
+                        Job::Trim => {}
+                    }
+                }
+            }
+            Err(source) => {
+                tracing::error!(%source, "the hub's log could not be written");
+                let source = Arc::new(source);
+                let failed = || HubError::NotStored {
+                    source: source.clone(),
+                };
+                for job in jobs {
+                    match job {
+                        Job::Append { answer, .. } => drop(answer.send(Err(failed()))),
+                        Job::Probe { answer } => drop(answer.send(Err(failed()))),
+                        Job::Trim => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// One transaction for all jobs; on an error nothing of it happened.
+    fn transact(&self, jobs: &[Job]) -> rusqlite::Result<(State, Vec<u64>, Vec<Entry>)> {
+        let mut state = self.state;
+        let (mut seqs, mut entries) = (Vec::new(), Vec::new());
+        let mut db = lock_db(&self.db);
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let now = (self.clock)().as_millisecond();
+        let mut most = Log::BATCH as u64;
+        for job in jobs {
+            match job {
+                Job::Append { publication, .. } => {
+                    let known = match &publication.key {
+                        Some(key) => store::by_key(&tx, key.as_str())?,
+                        None => None,
+                    };
+                    if let Some(seq) = known {
+                        seqs.push(seq);
+                        continue;
+                    }
+                    state.head += 1;
+                    state.kept += 1;
+                    state.last_at = state.last_at.max(now);
+                    store::insert(&tx, state.head, state.last_at, publication)?;
+                    seqs.push(state.head);
+                    entries.push(self.entry(state.head, state.last_at, publication));
+                }
+                Job::Trim => {
+                    let expired = store::delete_expired(&tx, now, Self::TRIM)?;
+                    state.kept = state.kept.saturating_sub(expired);
+                    let age = i64::try_from(self.history.age.as_millis()).unwrap_or(i64::MAX);
+                    let cutoff = now.saturating_sub(age);
+                    state.floor = store::newest_before(&tx, cutoff, state.floor, state.head)?;
+                    most = Self::TRIM;
+                }
+                Job::Probe { .. } => {}
+            }
+        }
+        // The floor rises at once; the rows below it go little by little.
+        state.floor = state
+            .floor
+            .max(state.head.saturating_sub(self.history.events));
+        if state.floor > 0 {
+            state.kept = state
+                .kept
+                .saturating_sub(store::delete_below(&tx, state.floor, most)?);
+        }
+        store::set_extent(&tx, state.head, state.floor)?;
+        tx.commit()?;
+        Ok((state, seqs, entries))
+    }
+
+    fn entry(&self, seq: u64, at: i64, publication: &Publication) -> Entry {
+        let id = Position {
+            epoch: self.epoch,
+            seq,
+        }
+        .to_id();
+        let mut frame = Frame::new().id(&id).data(&publication.data);
+        if let Some(name) = &publication.event {
+            frame = frame.event(name);
+        }
+        if let Some(retry) = publication.retry {
+            frame = frame.retry(retry);
+        }
+        Entry {
+            seq,
+            to: publication.to.clone(),
+            expires: store::expiry(publication, at),
+            frame: frame.to_bytes(),
+        }
+    }
+}
+
+/// Connections to read with.
+enum Readers {
+    /// A memory log has one connection, the writer's.
+    Shared(Arc<Mutex<Connection>>),
+    Pool {
+        path: PathBuf,
+        places: Semaphore,
+        idle: Arc<Mutex<Vec<Connection>>>,
+    },
+}
+
+impl Readers {
+    const PLACES: usize = 4;
+
+    fn pool(path: PathBuf) -> Self {
+        Self::Pool {
+            path,
+            places: Semaphore::new(Self::PLACES),
+            idle: Arc::default(),
+        }
+    }
+
+    /// Runs `read` where blocking is fine.
+    async fn run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, HubError> {
+        let done = match self {
+            Self::Shared(db) => {
+                let db = db.clone();
+                tokio::task::spawn_blocking(move || read(&lock_db(&db))).await
+            }
+            Self::Pool { path, places, idle } => {
+                let _place = places.acquire().await.map_err(|_| HubError::Stopped)?;
+                let (path, idle) = (path.clone(), idle.clone());
+                tokio::task::spawn_blocking(move || {
+                    let own = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                    let db = own.map_or_else(|| store::connect_reader(&path), Ok)?;
+                    let result = read(&db);
+                    if result.is_ok() {
+                        idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
+                    }
+                    result
+                })
+                .await
+            }
+        };
+        done.map_err(|_| HubError::Stopped)?
+            .map_err(|source| HubError::NotRead { source })
+    }
+}
+
+/// A panic while holding the connection rolls its transaction back, so what the
+/// mutex guards is sound.
+fn lock_db(db: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    db.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens a log file for one hub alone, readable by its owner alone.
+fn open_file(path: &Path, epoch: Epoch) -> Result<(Connection, File), HubError> {
+    let unopened = |source| HubError::Unopened {
+        path: path.to_owned(),
+        source,
+    };
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        fs::create_dir_all(folder).map_err(unopened)?;
+    }
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock = private_file(Path::new(&lock_path)).map_err(unopened)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(HubError::InUse {
+                path: path.to_owned(),
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(unopened(source)),
+    }
+    // Before SQLite does: what it creates beside the file inherits the mode.
+    private_file(path).map_err(unopened)?;
+
+    let refused = |source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            unopened(io::Error::other(source))
+        }
+        _ => HubError::Damaged {
+            path: path.to_owned(),
+            source,
+        },
+    };
+    let mut db = store::connect(Some(path)).map_err(refused)?;
+    if store::version(&db).map_err(refused)? > store::VERSION {
+        return Err(HubError::Newer {
+            path: path.to_owned(),
+        });
+    }
+    store::prepare(&mut db, epoch).map_err(refused)?;
+    Ok((db, lock))
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
+}

@@ -1,0 +1,331 @@
+//! The log in SQLite: statements and nothing else. Who runs them, and when, is
+//! the log's business.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params};
+use sse::{EventName, Frame};
+
+use crate::publication::{Address, Audience, Filter, Publication};
+use crate::window::Page;
+use crate::{Epoch, Position};
+
+/// The layout this version writes, in `PRAGMA user_version`.
+pub(crate) const VERSION: i64 = 1;
+
+/// Most events of one page.
+const ROWS: u64 = 256;
+
+/// Most bytes of the board's array.
+const BOARD: usize = 4 << 20;
+
+/// `hub` has one row. Head and floor are kept apart from the events: with all
+/// events expired, the next one must still get a higher number.
+const LAYOUT: &str = "
+    CREATE TABLE hub (
+        epoch TEXT NOT NULL,
+        head  INTEGER NOT NULL,
+        floor INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE log (
+        seq     INTEGER PRIMARY KEY,
+        at      INTEGER NOT NULL,
+        expires INTEGER,
+        event   TEXT,
+        retry   INTEGER,
+        fact    INTEGER NOT NULL,
+        key     TEXT,
+        data    TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX log_key ON log (key) WHERE key IS NOT NULL;
+    CREATE INDEX log_expires ON log (expires) WHERE expires IS NOT NULL;
+    CREATE INDEX log_fact ON log (seq) WHERE fact;
+    CREATE TABLE address (
+        seq     INTEGER NOT NULL REFERENCES log (seq) ON DELETE CASCADE,
+        address TEXT NOT NULL,
+        PRIMARY KEY (seq, address)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX address_seq ON address (address, seq);
+";
+
+/// How far the log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) epoch: Epoch,
+    /// The newest event.
+    pub(crate) head: u64,
+    /// Everything up to here was given up to the limits of the history.
+    pub(crate) floor: u64,
+}
+
+/// Opens the writing side, without looking into the file yet.
+pub(crate) fn connect(path: Option<&Path>) -> rusqlite::Result<Connection> {
+    match path {
+        Some(path) => Connection::open(path),
+        None => Connection::open_in_memory(),
+    }
+}
+
+/// Opens a reading side.
+pub(crate) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    Ok(db)
+}
+
+/// The layout's version; 0 for a file without one.
+pub(crate) fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Prepares the connection and, in an empty file, the layout.
+pub(crate) fn prepare(db: &mut Connection, epoch: Epoch) -> rusqlite::Result<()> {
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    // An answered publish survives a power cut.
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    let tx = db.transaction()?;
+    if version(&tx)? == 0 {
+        tx.execute_batch(LAYOUT)?;
+        tx.execute("INSERT INTO hub VALUES (?1, 0, 0)", [epoch.to_string()])?;
+        tx.pragma_update(None, "user_version", VERSION)?;
+    }
+    tx.commit()
+}
+
+/// How far the log goes.
+pub(crate) fn extent(db: &Connection) -> rusqlite::Result<Extent> {
+    db.prepare_cached("SELECT epoch, head, floor FROM hub")?
+        .query_row([], |row| {
+            let epoch: String = row.get(0)?;
+            let epoch = epoch.parse().map_err(|source| {
+                rusqlite::Error::FromSqlConversionFailure(
+                    0,
+                    rusqlite::types::Type::Text,
+                    Box::new(source),
+                )
+            })?;
+            Ok(Extent {
+                epoch,
+                head: number(row, 1)?,
+                floor: number(row, 2)?,
+            })
+        })
+}
+
+/// Events in the log, and the time of the newest.
+pub(crate) fn kept(db: &Connection) -> rusqlite::Result<(u64, i64)> {
+    db.query_row(
+        "SELECT count(*), coalesce(max(at), 0) FROM log",
+        [],
+        |row| Ok((number(row, 0)?, row.get(1)?)),
+    )
+}
+
+/// The event that already has this key.
+pub(crate) fn by_key(tx: &Transaction<'_>, key: &str) -> rusqlite::Result<Option<u64>> {
+    tx.prepare_cached("SELECT seq FROM log WHERE key = ?1")?
+        .query_row([key], |row| number(row, 0))
+        .optional()
+}
+
+/// Unix milliseconds from which on the publication is no longer delivered.
+pub(crate) fn expiry(publication: &Publication, at: i64) -> Option<i64> {
+    let ttl = i64::try_from(publication.ttl?.as_millis()).unwrap_or(i64::MAX);
+    Some(at.saturating_add(ttl))
+}
+
+/// Appends one event.
+pub(crate) fn insert(
+    tx: &Transaction<'_>,
+    seq: u64,
+    at: i64,
+    publication: &Publication,
+) -> rusqlite::Result<()> {
+    let retry = publication
+        .retry
+        .map(|retry| i64::try_from(retry.as_millis()).unwrap_or(i64::MAX));
+    tx.prepare_cached(
+        "INSERT INTO log (seq, at, expires, event, retry, fact, key, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        seq.cast_signed(),
+        at,
+        expiry(publication, at),
+        publication.event.as_ref().map(EventName::as_str),
+        retry,
+        publication.fact,
+        publication.key.as_ref().map(sse::EventId::as_str),
+        publication.data,
+    ])?;
+    let mut index =
+        tx.prepare_cached("INSERT OR IGNORE INTO address (seq, address) VALUES (?1, ?2)")?;
+    match &publication.to {
+        Audience::Everyone => {
+            index.execute(params![seq.cast_signed(), Address::EVERYONE])?;
+        }
+        Audience::Only(addresses) => {
+            for address in addresses {
+                index.execute(params![seq.cast_signed(), address.to_column()])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes down how far the log goes. Always a real write, so that a healthy
+/// answer means a healthy disk.
+pub(crate) fn set_extent(tx: &Transaction<'_>, head: u64, floor: u64) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE hub SET head = ?1, floor = ?2")?
+        .execute([head.cast_signed(), floor.cast_signed()])
+        .map(|_| ())
+}
+
+/// Deletes a bounded number of events up to `floor`; says how many.
+pub(crate) fn delete_below(tx: &Transaction<'_>, floor: u64, most: u64) -> rusqlite::Result<u64> {
+    tx.prepare_cached(
+        "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE seq <= ?1 ORDER BY seq LIMIT ?2)",
+    )?
+    .execute([floor.cast_signed(), most.cast_signed()])
+    .map(|deleted| deleted as u64)
+}
+
+/// Deletes a bounded number of events whose time to live is over; says how many.
+pub(crate) fn delete_expired(tx: &Transaction<'_>, now: i64, most: u64) -> rusqlite::Result<u64> {
+    tx.prepare_cached(
+        "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE expires <= ?1 LIMIT ?2)",
+    )?
+    .execute([now, most.cast_signed()])
+    .map(|deleted| deleted as u64)
+}
+
+/// The newest event from before `cutoff`, between `floor` and `head`. Times never
+/// fall along the log, so all below it are as old, and it is found by halving.
+pub(crate) fn newest_before(
+    tx: &Transaction<'_>,
+    cutoff: i64,
+    floor: u64,
+    head: u64,
+) -> rusqlite::Result<u64> {
+    let mut first_from = tx.prepare_cached("SELECT at FROM log WHERE seq >= ?1 ORDER BY seq")?;
+    let (mut old, mut young) = (floor, head + 1);
+    while young - old > 1 {
+        let middle = old + (young - old) / 2;
+        let at: Option<i64> = first_from
+            .query_row([middle.cast_signed()], |row| row.get(0))
+            .optional()?;
+        if at.is_some_and(|at| at < cutoff) {
+            old = middle;
+        } else {
+            young = middle;
+        }
+    }
+    Ok(old)
+}
+
+/// What `filter` takes of the events after `cursor`.
+pub(crate) fn page(
+    db: &Connection,
+    filter: &Filter,
+    cursor: u64,
+    now: i64,
+) -> rusqlite::Result<Page> {
+    let tx = db.unchecked_transaction()?;
+    let Extent { epoch, head, floor } = extent(&tx)?;
+    let mut seqs: Vec<u64> = Vec::new();
+    {
+        let mut index = tx.prepare_cached(
+            "SELECT seq FROM address WHERE address = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        )?;
+        for address in filter.columns() {
+            let after = cursor.max(floor).cast_signed();
+            let found = index.query_map(params![address, after, ROWS.cast_signed()], |row| {
+                number(row, 0)
+            })?;
+            for seq in found {
+                seqs.push(seq?);
+            }
+        }
+    }
+    seqs.sort_unstable();
+    seqs.dedup();
+    // Each address gave its first events, so the first of all are among them.
+    let more = seqs.len() as u64 >= ROWS;
+    seqs.truncate(ROWS as usize);
+
+    let mut page = Page {
+        floor,
+        scanned: cursor,
+        ..Page::default()
+    };
+    let mut event =
+        tx.prepare_cached("SELECT event, retry, data, expires FROM log WHERE seq = ?1")?;
+    for seq in seqs {
+        if page.is_full() {
+            return Ok(page);
+        }
+        let mut rows = event.query([seq.cast_signed()])?;
+        page.scanned = seq;
+        let Some(row) = rows.next()? else { continue };
+        if row
+            .get::<_, Option<i64>>(3)?
+            .is_none_or(|expires| expires > now)
+        {
+            page.push(seq, &frame(Position { epoch, seq }, row)?);
+        }
+    }
+    if !more {
+        page.scanned = page.scanned.max(head);
+    }
+    Ok(page)
+}
+
+/// The JSON array of the facts, and up to where it reaches. Of more facts than
+/// fit, the newest.
+pub(crate) fn board(db: &Connection, now: i64) -> rusqlite::Result<(String, u64)> {
+    let tx = db.unchecked_transaction()?;
+    let Extent { head, floor, .. } = extent(&tx)?;
+    let mut newest = tx.prepare_cached(
+        "SELECT data FROM log
+         WHERE fact AND seq > ?1 AND (expires IS NULL OR expires > ?2) ORDER BY seq DESC",
+    )?;
+    let mut rows = newest.query([floor.cast_signed(), now])?;
+    let (mut facts, mut bytes) = (Vec::<String>::new(), 0);
+    while let Some(row) = rows.next()? {
+        let fact: String = row.get(0)?;
+        bytes += fact.len() + 1;
+        if bytes > BOARD {
+            break;
+        }
+        facts.push(fact);
+    }
+    facts.reverse();
+    Ok((format!("[{}]", facts.join(",")), head))
+}
+
+/// The frame of a stored event.
+fn frame(position: Position, row: &Row<'_>) -> rusqlite::Result<bytes::Bytes> {
+    let id = position.to_id();
+    let mut frame = Frame::new().id(&id).data(row.get_ref(2)?.as_str()?);
+    // A name that a later version refuses is not worth losing the event for.
+    let name = row
+        .get_ref(0)?
+        .as_str_or_null()?
+        .and_then(|name| EventName::parse(name).ok());
+    if let Some(name) = &name {
+        frame = frame.event(name);
+    }
+    if let Some(retry) = row.get::<_, Option<i64>>(1)? {
+        frame = frame.retry(Duration::from_millis(retry.unsigned_abs()));
+    }
+    Ok(frame.to_bytes())
+}
+
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(i64::unsigned_abs)
+}

@@ -1,0 +1,243 @@
+//! What a publisher sends, and to whom.
+
+use std::fmt;
+use std::time::Duration;
+
+use sse::{EventId, EventName};
+
+/// Most bytes of a publication's data.
+pub const MAX_DATA: usize = 1 << 20;
+
+/// What a publisher sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Who gets it.
+    pub to: Audience,
+    /// The event name; `message` if absent.
+    pub event: Option<EventName>,
+    /// Any text; often JSON.
+    pub data: String,
+    /// A second publication with the same key is the same event, for as long as
+    /// the first is in the history.
+    pub key: Option<EventId>,
+    /// For how long it is replayed; absent: as long as the history goes.
+    pub ttl: Option<Duration>,
+    /// Sets the receiver's reconnection time.
+    pub retry: Option<Duration>,
+    /// Whether the data is JSON that belongs into the board's array.
+    pub fact: bool,
+}
+
+impl Publication {
+    /// A publication to `to`, with the default event name.
+    #[must_use]
+    pub fn new(to: Audience, data: impl Into<String>) -> Self {
+        Self {
+            to,
+            event: None,
+            data: data.into(),
+            key: None,
+            ttl: None,
+            retry: None,
+            fact: false,
+        }
+    }
+
+    /// A publication to everyone, with the default event name.
+    #[must_use]
+    pub fn to_everyone(data: impl Into<String>) -> Self {
+        Self::new(Audience::Everyone, data)
+    }
+
+    /// A publication to one user, with the default event name.
+    #[must_use]
+    pub fn to_user(uid: Uid, data: impl Into<String>) -> Self {
+        Self::new(Audience::Only(vec![Address::Uid(uid)]), data)
+    }
+
+    /// Sets the event name.
+    #[must_use]
+    pub fn event(mut self, name: EventName) -> Self {
+        self.event = Some(name);
+        self
+    }
+}
+
+/// Who gets a publication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Every subscriber.
+    Everyone,
+    /// The subscribers of any of these.
+    Only(Vec<Address>),
+}
+
+/// What a subscriber listens to beside everyone's publications.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// One user: each of their connections.
+    Uid(Uid),
+    /// One topic.
+    Topic(Topic),
+}
+
+impl Address {
+    /// How everyone is written in the log's index.
+    pub(crate) const EVERYONE: &'static str = "*";
+
+    /// How the address is written in the log's index.
+    pub(crate) fn to_column(&self) -> String {
+        match self {
+            Self::Uid(uid) => format!("u{uid}"),
+            Self::Topic(topic) => format!("t{topic}"),
+        }
+    }
+}
+
+/// A user's id: any text of up to 128 bytes without control characters. The
+/// number `1` and the text `1` are the same user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Uid(Box<str>);
+
+/// A topic's name: 1 to 64 of `A-Z a-z 0-9 _ -`, and none of the names that are
+/// paths of the hub.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Topic(Box<str>);
+
+/// Why a text is no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAddress {
+    /// A uid that is none.
+    #[error("a uid has 1 to 128 bytes and no control characters")]
+    Uid,
+    /// A topic that is none.
+    #[error("a topic has 1 to 64 of the characters A-Z a-z 0-9 _ -")]
+    Topic,
+    /// A topic that is a path of the hub.
+    #[error("the topic `{topic}` is a path of the hub; choose another name")]
+    ReservedTopic {
+        /// The name.
+        topic: String,
+    },
+}
+
+impl Uid {
+    /// Checks a uid.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidAddress::Uid`].
+    pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
+        if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+            return Err(InvalidAddress::Uid);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The uid as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Topic {
+    const RESERVED: [&'static str; 8] = [
+        "v1", "metrics", "healthz", "hub", "message", "publish", "fact", "update",
+    ];
+
+    /// Checks a topic's name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidAddress::Topic`] or [`InvalidAddress::ReservedTopic`].
+    pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
+            return Err(InvalidAddress::Topic);
+        }
+        if Self::RESERVED.contains(&text) {
+            return Err(InvalidAddress::ReservedTopic {
+                topic: text.to_owned(),
+            });
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The topic as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What one subscriber listens to: everyone's publications, and these.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter(pub(crate) Vec<Address>);
+
+impl Filter {
+    pub(crate) fn takes(&self, to: &Audience) -> bool {
+        match to {
+            Audience::Everyone => true,
+            Audience::Only(addresses) => self.0.iter().any(|own| addresses.contains(own)),
+        }
+    }
+
+    /// The addresses as the log's index has them.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let own = self.0.iter().map(Address::to_column);
+        std::iter::once(Address::EVERYONE.to_owned())
+            .chain(own)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        assert!(Uid::parse("张三 <1>").is_ok());
+        for text in ["", "a\nb", "\0", &"x".repeat(129)] {
+            assert_eq!(Uid::parse(text), Err(InvalidAddress::Uid), "{text:?}");
+        }
+        assert!(Topic::parse("door_1-A").is_ok());
+        assert!(Topic::parse("push").is_ok());
+        for text in ["", "a b", "a.b", "a/b", "主题", &"x".repeat(65)] {
+            assert_eq!(Topic::parse(text), Err(InvalidAddress::Topic), "{text:?}");
+        }
+        for text in Topic::RESERVED {
+            let topic = text.to_owned();
+            assert_eq!(
+                Topic::parse(text),
+                Err(InvalidAddress::ReservedTopic { topic })
+            );
+        }
+    }
+
+    #[test]
+    fn a_uid_is_no_topic_and_nobody_is_everyone() {
+        let columns = [
+            Address::Uid(Uid::parse("x").unwrap()).to_column(),
+            Address::Topic(Topic::parse("x").unwrap()).to_column(),
+            Address::Uid(Uid::parse("*").unwrap()).to_column(),
+            Address::EVERYONE.to_owned(),
+        ];
+        for (i, one) in columns.iter().enumerate() {
+            assert!(!columns[i + 1..].contains(one), "{one}");
+        }
+    }
+}

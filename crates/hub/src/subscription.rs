@@ -1,0 +1,352 @@
+//! One subscriber: a cursor that walks along the log.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::Stream;
+use sse::{Control, Frame};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::demo::Demo;
+use crate::log::Log;
+use crate::publication::Filter;
+use crate::{Hub, HubError, Position, Seat};
+
+/// What a subscriber asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) filter: Filter,
+    pub(crate) start: Start,
+    /// Send `hello`, `ping` and `bye`.
+    pub(crate) control: bool,
+    /// End when the history has been replayed.
+    pub(crate) poll: bool,
+    pub(crate) opening: Opening,
+    pub(crate) demo: Option<Demo>,
+}
+
+/// Where a stream starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// With what comes next.
+    #[default]
+    Live,
+    /// With the oldest event there is.
+    All,
+    /// After this event id, as the subscriber gave it.
+    After(String),
+}
+
+/// What a stream says before its first event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// Nothing that a page would see.
+    #[default]
+    Quiet,
+    /// The greeting of the site messages.
+    Greeting,
+    /// The array of the facts so far; the stream goes on after them.
+    Board,
+}
+
+/// The greeting on every connect: it says that the stream is up, and is no
+/// publication.
+const GREETING: &str = "站内信链接成功！";
+const GREETING_RETRY: Duration = Duration::from_secs(3);
+
+/// Opens a stream. The cursor stands when this returns: what is published from
+/// now on is in it.
+pub(crate) async fn subscribe(
+    hub: &Hub,
+    seat: Seat,
+    request: Request,
+    stop: CancellationToken,
+) -> Result<impl Stream<Item = Bytes> + Send + 'static, HubError> {
+    let head = hub.log().watch_head();
+    let mut out = BytesMut::new();
+    // First bytes at once, so that proxies pass the headers on.
+    sse::comment("feedbell", &mut out);
+
+    let Resolved { mut cursor, gap } = resolve(&request.start, hub.log());
+    let mut board = None;
+    if request.opening == Opening::Board {
+        let (facts, reaches) = hub.log().board().await?;
+        cursor = reaches;
+        board = Some(facts);
+    }
+    let position = Position {
+        epoch: hub.epoch(),
+        seq: cursor,
+    };
+    let id = position.to_id();
+    if request.control {
+        let heartbeat = hub.config().heartbeat.as_secs_f64();
+        let hello = serde_json::json!({"position": position.to_string(), "heartbeat": heartbeat});
+        Frame::control(Control::Hello)
+            .data(&hello.to_string())
+            .write(&mut out);
+    }
+    // The gap comes before anything else that carries the new id: whoever has
+    // that id has been told.
+    if let Some(gap) = gap {
+        write_gap(&gap, position, &mut out);
+    }
+    match (request.opening, board) {
+        (Opening::Greeting, _) => {
+            Frame::new()
+                .retry(GREETING_RETRY)
+                .id(&id)
+                .data(GREETING)
+                .write(&mut out);
+        }
+        (_, Some(facts)) => Frame::new().id(&id).data(&facts).write(&mut out),
+        // An id without data: a subscriber that loses its connection before its
+        // first event comes back with the place where it started.
+        (_, None) => Frame::new().id(&id).write(&mut out),
+    }
+
+    let heartbeat = hub.config().heartbeat;
+    let subscription = Subscription {
+        hub: hub.clone(),
+        head,
+        stop,
+        filter: request.filter,
+        cursor,
+        said: cursor,
+        opening: Some(out),
+        control: request.control,
+        poll: request.poll,
+        demo: request.demo,
+        heartbeat,
+        quiet_until: Instant::now() + heartbeat,
+        ended: false,
+        _seat: seat,
+    };
+    Ok(futures::stream::unfold(
+        subscription,
+        |mut subscription| async {
+            let bytes = subscription.next().await?;
+            Some((bytes, subscription))
+        },
+    ))
+}
+
+/// Where a start lies in the log, and what cannot be replayed from it.
+struct Resolved {
+    cursor: u64,
+    gap: Option<String>,
+}
+
+fn resolve(start: &Start, log: &Log) -> Resolved {
+    let (floor, head) = (log.floor(), log.head());
+    let text = match start {
+        Start::Live => {
+            return Resolved {
+                cursor: head,
+                gap: None,
+            };
+        }
+        Start::All => {
+            return Resolved {
+                cursor: floor,
+                gap: None,
+            };
+        }
+        Start::After(text) => text,
+    };
+    let gap = Some(text.clone());
+    match text.parse::<Position>() {
+        // Of another log, or none of ours: all there is may be news.
+        Err(_) => Resolved { cursor: floor, gap },
+        Ok(position) if position.epoch != log.epoch() => Resolved { cursor: floor, gap },
+        // Ahead of the log: it lost events that this subscriber has seen.
+        Ok(Position { seq, .. }) if seq > head => Resolved { cursor: head, gap },
+        Ok(Position { seq, .. }) if seq < floor => Resolved { cursor: floor, gap },
+        Ok(Position { seq, .. }) => Resolved {
+            cursor: seq,
+            gap: None,
+        },
+    }
+}
+
+fn write_gap(from: &str, to: Position, out: &mut BytesMut) {
+    let data = serde_json::json!({"from": from, "to": to.to_string()}).to_string();
+    Frame::control(Control::Gap)
+        .id(&to.to_id())
+        .data(&data)
+        .write(out);
+}
+
+struct Subscription {
+    hub: Hub,
+    head: watch::Receiver<u64>,
+    stop: CancellationToken,
+    filter: Filter,
+    /// Up to here the log has been looked at.
+    cursor: u64,
+    /// The last id the subscriber has; events for others move only the cursor.
+    said: u64,
+    opening: Option<BytesMut>,
+    control: bool,
+    poll: bool,
+    demo: Option<Demo>,
+    heartbeat: Duration,
+    quiet_until: Instant,
+    ended: bool,
+    _seat: Seat,
+}
+
+enum Woken {
+    Stop,
+    Head,
+    LogClosed,
+    Demo,
+    Quiet,
+}
+
+impl Subscription {
+    /// The next bytes to write, or the end of the stream.
+    async fn next(&mut self) -> Option<Bytes> {
+        let bytes = self.next_bytes().await;
+        self.quiet_until = Instant::now() + self.heartbeat;
+        bytes
+    }
+
+    async fn next_bytes(&mut self) -> Option<Bytes> {
+        if let Some(opening) = self.opening.take() {
+            return Some(opening.freeze());
+        }
+        loop {
+            if self.ended {
+                return None;
+            }
+            if self.stop.is_cancelled() {
+                return self.bye();
+            }
+            if *self.head.borrow_and_update() > self.cursor {
+                match self.advance().await {
+                    Ok(Some(bytes)) => return Some(bytes),
+                    Ok(None) => continue,
+                    Err(error) => {
+                        // The subscriber comes back with its cursor.
+                        tracing::warn!(%error, "a stream ends");
+                        return None;
+                    }
+                }
+            }
+            if self.poll {
+                self.ended = true;
+                return self.place();
+            }
+            match self.wait().await {
+                Woken::Stop | Woken::Head => {}
+                Woken::LogClosed => return None,
+                Woken::Demo => {
+                    let position = Position {
+                        epoch: self.hub.epoch(),
+                        seq: self.said,
+                    };
+                    let now = (self.hub.config().clock)();
+                    if let Some(demo) = &mut self.demo {
+                        return Some(demo.frames(&position.to_id(), now));
+                    }
+                }
+                Woken::Quiet => return Some(self.sign_of_life()),
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let demo = self.demo.as_ref().map(Demo::due);
+        let demo = async move {
+            match demo {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Woken::Stop,
+            changed = self.head.changed() => match changed {
+                Ok(()) => Woken::Head,
+                Err(_) => Woken::LogClosed,
+            },
+            () = demo => Woken::Demo,
+            () = tokio::time::sleep_until(self.quiet_until) => Woken::Quiet,
+        }
+    }
+
+    /// Walks one page along the log.
+    async fn advance(&mut self) -> Result<Option<Bytes>, HubError> {
+        let page = self.hub.log().read(&self.filter, self.cursor).await?;
+        let mut out = BytesMut::new();
+        if page.floor > self.cursor {
+            // History went faster than this subscriber.
+            let epoch = self.hub.epoch();
+            let from = Position {
+                epoch,
+                seq: self.cursor,
+            }
+            .to_string();
+            write_gap(
+                &from,
+                Position {
+                    epoch,
+                    seq: page.floor,
+                },
+                &mut out,
+            );
+            self.said = page.floor;
+        }
+        self.cursor = page.scanned.max(page.floor);
+        self.said = page.last.unwrap_or(self.said);
+        if out.is_empty() {
+            out = page.frames;
+        } else {
+            out.extend_from_slice(&page.frames);
+        }
+        Ok((!out.is_empty()).then(|| out.freeze()))
+    }
+
+    /// A comment, and with it the place the subscriber has reached without
+    /// having got an event: its cursor must not grow old in a quiet stream.
+    fn sign_of_life(&mut self) -> Bytes {
+        let mut out = BytesMut::new();
+        sse::comment("", &mut out);
+        if let Some(place) = self.place() {
+            out.extend_from_slice(&place);
+        }
+        if self.control {
+            let position = Position {
+                epoch: self.hub.epoch(),
+                seq: self.said,
+            };
+            let data = serde_json::json!({"position": position.to_string()}).to_string();
+            Frame::control(Control::Ping).data(&data).write(&mut out);
+        }
+        out.freeze()
+    }
+
+    /// The cursor as an id without data, if the subscriber does not have it.
+    fn place(&mut self) -> Option<Bytes> {
+        if self.said == self.cursor {
+            return None;
+        }
+        self.said = self.cursor;
+        let id = Position {
+            epoch: self.hub.epoch(),
+            seq: self.cursor,
+        }
+        .to_id();
+        Some(Frame::new().id(&id).to_bytes())
+    }
+
+    fn bye(&mut self) -> Option<Bytes> {
+        self.ended = true;
+        let data = r#"{"reason":"shutdown"}"#;
+        self.control
+            .then(|| Frame::control(Control::Bye).data(data).to_bytes())
+    }
+}

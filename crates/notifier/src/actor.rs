@@ -1,0 +1,828 @@
+//! The one owner of feeds, rules, inbox, settings and hub.
+//!
+//! A loop takes one thing at a time: a request, news of feeds, a timer, a
+//! change of the settings file. Events are stored before anybody hears of them.
+
+mod requests;
+
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    fs::File,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use feed::{FeedConfig, FeedUpdate, State};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{
+    NotifierConfig, NotifierError, Update,
+    embedded::Embedded,
+    inbox::{Entry, Inbox, InboxError, Outcome, Owed},
+    notifier::{Reply, Request},
+    ring::{Ring, Settling},
+    secrets::{SecretError, Secrets},
+    settings::{Access, FeedSettings, HubSettings, Settings, SettingsFile},
+    subscription::{News, Subscription, connect_config, shown_address},
+    text::{Locale, Localizer},
+    view::{FeedState, PauseView, TestUpdate, Text},
+};
+
+/// The feed of `--try`.
+pub(crate) const TRY_FEED: &str = "try";
+/// Events taken from feeds at once, and stored in one transaction.
+const BATCH: usize = 256;
+/// News that may wait; beyond it, feeds wait, and through TCP their servers.
+const NEWS: usize = 256;
+/// How long after a failed write the next is tried.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
+/// How long feeds get at the start to bring what was missed, before the summary.
+const START_LIMIT: Duration = Duration::from_secs(5);
+/// An editor writes in several steps: the file is read once it rests.
+const SETTINGS_REST: Duration = Duration::from_millis(200);
+/// How often old messages are removed.
+const PURGE_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// The pause between two batches of a purge.
+const PURGE_PAUSE: Duration = Duration::from_millis(50);
+
+/// What tasks of the actor's own report to it.
+enum Internal {
+    /// A feed's secrets are resolved.
+    Configured {
+        feed: String,
+        generation: u64,
+        config: Result<FeedConfig, SecretError>,
+    },
+    /// A feed form's secrets are stored.
+    Stored {
+        feed: Box<FeedSettings>,
+        result: Result<(), SecretError>,
+        reply: Reply<String>,
+    },
+    /// News of the running test.
+    Test { generation: u64, update: TestUpdate },
+}
+
+/// Where the hub is.
+enum HubNow {
+    Off,
+    On(Box<Embedded>),
+    Failed(Text),
+}
+
+pub(crate) struct Actor {
+    config: NotifierConfig,
+    file: SettingsFile,
+    secrets: Secrets,
+    localizer: Arc<Localizer>,
+    inbox: Option<Inbox>,
+    feeds: Vec<Subscription>,
+    hub: HubNow,
+    pause: Option<PauseView>,
+    /// Troubles of the inbox and of notifications; those of the settings are read from the file.
+    troubles: BTreeMap<&'static str, Text>,
+    ring: Ring,
+    settling: Settling,
+    start_limit: Option<Instant>,
+    unwritten: Vec<Unwritten>,
+    unhandled: VecDeque<News>,
+    write_again: Option<Instant>,
+    purge_at: Instant,
+    settings_at: Option<Instant>,
+    outbox: VecDeque<Update>,
+    updates: mpsc::Sender<Update>,
+    news: (mpsc::Sender<News>, mpsc::Receiver<News>),
+    internal: (mpsc::Sender<Internal>, mpsc::Receiver<Internal>),
+    touched: (mpsc::Sender<()>, mpsc::Receiver<()>),
+    test: Option<AbortOnDropHandle<()>>,
+    generation: u64,
+    _watcher: Option<RecommendedWatcher>,
+    _lock: File,
+}
+
+/// An entry that waits for its transaction, and what to do after it.
+struct Unwritten {
+    entry: Entry,
+    /// Set if a new message would be owed a notification.
+    owed: Option<Owed>,
+}
+
+impl Actor {
+    /// Takes the data folder for itself and opens everything in it.
+    pub(crate) async fn open(
+        config: NotifierConfig,
+        updates: mpsc::Sender<Update>,
+    ) -> Result<Self, NotifierError> {
+        let lock = lock(&config)?;
+        let file = SettingsFile::open(config.settings.clone());
+        let localizer = Arc::new(Localizer::new(Locale::from_setting(
+            &file.settings.language,
+        )));
+        let now = Instant::now();
+        let touched = mpsc::channel(1);
+        let watcher = watch_settings(&config, touched.0.clone());
+        let mut actor = Self {
+            secrets: Secrets::new(config.data.join("secrets.json"), config.keyring),
+            config,
+            file,
+            localizer,
+            inbox: None,
+            feeds: Vec::new(),
+            hub: HubNow::Off,
+            pause: None,
+            troubles: BTreeMap::new(),
+            ring: Ring::default(),
+            settling: Settling::default(),
+            start_limit: Some(now + START_LIMIT),
+            unwritten: Vec::new(),
+            unhandled: VecDeque::new(),
+            write_again: None,
+            purge_at: now,
+            settings_at: None,
+            outbox: VecDeque::new(),
+            updates,
+            news: mpsc::channel(NEWS),
+            internal: mpsc::channel(64),
+            touched,
+            test: None,
+            generation: 0,
+            _watcher: watcher,
+            _lock: lock,
+        };
+        actor.open_inbox();
+        let settings = actor.file.settings.clone();
+        actor.start_hub(&settings.hub).await;
+        actor.follow_feeds(&settings);
+        actor.recall_owed(now);
+        Ok(actor)
+    }
+
+    /// Runs until asked to stop.
+    pub(crate) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let updates = self.updates.clone();
+        loop {
+            let timer = self.next_timer();
+            let mut hub_stats = self.hub_stats();
+            let can_take = self.unhandled.is_empty() && self.unwritten.is_empty();
+            tokio::select! {
+                request = requests.recv() => match request {
+                    None | Some(Request::Stop(_)) => {
+                        requests.close();
+                        self.stop().await;
+                        return;
+                    }
+                    Some(request) => self.obey(request).await,
+                },
+                Ok(permit) = updates.reserve(), if !self.outbox.is_empty() => {
+                    if let Some(update) = self.outbox.pop_front() {
+                        permit.send(update);
+                    }
+                }
+                taken = self.news.1.recv_many(&mut batch, BATCH), if can_take && taken_inbox(&self.inbox) => {
+                    debug_assert!(taken > 0, "the actor holds a sender itself");
+                    self.unhandled.extend(batch.drain(..));
+                    self.handle_news();
+                }
+                Some(internal) = self.internal.1.recv() => self.handle_internal(internal),
+                Some(()) = self.touched.1.recv() => {
+                    self.settings_at = Some(Instant::now() + SETTINGS_REST);
+                }
+                () = changed(&mut hub_stats) => {
+                    if let HubNow::On(hub) = &mut self.hub {
+                        hub.stats.mark_unchanged();
+                    }
+                    self.tell(Update::App);
+                }
+                () = sleep_until(timer) => self.handle_timers().await,
+            }
+        }
+    }
+
+    async fn stop(mut self) {
+        self.test = None;
+        self.feeds.clear();
+        if let HubNow::On(hub) = std::mem::replace(&mut self.hub, HubNow::Off) {
+            hub.stop().await;
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.config.clock)()
+    }
+
+    /// Queues an update; those that only say when merge.
+    fn tell(&mut self, update: Update) {
+        let merges = matches!(update, Update::App | Update::Inbox | Update::Settings);
+        if !(merges && self.outbox.contains(&update)) {
+            self.outbox.push_back(update);
+        }
+    }
+
+    // --- the inbox -----------------------------------------------------------------------
+
+    fn open_inbox(&mut self) {
+        let path = self.config.data.join("inbox.db");
+        match Inbox::open(&path, self.now_ms()) {
+            Ok(opened) => {
+                if let Some(aside) = opened.set_aside {
+                    let text = Text::new("trouble-inbox-damaged")
+                        .with("path", aside.display().to_string());
+                    tracing::warn!(aside = %aside.display(), "the inbox was damaged and set aside");
+                    self.troubles.insert("inbox", text);
+                }
+                self.pause = opened
+                    .inbox
+                    .state("pause")
+                    .ok()
+                    .flatten()
+                    .and_then(|json| serde_json::from_str(&json).ok());
+                self.inbox = Some(opened.inbox);
+            }
+            Err(why) => {
+                tracing::error!(%why, "the inbox cannot be used");
+                self.troubles.insert("inbox", inbox_trouble(&why));
+            }
+        }
+    }
+
+    /// Takes news one by one; what is stored together is what came together.
+    fn handle_news(&mut self) {
+        while let Some(news) = self.unhandled.pop_front() {
+            let Some(place) = self.feeds.iter().position(|feed| {
+                feed.settings.id == news.feed && feed.generation == news.generation
+            }) else {
+                continue;
+            };
+            let now = Instant::now();
+            let received = self.now_ms();
+            match &news.update {
+                FeedUpdate::Event(event) => {
+                    let paused = self.pause.is_some();
+                    let entries = self.feeds[place].entries(event, received, now, paused);
+                    self.unwritten
+                        .extend(entries.into_iter().map(Unwritten::new));
+                }
+                FeedUpdate::LastEventId(cursor) => {
+                    let entry = self.feeds[place].cursor_entry(cursor, received);
+                    self.unwritten.push(Unwritten::new(entry));
+                }
+                FeedUpdate::State(state) => {
+                    // In order: what came before belongs to the connection before.
+                    if !self.write(now) || !self.change_state(place, state, now) {
+                        self.unhandled.push_front(news);
+                        return;
+                    }
+                }
+            }
+            if self.unwritten.len() >= BATCH && !self.write(now) {
+                return;
+            }
+        }
+        let now = Instant::now();
+        self.write(now);
+        self.settle(now);
+    }
+
+    /// Stores what waits, in one transaction. False if it could not: it is tried again.
+    fn write(&mut self, now: Instant) -> bool {
+        if self.unwritten.is_empty() {
+            return true;
+        }
+        let entries: Vec<Entry> = self.unwritten.iter().map(|one| one.entry.clone()).collect();
+        let Some(inbox) = &mut self.inbox else {
+            return false;
+        };
+        match inbox.commit(&entries) {
+            Ok(outcomes) => {
+                if self.write_again.take().is_some() {
+                    self.troubles.remove("inbox");
+                    self.tell(Update::App);
+                }
+                let written = std::mem::take(&mut self.unwritten);
+                self.written(written, &outcomes, now);
+                true
+            }
+            Err(why) => {
+                self.cannot_write(&why, now);
+                false
+            }
+        }
+    }
+
+    fn written(&mut self, written: Vec<Unwritten>, outcomes: &[Outcome], now: Instant) {
+        let mut news = false;
+        for (unwritten, outcome) in written.into_iter().zip(outcomes) {
+            let feed = unwritten.entry.feed.clone();
+            let subscription = self.feeds.iter_mut().find(|one| one.settings.id == feed);
+            match outcome {
+                Outcome::Dropped => {}
+                Outcome::Duplicate => {
+                    if let Some(subscription) = subscription {
+                        subscription.absorbed(now);
+                    }
+                }
+                Outcome::New(id) => {
+                    news = true;
+                    if let Some(mut owed) = unwritten.owed {
+                        owed.id = *id;
+                        let backlog =
+                            unwritten.entry.replaying || self.settling.expects(&feed, now);
+                        self.ring_for(owed, backlog, now);
+                    }
+                }
+            }
+            self.expect_quiet(&feed, now);
+        }
+        if news {
+            self.tell(Update::Inbox);
+            self.tell(Update::App);
+        }
+    }
+
+    fn ring_for(&mut self, owed: Owed, backlog: bool, now: Instant) {
+        if backlog {
+            self.ring.backlog(owed, now);
+        } else if let Some(announcement) = self.ring.live(owed, now) {
+            self.tell(Update::Notify(announcement));
+        }
+    }
+
+    /// While a server re-sends, each event moves the moment at which the backlog counts as over.
+    fn expect_quiet(&mut self, feed: &str, now: Instant) {
+        let until = self
+            .feeds
+            .iter()
+            .find(|one| one.settings.id == feed)
+            .and_then(Subscription::replay_until);
+        match until {
+            Some(until) if until > now => self.settling.until(feed, until),
+            _ => {}
+        }
+    }
+
+    fn cannot_write(&mut self, why: &InboxError, now: Instant) {
+        tracing::error!(%why, "the inbox could not be written; trying again");
+        self.write_again = Some(now + WRITE_AGAIN);
+        self.troubles.insert("inbox", inbox_trouble(why));
+        self.tell(Update::App);
+    }
+
+    /// Messages of an earlier run whose pop-up was never confirmed, and those that failed.
+    fn recall_owed(&mut self, now: Instant) {
+        let owed = match self.inbox.as_ref().map(Inbox::owed) {
+            Some(Ok(owed)) => owed,
+            Some(Err(why)) => {
+                tracing::warn!(%why, "owed notifications could not be read");
+                return;
+            }
+            None => return,
+        };
+        for message in owed {
+            if !self.ring.knows(message.id) {
+                self.ring.backlog(message, now);
+            }
+        }
+    }
+
+    // --- feeds ---------------------------------------------------------------------------
+
+    /// Follows the settings: starts, stops and restarts only what changed.
+    fn follow_feeds(&mut self, settings: &Settings) {
+        let mut wanted = settings.feeds.clone();
+        wanted.extend(self.try_feed());
+        let keep: HashSet<&str> = wanted.iter().map(|feed| feed.id.as_str()).collect();
+        let mut old: BTreeMap<String, Subscription> = std::mem::take(&mut self.feeds)
+            .into_iter()
+            .map(|feed| (feed.settings.id.clone(), feed))
+            .collect();
+        for id in old.keys() {
+            if !keep.contains(id.as_str()) {
+                self.settling.done(id);
+            }
+        }
+        for feed in wanted {
+            match old.remove(&feed.id) {
+                Some(running) if running.settings == feed => self.feeds.push(running),
+                replaced => {
+                    // Its connection ends before the new one begins: never two of one feed.
+                    drop(replaced);
+                    self.subscribe(feed);
+                }
+            }
+        }
+    }
+
+    fn try_feed(&self) -> Option<FeedSettings> {
+        match &self.hub {
+            HubNow::On(hub) if self.config.trying => Some(FeedSettings {
+                id: TRY_FEED.to_owned(),
+                name: self.localizer.get("try-feed"),
+                url: format!("{}/events?uid=me", hub.url()).parse().ok()?,
+                preset: "hub".to_owned(),
+                enabled: true,
+                muted: false,
+                access: Access::None,
+                headers: Vec::new(),
+                stop_on: Vec::new(),
+                watchdog_seconds: 0,
+                rules: Vec::new(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn subscribe(&mut self, settings: FeedSettings) {
+        let Some(inbox) = &mut self.inbox else {
+            return;
+        };
+        let memory = match inbox.remember(&settings.id, &shown_address(&settings.url)) {
+            Ok(memory) => memory,
+            Err(why) => {
+                tracing::error!(%why, feed = settings.id, "a feed could not be prepared");
+                self.troubles.insert("inbox", inbox_trouble(&why));
+                return;
+            }
+        };
+        self.generation += 1;
+        let localizer = Arc::clone(&self.localizer);
+        let subscription = Subscription::new(settings, self.generation, &memory, localizer);
+        let starts = subscription.state == FeedState::Connecting;
+        self.feeds.push(subscription);
+        if starts {
+            self.connect(self.feeds.len() - 1);
+        }
+    }
+
+    /// Resolves the feed's secrets beside the loop, then starts it.
+    fn connect(&mut self, place: usize) {
+        let subscription = &mut self.feeds[place];
+        subscription.state = FeedState::Connecting;
+        let settings = subscription.settings.clone();
+        let generation = subscription.generation;
+        let secrets = self.secrets.clone();
+        let internal = self.internal.0.clone();
+        tokio::spawn(async move {
+            let config = connect_config(&settings, &secrets).await;
+            let feed = settings.id;
+            let _ = internal
+                .send(Internal::Configured {
+                    feed,
+                    generation,
+                    config,
+                })
+                .await;
+        });
+    }
+
+    fn configured(&mut self, feed: &str, generation: u64, config: Result<FeedConfig, SecretError>) {
+        let news = self.news.0.clone();
+        let start_limit = self.start_limit;
+        let Some(subscription) = self
+            .feeds
+            .iter_mut()
+            .find(|one| one.settings.id == feed && one.generation == generation)
+        else {
+            return;
+        };
+        match config {
+            Ok(config) => {
+                subscription.start(config, news);
+                if let Some(limit) = start_limit
+                    && subscription.may_bring_backlog()
+                {
+                    self.settling.until(feed, limit);
+                }
+            }
+            Err(why) => {
+                let why = self.localizer.text(&why.text());
+                subscription.fail(Text::new("feed-left-out").with("why", why));
+                self.settling.done(feed);
+            }
+        }
+        self.settle(Instant::now());
+        self.tell(Update::App);
+    }
+
+    /// False if the inbox could not take it: the news is handled again.
+    fn change_state(&mut self, place: usize, state: &State, now: Instant) -> bool {
+        let id = self.feeds[place].settings.id.clone();
+        let now_ms = self.now_ms();
+        match state {
+            State::Live { .. } => {
+                let connection = match self.inbox.as_mut().map(|inbox| inbox.connected(&id)) {
+                    Some(Ok(connection)) => connection,
+                    Some(Err(why)) => {
+                        self.cannot_write(&why, now);
+                        return false;
+                    }
+                    None => return true,
+                };
+                tracing::info!(feed = id, connection, "live");
+                self.feeds[place].connected(connection, now);
+                match self.feeds[place].replay_until() {
+                    Some(until) => self.settling.until(&id, until),
+                    None => self.settling.done(&id),
+                }
+            }
+            State::Connecting => self.feeds[place].changed(state, now_ms),
+            State::Waiting { why, .. } => {
+                tracing::info!(feed = id, %why, "waiting");
+                self.feeds[place].changed(state, now_ms);
+                self.settling.done(&id);
+            }
+            State::Stopped { why, .. } => {
+                tracing::warn!(feed = id, %why, "stopped");
+                self.feeds[place].changed(state, now_ms);
+                self.settling.done(&id);
+            }
+        }
+        self.tell(Update::App);
+        true
+    }
+
+    // --- the hub -------------------------------------------------------------------------
+
+    async fn start_hub(&mut self, settings: &HubSettings) {
+        if !(settings.on || self.config.trying) {
+            self.hub = HubNow::Off;
+            return;
+        }
+        let token = match &settings.token {
+            None => None,
+            Some(secret) => match self.secrets.resolve(secret).await {
+                Ok(token) => Some(token),
+                Err(why) => {
+                    self.hub = HubNow::Failed(why.text());
+                    return;
+                }
+            },
+        };
+        let store = self.config.data.join("hub.db");
+        let started = Embedded::start(settings, token, store, self.config.trying).await;
+        self.hub = match started {
+            Ok(hub) => {
+                tracing::info!(url = hub.url(), "the hub is on");
+                HubNow::On(Box::new(hub))
+            }
+            Err(why) => {
+                tracing::error!(why = self.localizer.text(&why), "the hub could not start");
+                HubNow::Failed(why)
+            }
+        };
+    }
+
+    async fn restart_hub(&mut self, settings: &HubSettings) {
+        if let HubNow::On(hub) = std::mem::replace(&mut self.hub, HubNow::Off) {
+            hub.stop().await;
+        }
+        self.start_hub(settings).await;
+    }
+
+    fn hub_stats(&self) -> Option<watch::Receiver<hub::HubStats>> {
+        match &self.hub {
+            HubNow::On(hub) => Some(hub.stats.clone()),
+            _ => None,
+        }
+    }
+
+    // --- settings ------------------------------------------------------------------------
+
+    /// Follows a change of the settings, from a form or from an editor alike.
+    async fn settings_changed(&mut self, before: &Settings) {
+        let after = self.file.settings.clone();
+        if after.language != before.language {
+            self.localizer = Arc::new(Localizer::new(Locale::from_setting(&after.language)));
+            // Rules speak the language: they are made anew with their feeds.
+            self.feeds.clear();
+        }
+        if after.hub != before.hub {
+            self.restart_hub(&after.hub).await;
+        }
+        self.follow_feeds(&after);
+        self.tell(Update::Settings);
+        self.tell(Update::App);
+    }
+
+    // --- timers --------------------------------------------------------------------------
+
+    fn next_timer(&self) -> Instant {
+        let pause_ends = self
+            .pause
+            .as_ref()
+            .and_then(|pause| pause.until)
+            .map(|until| {
+                let left = u64::try_from(until - self.now_ms()).unwrap_or(0);
+                Instant::now() + Duration::from_millis(left)
+            });
+        [
+            self.write_again,
+            self.settings_at,
+            self.ring.due(),
+            self.settling.next(),
+            self.start_limit,
+            pause_ends,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.purge_at, Instant::min)
+    }
+
+    async fn handle_timers(&mut self) {
+        let now = Instant::now();
+        if self.write_again.is_some_and(|at| at <= now) && self.write(now) {
+            self.write_again = None;
+            self.handle_news();
+        }
+        if self.settings_at.is_some_and(|at| at <= now) {
+            self.settings_at = None;
+            let before = self.file.settings.clone();
+            if self.file.reload() {
+                tracing::info!("the settings file changed");
+                self.settings_changed(&before).await;
+            }
+        }
+        if let Some(until) = self.pause.as_ref().and_then(|pause| pause.until)
+            && until <= self.now_ms()
+        {
+            self.set_pause(None);
+        }
+        self.settle(now);
+        if self.purge_at <= now {
+            self.purge(now);
+        }
+    }
+
+    /// Rings for what waited, once no feed is expected to bring more.
+    fn settle(&mut self, now: Instant) {
+        let limit = self.start_limit.is_some_and(|limit| limit <= now);
+        let quiet = self.settling.pass(now);
+        let starting = self
+            .feeds
+            .iter()
+            .any(|feed| feed.state == FeedState::Connecting);
+        if limit || (self.start_limit.is_some() && quiet && !starting) {
+            self.start_limit = None;
+        }
+        if quiet && self.start_limit.is_none() {
+            self.ring.settled(now);
+        }
+        let feeds = &self.feeds;
+        let name = |id: &str| feed_name(feeds, id);
+        if let Some(announcement) = self.ring.summary(now, &self.localizer, name) {
+            self.tell(Update::Notify(announcement));
+        }
+    }
+
+    fn purge(&mut self, now: Instant) {
+        let keep_days = self.file.settings.keep_days;
+        let now_ms = self.now_ms();
+        let more = match self
+            .inbox
+            .as_mut()
+            .map(|inbox| inbox.purge(keep_days, now_ms))
+        {
+            Some(Ok(more)) => more,
+            Some(Err(why)) => {
+                tracing::warn!(%why, "old messages could not be removed");
+                false
+            }
+            None => false,
+        };
+        self.purge_at = now + if more { PURGE_PAUSE } else { PURGE_EVERY };
+    }
+
+    fn handle_internal(&mut self, internal: Internal) {
+        match internal {
+            Internal::Configured {
+                feed,
+                generation,
+                config,
+            } => self.configured(&feed, generation, config),
+            Internal::Stored {
+                feed,
+                result,
+                reply,
+            } => self.feed_stored(&feed, result, reply),
+            Internal::Test { generation, update } => {
+                if self.test.is_some() && generation == self.generation {
+                    self.tell(Update::Test(update));
+                }
+            }
+        }
+    }
+
+    fn set_pause(&mut self, pause: Option<PauseView>) {
+        if let Some(inbox) = &mut self.inbox {
+            let json = pause
+                .as_ref()
+                .and_then(|pause| serde_json::to_string(pause).ok());
+            if let Err(why) = inbox.set_state("pause", json.as_deref()) {
+                tracing::warn!(%why, "the pause could not be remembered");
+            }
+        }
+        self.pause = pause;
+        self.tell(Update::App);
+    }
+}
+
+impl Unwritten {
+    fn new(entry: Entry) -> Self {
+        let owed = entry
+            .draft
+            .as_ref()
+            .filter(|draft| !draft.gap && draft.silenced.is_none())
+            .map(|draft| Owed {
+                id: 0,
+                feed: entry.feed.clone(),
+                title: draft.title.clone(),
+                body: draft.body.clone(),
+                link: draft.link.clone(),
+                icon: draft.icon.clone(),
+                urgency: draft.urgency,
+                group: draft.group.clone(),
+            });
+        Self { entry, owed }
+    }
+}
+
+fn feed_name(feeds: &[Subscription], id: &str) -> String {
+    feeds
+        .iter()
+        .find(|feed| feed.settings.id == id)
+        .map_or_else(|| id.to_owned(), |feed| feed.settings.name.clone())
+}
+
+fn inbox_trouble(why: &InboxError) -> Text {
+    match why {
+        InboxError::Newer { .. } => Text::new("trouble-inbox-newer"),
+        InboxError::Damaged(why) | InboxError::Unavailable(why) => {
+            Text::new("trouble-inbox-unavailable").with("why", why.to_string())
+        }
+    }
+}
+
+fn taken_inbox(inbox: &Option<Inbox>) -> bool {
+    inbox.is_some()
+}
+
+async fn changed(stats: &mut Option<watch::Receiver<hub::HubStats>>) {
+    let gone = match stats {
+        Some(stats) => stats.changed().await.is_err(),
+        None => true,
+    };
+    if gone {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// One notifier per data folder: two would double every message.
+fn lock(config: &NotifierConfig) -> Result<File, NotifierError> {
+    let data = |path: PathBuf| move |source| NotifierError::Data { path, source };
+    make_private(&config.data).map_err(data(config.data.clone()))?;
+    let path = config.data.join("lock");
+    let file = File::create(&path).map_err(data(path.clone()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(NotifierError::Running),
+        Err(std::fs::TryLockError::Error(source)) => Err(data(path)(source)),
+    }
+}
+
+fn make_private(folder: &std::path::Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Editors replace files, so the folder is watched. Without a watcher a restart reads the file.
+fn watch_settings(
+    config: &NotifierConfig,
+    touched: mpsc::Sender<()>,
+) -> Option<RecommendedWatcher> {
+    let path = config.settings.clone();
+    let folder = path.parent()?.to_owned();
+    make_private(&folder).ok()?;
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Reading the file touches it too; only changes count.
+        let changed = |event: &notify::Event| {
+            (event.kind.is_create() || event.kind.is_modify() || event.kind.is_remove())
+                && event.paths.contains(&path)
+        };
+        if event.as_ref().is_ok_and(changed) {
+            // One that waits already says the same.
+            let _ = touched.try_send(());
+        }
+    })
+    .ok()?;
+    watcher.watch(&folder, RecursiveMode::NonRecursive).ok()?;
+    Some(watcher)
+}

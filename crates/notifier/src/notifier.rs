@@ -1,0 +1,405 @@
+//! The notifier's two doors: requests in, updates out.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    actor::Actor,
+    ring::Announcement,
+    text::Localizer,
+    view::{
+        AppView, FeedForm, GeneralForm, HubForm, MessageDetail, MessagePage, MessageQuery,
+        PauseView, Refusal, SendForm, SettingsView, TestUpdate, Text,
+    },
+};
+
+/// Requests that may wait; a front end that asks faster waits itself.
+const REQUESTS: usize = 64;
+/// Updates that may wait for the front end; further ones merge.
+const UPDATES: usize = 64;
+
+/// Where "now" comes from, in milliseconds since the Unix epoch.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// What a notifier is started with.
+#[derive(Clone)]
+pub struct NotifierConfig {
+    /// The settings file.
+    pub settings: PathBuf,
+    /// The folder of the inbox and the hub's log.
+    pub data: PathBuf,
+    /// Start the hub and a feed subscribed to it, whatever the settings say.
+    pub trying: bool,
+    /// Whether secrets go to the system's keyring.
+    pub keyring: bool,
+    /// Where "now" comes from.
+    pub clock: Clock,
+}
+
+/// Why a notifier could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifierError {
+    /// Another one has this inbox open: talk to it over its control socket.
+    #[error("Feedbell is already running with this inbox")]
+    Running,
+    /// The data folder cannot be used.
+    #[error("{path}: {source}")]
+    Data {
+        /// The folder or file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+impl NotifierError {
+    /// The sentence for the user.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        match self {
+            NotifierError::Running => Text::new("trouble-running"),
+            NotifierError::Data { path, source } => Text::new("trouble-data")
+                .with("path", path.display().to_string())
+                .with("why", source.to_string()),
+        }
+    }
+}
+
+/// What the notifier tells a front end. Except for [`Update::Notify`], updates only say when to
+/// ask again; equal ones that were not taken yet merge.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// Show this, then call [`NotifierHandle::shown`] or [`NotifierHandle::not_shown`].
+    Notify(Announcement),
+    /// Take the pop-up with this key away, if it is still there.
+    Withdraw(String),
+    /// Feeds, hub, pause, troubles or counts changed.
+    App,
+    /// The inbox changed.
+    Inbox,
+    /// The settings changed.
+    Settings,
+    /// News of the running feed test.
+    Test(TestUpdate),
+    /// Bring up the window, with this message or page.
+    Open {
+        /// The message.
+        message: Option<i64>,
+        /// `inbox`, `hub` or `settings`.
+        page: Option<String>,
+    },
+}
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
+
+/// Everything that front ends can ask.
+pub(crate) enum Request {
+    App(Reply<AppView>),
+    Messages(MessageQuery, Reply<MessagePage>),
+    Message(i64, Reply<Option<MessageDetail>>),
+    Link(i64, Reply<Option<String>>),
+    Settings(Reply<SettingsView>),
+    MarkRead(Vec<i64>, bool, Reply<()>),
+    MarkAllRead(MessageQuery, Reply<()>),
+    Pin(Vec<i64>, bool, Reply<()>),
+    Delete(Vec<i64>, Reply<()>),
+    Restore(Vec<i64>, Reply<()>),
+    SaveGeneral(GeneralForm, Reply<()>),
+    SaveHub(HubForm, Reply<()>),
+    SaveFeed(Box<FeedForm>, Reply<String>),
+    RemoveFeed(String, Reply<()>),
+    Pause(Option<PauseView>, Reply<()>),
+    Reconnect(Option<String>, Reply<()>),
+    TestFeed(Box<FeedForm>, Reply<()>),
+    StopTest(Reply<()>),
+    Send(SendForm, Reply<String>),
+    Shown(String, Vec<i64>, Reply<()>),
+    NotShown(Vec<i64>, Text, Reply<()>),
+    CanNotify(Option<Text>, Reply<()>),
+    Open(Option<i64>, Option<String>, Reply<()>),
+    Localizer(Reply<Arc<Localizer>>),
+    Stop(Reply<()>),
+}
+
+/// Talks to a running notifier. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct NotifierHandle {
+    requests: mpsc::Sender<Request>,
+}
+
+/// Starts a notifier on the current Tokio runtime: one thread that owns everything.
+///
+/// # Errors
+/// When another one runs with the same data, or the data folder cannot be used. Anything else,
+/// like a damaged inbox or wrong settings, is told as a trouble while the rest goes on.
+pub async fn start(
+    config: NotifierConfig,
+) -> Result<(NotifierHandle, mpsc::Receiver<Update>), NotifierError> {
+    let (requests, request_receiver) = mpsc::channel(REQUESTS);
+    let (updates, update_receiver) = mpsc::channel(UPDATES);
+    let (opened, started) = oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    let path = config.data.clone();
+    let thread = std::thread::Builder::new().name("notifier".to_owned());
+    // A thread of its own: SQLite waits for the disk here, and nobody else does.
+    thread
+        .spawn(move || {
+            runtime.block_on(async move {
+                match Actor::open(config, updates).await {
+                    Ok(actor) => {
+                        let _ = opened.send(Ok(()));
+                        actor.run(request_receiver).await;
+                    }
+                    Err(why) => {
+                        let _ = opened.send(Err(why));
+                    }
+                }
+            });
+        })
+        .map_err(|source| NotifierError::Data {
+            path: path.clone(),
+            source,
+        })?;
+    started.await.unwrap_or_else(|_| {
+        Err(NotifierError::Data {
+            path,
+            source: std::io::Error::other("the notifier did not start"),
+        })
+    })?;
+    Ok((NotifierHandle { requests }, update_receiver))
+}
+
+impl NotifierHandle {
+    /// Feeds, hub, pause, troubles and counts.
+    ///
+    /// # Errors
+    /// Every request is refused while the notifier shuts down.
+    pub async fn app(&self) -> Result<AppView, Refusal> {
+        self.ask(Request::App).await
+    }
+
+    /// One page of messages.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn messages(&self, query: MessageQuery) -> Result<MessagePage, Refusal> {
+        self.ask(|reply| Request::Messages(query, reply)).await
+    }
+
+    /// One message.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn message(&self, id: i64) -> Result<Option<MessageDetail>, Refusal> {
+        self.ask(|reply| Request::Message(id, reply)).await
+    }
+
+    /// Where a message leads: http, https or mailto.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn link(&self, id: i64) -> Result<Option<String>, Refusal> {
+        self.ask(|reply| Request::Link(id, reply)).await
+    }
+
+    /// The settings, without secrets.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn settings(&self) -> Result<SettingsView, Refusal> {
+        self.ask(Request::Settings).await
+    }
+
+    /// Marks messages read or unread.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn mark_read(&self, ids: Vec<i64>, read: bool) -> Result<(), Refusal> {
+        self.ask(|reply| Request::MarkRead(ids, read, reply)).await
+    }
+
+    /// Marks all messages that match read.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn mark_all_read(&self, query: MessageQuery) -> Result<(), Refusal> {
+        self.ask(|reply| Request::MarkAllRead(query, reply)).await
+    }
+
+    /// Pins or unpins messages.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn pin(&self, ids: Vec<i64>, pinned: bool) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Pin(ids, pinned, reply)).await
+    }
+
+    /// Deletes messages; [`NotifierHandle::restore`] takes it back within a day.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn delete(&self, ids: Vec<i64>) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Delete(ids, reply)).await
+    }
+
+    /// Takes a deletion back.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn restore(&self, ids: Vec<i64>) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Restore(ids, reply)).await
+    }
+
+    /// Saves the general settings.
+    ///
+    /// # Errors
+    /// Wrong fields, each named; or the file cannot be written.
+    pub async fn save_general(&self, form: GeneralForm) -> Result<(), Refusal> {
+        self.ask(|reply| Request::SaveGeneral(form, reply)).await
+    }
+
+    /// Saves the hub's settings.
+    ///
+    /// # Errors
+    /// Wrong fields, each named; or the file cannot be written.
+    pub async fn save_hub(&self, form: HubForm) -> Result<(), Refusal> {
+        self.ask(|reply| Request::SaveHub(form, reply)).await
+    }
+
+    /// Saves a feed, new or changed; gives its id.
+    ///
+    /// # Errors
+    /// Wrong fields, each named; or the file or a secret cannot be written.
+    pub async fn save_feed(&self, form: FeedForm) -> Result<String, Refusal> {
+        self.ask(|reply| Request::SaveFeed(Box::new(form), reply))
+            .await
+    }
+
+    /// Takes a feed out of the settings. Its messages stay.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn remove_feed(&self, id: String) -> Result<(), Refusal> {
+        self.ask(|reply| Request::RemoveFeed(id, reply)).await
+    }
+
+    /// Pauses notifications until a moment (milliseconds since the Unix epoch) or until resumed.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn pause(&self, until: Option<i64>) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Pause(Some(PauseView { until }), reply))
+            .await
+    }
+
+    /// Ends a pause.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn resume(&self) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Pause(None, reply)).await
+    }
+
+    /// Connects one feed, or all, anew at once.
+    ///
+    /// # Errors
+    /// When there is no such feed.
+    pub async fn reconnect(&self, feed: Option<String>) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Reconnect(feed, reply)).await
+    }
+
+    /// Starts a test of a feed that need not be saved; news come as [`Update::Test`].
+    ///
+    /// # Errors
+    /// Wrong fields, each named; or a secret cannot be had.
+    pub async fn test_feed(&self, form: FeedForm) -> Result<(), Refusal> {
+        self.ask(|reply| Request::TestFeed(Box::new(form), reply))
+            .await
+    }
+
+    /// Ends the running test.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn stop_test(&self) -> Result<(), Refusal> {
+        self.ask(Request::StopTest).await
+    }
+
+    /// Publishes through the embedded hub; gives the position.
+    ///
+    /// # Errors
+    /// When the hub is off or refuses.
+    pub async fn send(&self, form: SendForm) -> Result<String, Refusal> {
+        self.ask(|reply| Request::Send(form, reply)).await
+    }
+
+    /// A notification is on the screen: nothing more is owed for its messages.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn shown(&self, announcement: Announcement) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Shown(announcement.key, announcement.ids, reply))
+            .await
+    }
+
+    /// A notification could not be shown; it stays owed.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn not_shown(&self, announcement: Announcement, why: Text) -> Result<(), Refusal> {
+        self.ask(|reply| Request::NotShown(announcement.ids, why, reply))
+            .await
+    }
+
+    /// Whether notifications can be shown. What is owed comes again, as one summary.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn can_notify(&self, trouble: Option<Text>) -> Result<(), Refusal> {
+        self.ask(|reply| Request::CanNotify(trouble, reply)).await
+    }
+
+    /// Asks the front end to come up.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn open(&self, message: Option<i64>, page: Option<String>) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Open(message, page, reply)).await
+    }
+
+    /// The texts in the language in force.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn localizer(&self) -> Result<Arc<Localizer>, Refusal> {
+        self.ask(Request::Localizer).await
+    }
+
+    /// Shuts down: feeds are closed, the hub says goodbye, the inbox is closed.
+    pub async fn stop(&self) {
+        let _ = self.ask(Request::Stop).await;
+        self.requests.closed().await;
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Refusal> {
+        let stopping = || Refusal::of(Text::new("refused-stopping"));
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .send(request(reply))
+            .await
+            .map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())?
+    }
+}
+
+impl Refusal {
+    /// A refusal with one sentence.
+    #[must_use]
+    pub fn of(text: Text) -> Self {
+        Self {
+            text,
+            fields: Vec::new(),
+        }
+    }
+}

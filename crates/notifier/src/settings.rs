@@ -1,0 +1,375 @@
+//! The settings: one TOML file that people edit by hand and the window edits too.
+//!
+//! Comments and unknown keys survive every write; writes are atomic; every
+//! problem names its field. A feed with a problem is left out and said so, the
+//! rest goes on. A file that is no TOML at all is never written over.
+
+mod read;
+mod write;
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use toml_edit::DocumentMut;
+use url::Url;
+
+use crate::view::{AccessForm, FieldError, GeneralForm, HubForm, RuleForm, Text};
+
+pub(crate) use write::{feed_form, hub_form};
+
+/// The version of the file's schema that this program writes.
+pub(crate) const VERSION: i64 = 1;
+
+/// Everything the user can set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) language: String,
+    pub(crate) keep_days: u32,
+    pub(crate) hub: HubSettings,
+    pub(crate) feeds: Vec<FeedSettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            language: "auto".to_owned(),
+            keep_days: 90,
+            hub: HubSettings::default(),
+            feeds: Vec::new(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HubSettings {
+    pub(crate) on: bool,
+    pub(crate) listen: SocketAddr,
+    pub(crate) allow_origins: Vec<String>,
+    pub(crate) token: Option<Secret>,
+}
+
+impl Default for HubSettings {
+    fn default() -> Self {
+        Self {
+            on: false,
+            listen: SocketAddr::from(([127, 0, 0, 1], 2355)),
+            allow_origins: Vec::new(),
+            token: None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FeedSettings {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) url: Url,
+    pub(crate) preset: String,
+    pub(crate) enabled: bool,
+    pub(crate) muted: bool,
+    pub(crate) access: Access,
+    pub(crate) headers: Vec<(String, Secret)>,
+    pub(crate) stop_on: Vec<String>,
+    pub(crate) watchdog_seconds: u32,
+    pub(crate) rules: Vec<RuleForm>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    None,
+    Bearer(Secret),
+    Basic { username: String, password: Secret },
+}
+
+/// Where a secret is. The settings file holds the secret itself only if a person wrote it there.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Secret {
+    /// Written into the file by hand.
+    Plain(String),
+    /// In the keyring (or, without one, the private secrets file) under this name.
+    Stored(String),
+    /// The first line this command prints.
+    Command(String),
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Secret::Plain(_) => f.write_str("Plain(…)"),
+            Secret::Stored(name) => f.debug_tuple("Stored").field(name).finish(),
+            Secret::Command(_) => f.write_str("Command(…)"),
+        }
+    }
+}
+
+/// A feed that has a problem, and its first one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) why: Text,
+}
+
+/// Why the settings file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    /// Not TOML: the sentence says where.
+    #[error("the settings file cannot be read as TOML: {0}")]
+    Syntax(String),
+    /// Written by a newer program.
+    #[error("the settings file was written by a newer Feedbell (version {0})")]
+    Newer(i64),
+    /// The file system refused.
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+}
+
+impl SettingsError {
+    pub(crate) fn text(&self) -> Text {
+        match self {
+            SettingsError::Syntax(why) => {
+                Text::new("settings-syntax").with("why", why.lines().next().unwrap_or_default())
+            }
+            SettingsError::Newer(_) => Text::new("settings-newer"),
+            SettingsError::Io { path, source } => Text::new("settings-io")
+                .with("path", path.display().to_string())
+                .with("why", source.to_string()),
+        }
+    }
+}
+
+/// The settings file: its text as last seen, and what it means.
+#[derive(Debug)]
+pub(crate) struct SettingsFile {
+    path: PathBuf,
+    text: String,
+    document: DocumentMut,
+    /// What the file says, without the parts that have problems.
+    pub(crate) settings: Settings,
+    /// The problems, by field.
+    pub(crate) errors: Vec<FieldError>,
+    /// Feeds left out because of a problem.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Set while the file on disk cannot be used: nothing is written over it.
+    pub(crate) unusable: Option<Text>,
+}
+
+impl SettingsFile {
+    /// Reads the file; a missing one means the defaults. Never fails: what cannot be used is said
+    /// in `unusable`, and the defaults (or, on reload, the last good settings) stay in force.
+    pub(crate) fn open(path: PathBuf) -> Self {
+        let mut file = Self {
+            path,
+            text: String::new(),
+            document: DocumentMut::new(),
+            settings: Settings::default(),
+            errors: Vec::new(),
+            left_out: Vec::new(),
+            unusable: None,
+        };
+        file.load();
+        file
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the file again if its text differs from what was last seen. True if it did.
+    pub(crate) fn reload(&mut self) -> bool {
+        match read_text(&self.path) {
+            Ok(text) if text == self.text && self.unusable.is_none() => false,
+            _ => {
+                let before = (self.text.clone(), self.unusable.clone());
+                self.load();
+                before != (self.text.clone(), self.unusable.clone())
+            }
+        }
+    }
+
+    /// Changes the file: `edit` works on the document, the result is checked, then written
+    /// atomically. On field errors nothing is written.
+    pub(crate) fn change(
+        &mut self,
+        edit: impl FnOnce(&mut DocumentMut),
+    ) -> Result<(), SettingsError> {
+        self.reload();
+        if let Some(error) = self.text_error() {
+            return Err(error);
+        }
+        let mut document = self.document.clone();
+        document["version"] = toml_edit::value(VERSION);
+        edit(&mut document);
+        let text = document.to_string();
+        write_atomically(&self.path, &text)?;
+        self.text = text;
+        self.adopt(document);
+        Ok(())
+    }
+
+    fn load(&mut self) {
+        let parsed = read_text(&self.path).and_then(|text| {
+            let document = parse(&text)?;
+            Ok((text, document))
+        });
+        match parsed {
+            Ok((text, document)) => {
+                self.text = text;
+                self.unusable = None;
+                self.adopt(document);
+            }
+            Err(error) => self.unusable = Some(error.text()),
+        }
+    }
+
+    fn adopt(&mut self, document: DocumentMut) {
+        let read = read::read(&document);
+        self.document = document;
+        self.settings = read.settings;
+        self.errors = read.errors;
+        self.left_out = read.left_out;
+    }
+
+    fn text_error(&self) -> Option<SettingsError> {
+        self.unusable.as_ref()?;
+        read_text(&self.path).and_then(|text| parse(&text)).err()
+    }
+
+    /// The form of a feed checked as it would be after writing it.
+    pub(crate) fn check_feed(
+        form: &crate::view::FeedForm,
+    ) -> Result<FeedSettings, Vec<FieldError>> {
+        read::check_feed(form)
+    }
+
+    /// Writes a feed, new or changed, with its secrets already stored.
+    pub(crate) fn put_feed(&mut self, feed: &FeedSettings) -> Result<(), SettingsError> {
+        self.change(|document| write::put_feed(document, feed))
+    }
+
+    /// Takes a feed out.
+    pub(crate) fn remove_feed(&mut self, id: &str) -> Result<(), SettingsError> {
+        self.change(|document| write::remove_feed(document, id))
+    }
+
+    /// Writes the hub's part.
+    pub(crate) fn put_hub(&mut self, form: &HubForm) -> Result<(), SettingsError> {
+        self.change(|document| write::put_hub(document, form))
+    }
+
+    /// Writes the general part.
+    pub(crate) fn put_general(&mut self, form: &GeneralForm) -> Result<(), SettingsError> {
+        self.change(|document| write::put_general(document, form))
+    }
+}
+
+/// Checks the hub's form.
+pub(crate) fn check_hub(form: &HubForm, token: bool) -> Vec<FieldError> {
+    read::check_hub(&form.listen, &form.allow_origins, token)
+}
+
+/// Checks the general form.
+pub(crate) fn check_general(form: &GeneralForm) -> Vec<FieldError> {
+    if ["auto", "en", "zh-CN"].contains(&form.language.as_str()) {
+        Vec::new()
+    } else {
+        vec![FieldError {
+            field: "language".to_owned(),
+            text: Text::new("field-language"),
+        }]
+    }
+}
+
+/// A secret as a form may show it: never its value.
+pub(crate) fn secret_form(secret: &Secret) -> crate::view::SecretForm {
+    match secret {
+        Secret::Plain(_) | Secret::Stored(_) => crate::view::SecretForm::Kept,
+        Secret::Command(command) => crate::view::SecretForm::Command {
+            command: command.clone(),
+        },
+    }
+}
+
+impl Access {
+    pub(crate) fn form(&self) -> AccessForm {
+        match self {
+            Access::None => AccessForm::None,
+            Access::Bearer(token) => AccessForm::Bearer {
+                token: secret_form(token),
+            },
+            Access::Basic { username, password } => AccessForm::Basic {
+                username: username.clone(),
+                password: secret_form(password),
+            },
+        }
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, SettingsError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(source) => Err(SettingsError::Io {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn parse(text: &str) -> Result<DocumentMut, SettingsError> {
+    let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
+        SettingsError::Syntax(where_and_what(text, &error))
+    })?;
+    match document
+        .get("version")
+        .and_then(toml_edit::Item::as_integer)
+    {
+        Some(version) if version > VERSION => Err(SettingsError::Newer(version)),
+        _ => Ok(document),
+    }
+}
+
+/// `line 3: expected …`, one line.
+fn where_and_what(text: &str, error: &toml_edit::TomlError) -> String {
+    let line = error.span().map_or(1, |span| {
+        text[..span.start.min(text.len())].lines().count().max(1)
+    });
+    let what = error.message().lines().next().unwrap_or_default().trim();
+    format!("{line}: {what}")
+}
+
+/// Temp file beside it, data on disk, rename: a crash leaves the old file or the new one.
+fn write_atomically(path: &Path, text: &str) -> Result<(), SettingsError> {
+    let io = |source| SettingsError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    // A link stays a link: the file it points to is what is replaced.
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut temporary = target.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    write_private(&temporary, text.as_bytes()).map_err(io)?;
+    std::fs::rename(&temporary, &target).map_err(io)
+}
+
+/// Writes a file that only its owner can read, and waits until it is on disk.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

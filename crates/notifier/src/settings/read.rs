@@ -1,0 +1,516 @@
+//! From the document to [`Settings`], with a sentence for every field that is wrong.
+
+use std::net::SocketAddr;
+
+use toml_edit::{DocumentMut, Item, TableLike};
+use url::{Host, Url};
+
+use super::{Access, FeedSettings, HubSettings, LeftOut, Secret, Settings};
+use crate::{
+    presets, rules,
+    view::{AccessForm, FeedForm, FieldError, RuleForm, SecretForm, Text, Verdict},
+};
+
+/// What a document says.
+pub(super) struct Read {
+    pub(super) settings: Settings,
+    pub(super) errors: Vec<FieldError>,
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+pub(super) fn read(document: &DocumentMut) -> Read {
+    let defaults = Settings::default();
+    let mut errors = Vec::new();
+    let mut left_out = Vec::new();
+    let mut root = Fields::new(document.as_table(), String::new(), &mut errors);
+    let language = root.words("language").unwrap_or(defaults.language);
+    let language = if ["auto", "en", "zh-CN"].contains(&language.as_str()) {
+        language
+    } else {
+        root.wrong("language", Text::new("field-language"));
+        "auto".to_owned()
+    };
+    let keep_days = root
+        .table("inbox")
+        .and_then(|mut inbox| inbox.number("keep_days"))
+        .unwrap_or(defaults.keep_days);
+    let hub = root
+        .table("hub")
+        .map_or_else(HubSettings::default, |mut hub| read_hub(&mut hub));
+    let mut feeds: Vec<FeedSettings> = Vec::new();
+    for (place, table) in root.tables("feed").into_iter().enumerate() {
+        let path = format!("feed.{place}.");
+        let mut own = Vec::new();
+        let mut fields = Fields::new(table, path, &mut own);
+        let id = fields
+            .words("id")
+            .filter(|id| !id.is_empty())
+            .unwrap_or_else(|| format!("feed-{}", place + 1));
+        let name = fields.words("name").unwrap_or_default();
+        let feed = read_feed(&mut fields, &id, &name);
+        if feeds.iter().any(|other| other.id == id) {
+            fields.wrong("id", Text::new("field-id-twice").with("id", id.as_str()));
+        }
+        match (feed, own.first()) {
+            (Some(feed), None) => feeds.push(feed),
+            (_, first) => left_out.push(LeftOut {
+                name: if name.is_empty() { id.clone() } else { name },
+                id,
+                why: first.map_or_else(|| Text::new("field-wrong"), |error| error.text.clone()),
+            }),
+        }
+        errors.extend(own);
+    }
+    Read {
+        settings: Settings {
+            language,
+            keep_days,
+            hub,
+            feeds,
+        },
+        errors,
+        left_out,
+    }
+}
+
+/// A form checked with the same eyes as the file. Kept secrets stand as empty stored names; the
+/// caller puts the real ones back.
+pub(super) fn check_feed(form: &FeedForm) -> Result<FeedSettings, Vec<FieldError>> {
+    let mut errors = Vec::new();
+    let mut wrong = |field: &str, text: Text| {
+        errors.push(FieldError {
+            field: field.to_owned(),
+            text,
+        });
+    };
+    let url = match parse_url(&form.url) {
+        Ok(url) => Some(url),
+        Err(text) => {
+            wrong("url", text);
+            None
+        }
+    };
+    if !form.preset.is_empty() && presets::find(&form.preset).is_none() {
+        wrong("preset", unknown_preset(&form.preset));
+    }
+    for (place, header) in form.headers.iter().enumerate() {
+        if let Err(text) = check_header(&header.name) {
+            wrong(&format!("headers.{place}.name"), text);
+        }
+    }
+    for (place, rule) in form.rules.iter().enumerate() {
+        for (field, text) in rules::check(rule) {
+            wrong(&format!("rules.{place}.{field}"), text);
+        }
+    }
+    if let AccessForm::Basic { username, .. } = &form.access
+        && username.contains(':')
+    {
+        wrong("access.username", Text::new("field-username-colon"));
+    }
+    let Some(url) = url.filter(|_| errors.is_empty()) else {
+        return Err(errors);
+    };
+    let name = match form.name.trim() {
+        "" => url.host_str().unwrap_or_default().to_owned(),
+        name => name.to_owned(),
+    };
+    Ok(FeedSettings {
+        id: form.id.clone(),
+        name,
+        url,
+        preset: form.preset.clone(),
+        enabled: form.enabled,
+        muted: form.muted,
+        access: match &form.access {
+            AccessForm::None => Access::None,
+            AccessForm::Bearer { token } => Access::Bearer(from_form(token)),
+            AccessForm::Basic { username, password } => Access::Basic {
+                username: username.clone(),
+                password: from_form(password),
+            },
+        },
+        headers: form
+            .headers
+            .iter()
+            .map(|header| (header.name.clone(), from_form(&header.value)))
+            .collect(),
+        stop_on: form
+            .stop_on
+            .iter()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect(),
+        watchdog_seconds: form.watchdog_seconds,
+        rules: form.rules.clone(),
+    })
+}
+
+pub(super) fn check_hub(listen: &str, origins: &[String], token: bool) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    match listen.parse::<SocketAddr>() {
+        Err(_) => errors.push(FieldError {
+            field: "listen".to_owned(),
+            text: Text::new("field-listen").with("value", listen),
+        }),
+        Ok(address) if !address.ip().is_loopback() && !token => errors.push(FieldError {
+            field: "listen".to_owned(),
+            text: Text::new("field-listen-token"),
+        }),
+        Ok(_) => {}
+    }
+    for (place, origin) in origins.iter().enumerate() {
+        let exact = Url::parse(origin).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.origin().ascii_serialization() == *origin
+        });
+        if !exact {
+            errors.push(FieldError {
+                field: format!("allow_origins.{place}"),
+                text: Text::new("field-origin").with("value", origin.as_str()),
+            });
+        }
+    }
+    errors
+}
+
+fn from_form(form: &SecretForm) -> Secret {
+    match form {
+        SecretForm::Kept => Secret::Stored(String::new()),
+        SecretForm::Entered { value } => Secret::Plain(value.clone()),
+        SecretForm::Command { command } => Secret::Command(command.clone()),
+    }
+}
+
+fn read_hub(fields: &mut Fields<'_, '_>) -> HubSettings {
+    let defaults = HubSettings::default();
+    let listen = fields
+        .words("listen")
+        .unwrap_or_else(|| defaults.listen.to_string());
+    let allow_origins = fields.list("allow_origins");
+    let token = fields.secret("token");
+    for error in check_hub(&listen, &allow_origins, token.is_some()) {
+        fields.wrong(&error.field, error.text);
+    }
+    HubSettings {
+        on: fields.flag("on").unwrap_or(defaults.on),
+        listen: listen.parse().unwrap_or(defaults.listen),
+        allow_origins,
+        token,
+    }
+}
+
+fn read_feed(fields: &mut Fields<'_, '_>, id: &str, name: &str) -> Option<FeedSettings> {
+    let url = match fields.words("url") {
+        None => {
+            if !fields.has("url") {
+                fields.wrong("url", Text::new("field-url-missing"));
+            }
+            None
+        }
+        Some(words) => match parse_url(&words) {
+            Ok(url) => Some(url),
+            Err(text) => {
+                fields.wrong("url", text);
+                None
+            }
+        },
+    };
+    let preset = fields.words("preset").unwrap_or_default();
+    if !preset.is_empty() && presets::find(&preset).is_none() {
+        fields.wrong("preset", unknown_preset(&preset));
+    }
+    let access = read_access(fields);
+    let headers = fields.headers();
+    let rules = fields.rules();
+    let enabled = fields.flag("enabled").unwrap_or(true);
+    let muted = fields.flag("muted").unwrap_or(false);
+    let stop_on = fields.list("stop_on");
+    let watchdog_seconds = fields.number("watchdog_seconds").unwrap_or(0);
+    let url = url?;
+    Some(FeedSettings {
+        id: id.to_owned(),
+        name: if name.is_empty() {
+            url.host_str().unwrap_or(id).to_owned()
+        } else {
+            name.to_owned()
+        },
+        url,
+        preset,
+        enabled,
+        muted,
+        access,
+        headers,
+        stop_on,
+        watchdog_seconds,
+        rules,
+    })
+}
+
+fn read_access(fields: &mut Fields<'_, '_>) -> Access {
+    if let Some(token) = fields.secret("bearer") {
+        return Access::Bearer(token);
+    }
+    let Some(mut basic) = fields.table("basic") else {
+        return Access::None;
+    };
+    let username = basic.words("username").unwrap_or_default();
+    match basic.secret("password") {
+        Some(password) => Access::Basic { username, password },
+        None => {
+            basic.wrong("password", Text::new("field-password-missing"));
+            Access::None
+        }
+    }
+}
+
+fn parse_url(words: &str) -> Result<Url, Text> {
+    let words = words.trim();
+    if words.is_empty() {
+        return Err(Text::new("field-url-missing"));
+    }
+    let url = Url::parse(words).map_err(|why| {
+        Text::new("field-url")
+            .with("value", words)
+            .with("why", why.to_string())
+    })?;
+    match (url.scheme(), url.host()) {
+        ("http" | "https", Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_))) => {}
+        _ => return Err(Text::new("field-url-scheme").with("value", words)),
+    }
+    if url.username().is_empty() && url.password().is_none() {
+        Ok(url)
+    } else {
+        Err(Text::new("field-url-credentials"))
+    }
+}
+
+fn check_header(name: &str) -> Result<(), Text> {
+    let token = !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    if !token {
+        return Err(Text::new("field-header").with("value", name));
+    }
+    let ours = [
+        "accept",
+        "cache-control",
+        "last-event-id",
+        "host",
+        "content-length",
+    ];
+    if ours.contains(&name.to_ascii_lowercase().as_str()) {
+        return Err(Text::new("field-header-ours").with("value", name));
+    }
+    Ok(())
+}
+
+fn unknown_preset(preset: &str) -> Text {
+    let known: Vec<&str> = presets::all()
+        .iter()
+        .map(|preset| preset.id.as_str())
+        .collect();
+    Text::new("field-preset")
+        .with("value", preset)
+        .with("known", known.join(", "))
+}
+
+/// The fields of one table, and where their problems go.
+struct Fields<'a, 'e> {
+    table: &'a dyn TableLike,
+    path: String,
+    errors: &'e mut Vec<FieldError>,
+}
+
+impl<'a, 'e> Fields<'a, 'e> {
+    fn new(table: &'a dyn TableLike, path: String, errors: &'e mut Vec<FieldError>) -> Self {
+        Self {
+            table,
+            path,
+            errors,
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.table.contains_key(name)
+    }
+
+    fn wrong(&mut self, name: &str, text: Text) {
+        self.errors.push(FieldError {
+            field: format!("{}{name}", self.path),
+            text,
+        });
+    }
+
+    fn words(&mut self, name: &str) -> Option<String> {
+        let item = self.table.get(name)?;
+        match item.as_str() {
+            Some(words) => Some(words.to_owned()),
+            None => self.type_error(name, item, "field-type-text"),
+        }
+    }
+
+    fn flag(&mut self, name: &str) -> Option<bool> {
+        let item = self.table.get(name)?;
+        match item.as_bool() {
+            Some(flag) => Some(flag),
+            None => self.type_error(name, item, "field-type-flag"),
+        }
+    }
+
+    fn number(&mut self, name: &str) -> Option<u32> {
+        let item = self.table.get(name)?;
+        match item
+            .as_integer()
+            .and_then(|number| u32::try_from(number).ok())
+        {
+            Some(number) => Some(number),
+            None => self.type_error(name, item, "field-type-number"),
+        }
+    }
+
+    fn list(&mut self, name: &str) -> Vec<String> {
+        let Some(item) = self.table.get(name) else {
+            return Vec::new();
+        };
+        let words: Option<Vec<String>> = item.as_array().and_then(|array| {
+            array
+                .iter()
+                .map(|value| value.as_str().map(str::to_owned))
+                .collect()
+        });
+        match words {
+            Some(words) => words,
+            None => self
+                .type_error(name, item, "field-type-list")
+                .unwrap_or_default(),
+        }
+    }
+
+    fn secret(&mut self, name: &str) -> Option<Secret> {
+        let item = self.table.get(name)?;
+        if let Some(plain) = item.as_str() {
+            return Some(Secret::Plain(plain.to_owned()));
+        }
+        let part = |key: &str| {
+            item.as_table_like()
+                .and_then(|table| table.get(key))
+                .and_then(Item::as_str)
+                .map(str::to_owned)
+        };
+        match (part("keyring"), part("command")) {
+            (Some(name), None) => Some(Secret::Stored(name)),
+            (None, Some(command)) => Some(Secret::Command(command)),
+            _ => self.type_error(name, item, "field-type-secret"),
+        }
+    }
+
+    fn table(&mut self, name: &str) -> Option<Fields<'a, '_>> {
+        let item = self.table.get(name)?;
+        match item.as_table_like() {
+            Some(table) => Some(Fields {
+                table,
+                path: format!("{}{name}.", self.path),
+                errors: self.errors,
+            }),
+            None => {
+                self.type_error::<()>(name, item, "field-type-table");
+                None
+            }
+        }
+    }
+
+    fn tables(&mut self, name: &str) -> Vec<&'a dyn TableLike> {
+        let Some(item) = self.table.get(name) else {
+            return Vec::new();
+        };
+        if let Some(tables) = item.as_array_of_tables() {
+            return tables.iter().map(|table| table as &dyn TableLike).collect();
+        }
+        let inline: Option<Vec<&dyn TableLike>> = item.as_array().and_then(|array| {
+            array
+                .iter()
+                .map(|value| value.as_inline_table().map(|table| table as &dyn TableLike))
+                .collect()
+        });
+        match inline {
+            Some(tables) => tables,
+            None => self
+                .type_error(name, item, "field-type-tables")
+                .unwrap_or_default(),
+        }
+    }
+
+    fn headers(&mut self) -> Vec<(String, Secret)> {
+        let Some(mut headers) = self.table("headers") else {
+            return Vec::new();
+        };
+        let names: Vec<String> = headers
+            .table
+            .iter()
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let mut out = Vec::new();
+        for name in names {
+            if let Err(text) = check_header(&name) {
+                headers.wrong(&name, text);
+            } else if let Some(value) = headers.secret(&name) {
+                out.push((name, value));
+            }
+        }
+        out
+    }
+
+    fn rules(&mut self) -> Vec<RuleForm> {
+        let mut out = Vec::new();
+        for (place, table) in self.tables("rule").into_iter().enumerate() {
+            let path = format!("{}rule.{place}.", self.path);
+            let mut fields = Fields::new(table, path, self.errors);
+            let rule = read_rule(&mut fields);
+            for (field, text) in rules::check(&rule) {
+                fields.wrong(field, text);
+            }
+            out.push(rule);
+        }
+        out
+    }
+
+    fn type_error<T>(&mut self, name: &str, item: &Item, expected: &str) -> Option<T> {
+        let field = format!("{}{name}", self.path);
+        self.wrong(
+            name,
+            Text::new(expected)
+                .with("field", field)
+                .with("found", item.type_name()),
+        );
+        None
+    }
+}
+
+fn read_rule(fields: &mut Fields<'_, '_>) -> RuleForm {
+    let then = match fields.words("then").as_deref() {
+        None | Some("notify") => Verdict::Notify,
+        Some("keep") => Verdict::Keep,
+        Some("drop") => Verdict::Drop,
+        Some(other) => {
+            let text = Text::new("field-then").with("value", other);
+            fields.wrong("then", text);
+            Verdict::Notify
+        }
+    };
+    let mut template = |name| fields.words(name).unwrap_or_default();
+    RuleForm {
+        name: template("name"),
+        when: template("when"),
+        then,
+        title: template("title"),
+        body: template("body"),
+        link: template("link"),
+        icon: template("icon"),
+        urgency: template("urgency"),
+        group: template("group"),
+        key: template("key"),
+        events: fields.list("events"),
+    }
+}

@@ -1,0 +1,468 @@
+//! One feed at work: its connection's state, and what its events bring to the inbox.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::Engine as _;
+use feed::{Feed, FeedConfig, FeedUpdate, GiveUp, State, StopReason, Trouble};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+
+use crate::{
+    inbox::{Draft, Entry, FeedMemory, Key},
+    presets::{self, Preset},
+    rules::{Arrived, Judged, Rules},
+    secrets::{SecretError, Secrets},
+    settings::{Access, FeedSettings},
+    text::Localizer,
+    view::{FeedState, Text, Verdict},
+};
+
+/// A replay is over once nothing arrived for this long …
+const REPLAY_QUIET: Duration = Duration::from_millis(750);
+/// … or once this long nothing was absorbed, however busy the feed is.
+const REPLAY_STALE: Duration = Duration::from_secs(10);
+/// A feed that gave up looks again after this long.
+const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
+/// Without a setting, a feed reconnects when nothing arrives for this long.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// What a feed's task tells the actor.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub(crate) feed: String,
+    pub(crate) generation: u64,
+    pub(crate) update: FeedUpdate,
+}
+
+/// One configured feed.
+pub(crate) struct Subscription {
+    pub(crate) settings: FeedSettings,
+    /// Grows with every restart: news of an earlier connection owner are not ours.
+    pub(crate) generation: u64,
+    pub(crate) state: FeedState,
+    pub(crate) rules: Rules,
+    preset: Option<&'static Preset>,
+    running: Option<Running>,
+    connection: i64,
+    /// Events so far on this connection.
+    nth: u64,
+    /// The last event id as far as events were taken from the feed.
+    cursor: String,
+    facts: u32,
+    connected_before: bool,
+    replay: Option<Replay>,
+}
+
+struct Running {
+    feed: Feed,
+    _bridge: AbortOnDropHandle<()>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Replay {
+    last_event: Instant,
+    last_absorbed: Instant,
+}
+
+impl Subscription {
+    pub(crate) fn new(
+        settings: FeedSettings,
+        generation: u64,
+        memory: &FeedMemory,
+        localizer: Arc<Localizer>,
+    ) -> Self {
+        let preset = presets::find(&settings.preset);
+        let state = match &memory.stopped_on {
+            _ if !settings.enabled => FeedState::Off,
+            Some(event) => stopped(&StopReason::StopOn(event.clone())),
+            None => FeedState::Connecting,
+        };
+        Self {
+            rules: Rules::new(&settings.name, &settings.rules, preset, localizer),
+            settings,
+            generation,
+            state,
+            preset,
+            running: None,
+            connection: 0,
+            nth: 0,
+            cursor: memory.cursor.clone(),
+            facts: memory.facts,
+            connected_before: memory.connected_before,
+            replay: None,
+        }
+    }
+
+    /// Connects. `config` comes from [`connect_config`].
+    pub(crate) fn start(&mut self, mut config: FeedConfig, news: mpsc::Sender<News>) {
+        config.last_event_id = Some(self.cursor.clone()).filter(|cursor| !cursor.is_empty());
+        config.stop_on = self.stop_on().to_vec();
+        let (feed, updates) = Feed::open(config);
+        let bridge = bridge(self.settings.id.clone(), self.generation, updates, news);
+        self.state = FeedState::Connecting;
+        self.running = Some(Running {
+            feed,
+            _bridge: AbortOnDropHandle::new(bridge),
+        });
+    }
+
+    /// The feed cannot even be tried.
+    pub(crate) fn fail(&mut self, why: Text) {
+        self.running = None;
+        self.state = FeedState::Stopped { why, trouble: true };
+    }
+
+    /// True if it was connecting or connected; false if it has to be started.
+    pub(crate) fn reconnect_now(&self) -> bool {
+        match &self.running {
+            Some(running) if !self.ended_for_good() => {
+                running.feed.reconnect_now();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// When the last byte arrived, in milliseconds since the Unix epoch.
+    pub(crate) fn last_heard(&self) -> Option<i64> {
+        let heard = (*self.running.as_ref()?.feed.heard().borrow())?;
+        let since = heard.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_millis()).ok()
+    }
+
+    /// Whether a backlog may come when it connects.
+    pub(crate) fn may_bring_backlog(&self) -> bool {
+        self.running.is_some() && (!self.cursor.is_empty() || self.is_array())
+    }
+
+    /// A connection is there, as the inbox numbered it.
+    pub(crate) fn connected(&mut self, connection: i64, now: Instant) {
+        self.state = FeedState::Live;
+        self.connection = connection;
+        self.nth = 0;
+        // Only a server that was asked to resume can re-send.
+        self.replay = (!self.cursor.is_empty()).then_some(Replay {
+            last_event: now,
+            last_absorbed: now,
+        });
+    }
+
+    /// The connection is gone, or the feed has stopped.
+    pub(crate) fn changed(&mut self, state: &State, now_ms: i64) {
+        self.connected_before |= self.connection > 0;
+        match state {
+            State::Connecting => self.state = FeedState::Connecting,
+            State::Live { .. } => {}
+            State::Waiting { delay, why } => {
+                self.state = FeedState::Waiting {
+                    next_try: now_ms + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX / 2),
+                    why: why.words().into(),
+                    trouble: *why != Trouble::Ended,
+                };
+            }
+            State::Stopped { why, .. } => self.state = stopped(why),
+        }
+    }
+
+    /// When the replay is thought to be over, unless more arrives.
+    pub(crate) fn replay_until(&self) -> Option<Instant> {
+        self.replay.map(|replay| {
+            (replay.last_event + REPLAY_QUIET).min(replay.last_absorbed + REPLAY_STALE)
+        })
+    }
+
+    pub(crate) fn replaying(&self, now: Instant) -> bool {
+        self.replay_until().is_some_and(|until| until > now)
+    }
+
+    /// What an event brings to the inbox: one entry, or one for each element of a board's array.
+    pub(crate) fn entries(
+        &mut self,
+        event: &feed::Event,
+        received: i64,
+        now: Instant,
+        paused: bool,
+    ) -> Vec<Entry> {
+        let replaying = self.replaying(now);
+        match &mut self.replay {
+            Some(replay) if replaying => replay.last_event = now,
+            replay => *replay = None,
+        }
+        let nth = self.nth;
+        self.nth += 1;
+        self.cursor.clone_from(&event.last_event_id);
+        let mut entry = Entry {
+            feed: self.settings.id.clone(),
+            connection: self.connection,
+            replaying,
+            cursor: Some(event.last_event_id.clone()),
+            received,
+            facts: None,
+            stops: self
+                .stop_on()
+                .contains(&event.name)
+                .then(|| event.name.clone()),
+            draft: None,
+        };
+        if let Some(facts) = self.array(event, nth) {
+            return self.fact_entries(&entry, &facts, paused);
+        }
+        let arrived = Arrived {
+            name: &event.name,
+            data: &event.data,
+            own_id: event.own_id.as_deref(),
+            nth,
+        };
+        if self.is_gap(&event.name) {
+            entry.draft = Some(gap(arrived));
+            return vec![entry];
+        }
+        let mut judged = self.rules.judge(arrived);
+        if self.is_array() && event.name == "message" && judged.verdict != Verdict::Drop {
+            judged.key = fact_key(self.facts, &canonical(&event.data));
+            self.facts += 1;
+            entry.facts = Some(self.facts);
+            // A live fact is new, whatever it says; one that the server resumed with was asked for.
+            entry.replaying = false;
+        }
+        entry.draft = self.draft(arrived, judged, paused, false);
+        vec![entry]
+    }
+
+    /// The inbox had this one already: the server is still re-sending.
+    pub(crate) fn absorbed(&mut self, now: Instant) {
+        if let Some(replay) = &mut self.replay {
+            replay.last_absorbed = now;
+        }
+    }
+
+    /// A cursor that came without an event.
+    pub(crate) fn cursor_entry(&mut self, cursor: &str, received: i64) -> Entry {
+        cursor.clone_into(&mut self.cursor);
+        Entry {
+            feed: self.settings.id.clone(),
+            connection: self.connection,
+            replaying: false,
+            cursor: Some(cursor.to_owned()),
+            received,
+            facts: None,
+            stops: None,
+            draft: None,
+        }
+    }
+
+    fn stop_on(&self) -> &[String] {
+        match self.preset {
+            Some(preset) if self.settings.stop_on.is_empty() => &preset.stop_on,
+            _ => &self.settings.stop_on,
+        }
+    }
+
+    fn is_array(&self) -> bool {
+        self.preset.is_some_and(|preset| preset.array)
+    }
+
+    fn is_gap(&self, name: &str) -> bool {
+        self.preset
+            .is_some_and(|preset| preset.gap.as_deref() == Some(name))
+    }
+
+    /// Stopped by the server's own wish: only a new start brings it back.
+    fn ended_for_good(&self) -> bool {
+        matches!(self.state, FeedState::Stopped { trouble: false, .. })
+    }
+
+    /// The array with which a board begins each connection.
+    fn array(&self, event: &feed::Event, nth: u64) -> Option<Vec<serde_json::Value>> {
+        if self.is_array() && nth == 0 && event.name == "message" {
+            serde_json::from_str(&event.data).ok()
+        } else {
+            None
+        }
+    }
+
+    fn fact_entries(
+        &mut self,
+        entry: &Entry,
+        facts: &[serde_json::Value],
+        paused: bool,
+    ) -> Vec<Entry> {
+        let first_ever = !self.connected_before && self.connection <= 1;
+        self.facts = u32::try_from(facts.len()).unwrap_or(u32::MAX);
+        let last = Entry {
+            facts: Some(self.facts),
+            ..entry.clone()
+        };
+        let mut entries: Vec<Entry> = (0u32..)
+            .zip(facts)
+            .map(|(place, fact)| {
+                let data = fact.to_string();
+                let arrived = Arrived {
+                    name: "message",
+                    data: &data,
+                    own_id: None,
+                    nth: u64::from(place) + 1,
+                };
+                let judged = Judged {
+                    key: fact_key(place, &data),
+                    ..self.rules.judge(arrived)
+                };
+                Entry {
+                    // The array always repeats what we have.
+                    replaying: true,
+                    draft: self.draft(arrived, judged, paused, first_ever),
+                    ..last.clone()
+                }
+            })
+            .collect();
+        if entries.is_empty() {
+            entries.push(last);
+        }
+        entries
+    }
+
+    fn draft(
+        &self,
+        arrived: Arrived<'_>,
+        judged: Judged,
+        paused: bool,
+        history: bool,
+    ) -> Option<Draft> {
+        let silenced = match judged.verdict {
+            Verdict::Drop => return None,
+            Verdict::Keep => Some(Text::new("silenced-keep")),
+            Verdict::Notify if history => Some(Text::new("silenced-history")),
+            Verdict::Notify if self.settings.muted => {
+                Some(Text::new("silenced-muted").with("feed", self.settings.name.as_str()))
+            }
+            Verdict::Notify if paused => Some(Text::new("silenced-paused")),
+            Verdict::Notify => None,
+        };
+        Some(Draft {
+            key: Some(judged.key),
+            gap: false,
+            event: arrived.name.to_owned(),
+            own_id: arrived.own_id.map(str::to_owned),
+            data: arrived.data.to_owned(),
+            title: judged.title,
+            body: judged.body,
+            link: judged.link,
+            icon: judged.icon,
+            urgency: judged.urgency,
+            group: judged.group,
+            verdict: judged.why,
+            silenced,
+        })
+    }
+}
+
+/// What a connection to this feed needs, its secrets resolved.
+pub(crate) async fn connect_config(
+    settings: &FeedSettings,
+    secrets: &Secrets,
+) -> Result<FeedConfig, SecretError> {
+    let mut headers = HeaderMap::new();
+    match &settings.access {
+        Access::None => {}
+        Access::Bearer(token) => {
+            let token = secrets.resolve(token).await?;
+            put_secret(
+                &mut headers,
+                http::header::AUTHORIZATION,
+                &format!("Bearer {token}"),
+            )?;
+        }
+        Access::Basic { username, password } => {
+            let password = secrets.resolve(password).await?;
+            let pair = base64::prelude::BASE64_STANDARD.encode(format!("{username}:{password}"));
+            put_secret(
+                &mut headers,
+                http::header::AUTHORIZATION,
+                &format!("Basic {pair}"),
+            )?;
+        }
+    }
+    for (name, value) in &settings.headers {
+        let value = secrets.resolve(value).await?;
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| SecretError::Missing)?;
+        put_secret(&mut headers, name, &value)?;
+    }
+    let mut config = FeedConfig::new(settings.url.clone());
+    config.headers = headers;
+    config.give_up = GiveUp::LookAgain(LOOK_AGAIN);
+    config.patience.silence = match settings.watchdog_seconds {
+        0 => WATCHDOG,
+        seconds => Duration::from_secs(u64::from(seconds)),
+    };
+    Ok(config)
+}
+
+/// An address as it may be shown: without query and credentials.
+pub(crate) fn shown_address(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+fn bridge(
+    feed: String,
+    generation: u64,
+    mut updates: mpsc::Receiver<FeedUpdate>,
+    news: mpsc::Sender<News>,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        while let Some(update) = updates.recv().await {
+            let item = News {
+                feed: feed.clone(),
+                generation,
+                update,
+            };
+            if news.send(item).await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+fn stopped(why: &StopReason) -> FeedState {
+    FeedState::Stopped {
+        why: why.words().into(),
+        trouble: !matches!(why, StopReason::StopOn(_)),
+    }
+}
+
+fn gap(arrived: Arrived<'_>) -> Draft {
+    Draft {
+        key: None,
+        gap: true,
+        event: arrived.name.to_owned(),
+        own_id: arrived.own_id.map(str::to_owned),
+        data: arrived.data.to_owned(),
+        title: String::new(),
+        body: String::new(),
+        link: None,
+        icon: None,
+        urgency: crate::view::Urgency::Low,
+        group: None,
+        verdict: Text::new("ledger-gap"),
+        silenced: None,
+    }
+}
+
+/// A fact is the same fact again at the same place with the same text.
+fn fact_key(place: u32, data: &str) -> Key {
+    Key::replay(Some(&place.to_string()), "fact", data)
+}
+
+/// JSON in one spelling, so that a live fact and the same fact in the array are alike.
+fn canonical(data: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(data)
+        .map_or_else(|_| data.to_owned(), |value| value.to_string())
+}
+
+fn put_secret(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), SecretError> {
+    let mut value = HeaderValue::from_str(value).map_err(|_| SecretError::Missing)?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}

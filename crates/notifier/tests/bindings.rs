@@ -1,0 +1,41 @@
+//! The window's types are generated from `view.rs`; the committed file must be what it says.
+//!
+//! `UPDATE_BINDINGS=1 cargo test -p notifier --test bindings` writes it.
+
+use notifier::view::*;
+use ts_rs::{Config, TS};
+
+fn bindings() -> String {
+    let config = Config::default();
+    let mut out =
+        String::from("// Generated from crates/notifier/src/view.rs. Do not edit; see its test.\n");
+    macro_rules! types {
+        ($($name:ty),* $(,)?) => { $(
+            out.push_str("\nexport ");
+            out.push_str(&<$name as TS>::decl(&config));
+            out.push('\n');
+        )* };
+    }
+    types!(
+        Text, Arg, AppView, FeedView, FeedState, HubView, HubState, PauseView, Urgency,
+        MessageQuery, MessagePage, MessageRow, MessageKind, MessageDetail, Field, RawEvent,
+        LedgerLine, SettingsView, GeneralForm, HubForm, FeedForm, AccessForm, HeaderForm,
+        SecretForm, RuleForm, Verdict, PresetView, FieldError, Refusal, SendForm, TestUpdate,
+        WindowUpdate,
+    );
+    out
+}
+
+#[test]
+fn the_committed_bindings_are_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ui/src/bindings.ts");
+    let fresh = bindings();
+    if std::env::var_os("UPDATE_BINDINGS").is_some() {
+        std::fs::write(path, &fresh).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(
+        committed, fresh,
+        "run: UPDATE_BINDINGS=1 cargo test -p notifier --test bindings"
+    );
+}

@@ -1,0 +1,161 @@
+# What the core says: states, reasons, what is wrong with a setting, what happened to a message.
+
+## Notifications
+
+announce-many = { $count ->
+    [one] 1 message while you were away
+   *[other] { $count } messages while you were away
+}
+announce-burst = { $count } new messages
+announce-many-body = From { $feeds }
+announce-hidden = New message
+announce-action-open = Open
+announce-action-read = Mark read
+
+## Event names that read as words
+
+event-like = Like
+event-favorite = Favorite
+event-favourite = Favorite
+event-notify = Notification
+event-comment = Comment
+event-follow = New follower
+event-mention = Mention
+event-message = Message
+
+## Why a message made no notification
+
+silenced-paused = Notifications were paused
+silenced-muted = Kept silently, { $feed } is muted
+silenced-keep = Kept silently, as the rule says
+silenced-history = Kept silently, it was there before you subscribed
+
+## The life of a message
+
+ledger-received = Received, stored as { NUMBER($id, useGrouping: "false") }
+ledger-default = No rule, so it may notify
+ledger-rule = Rule { $number } said { $verdict ->
+    [keep] keep
+    [drop] drop
+   *[notify] notify
+}
+ledger-rule-named = Rule { $number } “{ $name }” said { $verdict ->
+    [keep] keep
+    [drop] drop
+   *[notify] notify
+}
+ledger-preset-rule = The preset’s rule “{ $name }” said { $verdict ->
+    [keep] keep
+    [drop] drop
+   *[notify] notify
+}
+ledger-gap = The server said that events were lost
+ledger-shown = Shown as a notification
+ledger-read = Marked read
+
+## Gaps
+
+gap-title = Some events of { $feed } could not be recovered
+
+## Settings
+
+settings-syntax = The settings file is not valid TOML (line { $why }). Correct it; until then the settings before it stay in force and nothing is written.
+settings-newer = The settings file was written by a newer Feedbell. Update Feedbell; the file stays as it is.
+settings-io = The settings file { $path } could not be used: { $why }.
+settings-left-out = { $name } is left out: { $why }
+settings-wrong = { $field } in the settings is wrong. { $why }
+
+field-wrong = Something in it is wrong.
+field-type-text = { $field } should be a text in quotes, not { $found }.
+field-type-flag = { $field } should be true or false, not { $found }.
+field-type-number = { $field } should be a whole number, zero or more, not { $found }.
+field-type-list = { $field } should be a list of texts like ["a", "b"], not { $found }.
+field-type-table = { $field } should be a table, not { $found }.
+field-type-tables = { $field } should be a list of tables, not { $found }.
+field-type-secret = { $field } should be a text, or a table with “keyring” or “command”.
+field-language = Choose auto, en or zh-CN.
+field-id-twice = The id “{ $id }” is used twice. Give each feed its own.
+field-url-missing = Enter the address of the feed.
+field-url = “{ $value }” is not an address: { $why }.
+field-url-scheme = “{ $value }” should start with http:// or https://.
+field-url-credentials = Put the user name and password into the access fields, not into the address.
+field-preset = There is no preset “{ $value }”. Known are { $known }.
+field-header = “{ $value }” is not a header name.
+field-header-ours = Feedbell sets the header { $value } itself. Remove it.
+field-username-colon = A user name cannot contain a colon.
+field-password-missing = Enter the password.
+field-then = “{ $value }” should be notify, keep or drop.
+field-listen = “{ $value }” should be an address and a port, like 127.0.0.1:2355.
+field-listen-token = A hub on the network needs a token. Add one as “token” under [hub] in the settings file, or listen on 127.0.0.1.
+field-origin = “{ $value }” should be an exact origin like http://localhost:3000.
+
+rule-pattern = “{ $value }” is not a pattern: { $why }.
+rule-condition = The condition does not compile: { $why }.
+rule-template = The template does not compile: { $why }.
+
+secret-missing = The stored secret is gone. Enter it again.
+secret-command = The command for the secret failed: { $why }.
+secret-store = The secret could not be stored: { $why }.
+secret-needed = Enter the secret.
+
+refused-form = Some fields need a change.
+refused-unknown-feed = This feed is no longer in the settings.
+refused-no-inbox = The inbox cannot be used, so nothing can be stored.
+refused-inbox = The inbox could not be written: { $why }.
+refused-hub-off = The hub is off. Switch it on to send.
+refused-hub = The hub did not take it: { $why }.
+refused-empty = Enter a text to send.
+refused-link = This message has no link to open.
+refused-stopping = Feedbell is shutting down.
+refused-command = “{ $command }” is not a command this Feedbell knows.
+
+## Troubles that need a person
+
+trouble-inbox-damaged = The inbox was damaged. It was set aside as { $path }, and a new one was started.
+trouble-inbox-newer = The inbox was written by a newer Feedbell. Update Feedbell; the inbox stays as it is and no feed is connected until then.
+trouble-inbox-unavailable = The inbox cannot be written: { $why }. New events wait at their servers until it can.
+trouble-data = The folder { $path } cannot be used: { $why }.
+trouble-running = Feedbell is already running with this inbox.
+trouble-notifications = Notifications cannot be shown: { $why }. Messages are kept in the inbox.
+
+## Feeds
+
+feed-left-out = This feed cannot be used: { $why }.
+
+## The feed check
+
+check-name = The name was found: { $addresses }
+check-connect = The host accepts connections
+check-tls = The connection is secure
+check-answer = The server answered
+check-answer-redirected = The server answered, redirected to { $location }
+check-content-type = It is an event stream ({ $type })
+check-first-byte = The first bytes arrived after { $ms } ms
+check-keep-alive = The server keeps the connection alive
+check-first-event = The first event arrived
+
+## The hub
+
+hub-port-taken = Port { NUMBER($port, useGrouping: "false") } is taken by another program. Choose another port for the hub.
+hub-bind = The hub cannot listen on { $address }: { $why }.
+hub-open = The hub could not start: { $why }.
+hub-token = A hub on the network needs a token. Add one as “token” under [hub] in the settings file.
+
+## Presets
+
+preset-hub = Feedbell hub
+preset-hub-about = Another Feedbell, or this one: named events with replay.
+preset-likes = Likes
+preset-likes-about = Site messages for one user: likes, favorites and notes.
+preset-board = Board
+preset-board-about = Sends everything so far as one list, then each new entry.
+preset-counter = Counter
+preset-counter-about = Counts up each second. For trying things out.
+preset-pause = Pause
+preset-pause-about = Measurements that end with a pause event; then Feedbell stays away.
+preset-clock = Clock
+preset-clock-about = Tells the time every few seconds. For trying things out.
+
+try-feed = Try it
+try-title = Ada liked “Hello, Feedbell”
+try-body = This came through the hub on this computer.

@@ -1,0 +1,312 @@
+# The window's own texts. What the notifier says to it is in core.ftl.
+
+## Times
+
+ui-day-today = Today
+ui-day-yesterday = Yesterday
+ui-day-tomorrow = Tomorrow
+# day: one of the above, or a date. time: 14:36.
+ui-day-at = { $day } at { $time }
+ui-ago-seconds = { $n } s ago
+ui-ago-minutes = { $n } min ago
+ui-ago-hours = { $n } h ago
+ui-ago-days = { $n ->
+    [one] { $n } day ago
+   *[other] { $n } days ago
+}
+
+## Rail
+
+ui-rail-all = All
+ui-rail-unread = Unread
+ui-rail-pinned = Pinned
+ui-rail-feeds = Feeds
+ui-rail-no-feeds = No feeds yet
+ui-rail-hub = Hub
+ui-rail-settings = Settings
+ui-rail-trying = Trying
+ui-rail-trying-hint = Started to try things out: nothing here is kept after you quit.
+ui-look-live = Live
+ui-look-wait = Reconnecting
+ui-look-off = Not connected
+ui-look-bad = Needs you
+
+## Actions
+
+ui-action-open = Open
+ui-action-mark-read = Mark read
+ui-action-mark-unread = Mark unread
+ui-action-mark-all = Mark all read
+ui-action-pin = Pin
+ui-action-unpin = Unpin
+ui-action-delete = Delete
+ui-action-undo = Undo
+ui-action-copy = Copy
+ui-action-close = Close
+ui-action-back = Back
+ui-action-menu = Menu
+ui-action-cancel = Cancel
+ui-action-pause = Pause
+ui-action-resume = Resume
+ui-action-fix = Fix
+
+## Top bar
+
+ui-search = Search messages
+ui-status-live = All feeds live
+# ago: 3 s ago
+ui-status-heard = last heard { $ago }
+ui-status-off = All feeds are off
+ui-status-bad = { $n ->
+    [one] { $n } feed needs you
+   *[other] { $n } feeds need you
+}
+ui-status-wait-one = { $name } is reconnecting
+ui-status-wait = { $n } feeds are reconnecting
+ui-status-paused = Notifications are paused
+ui-status-paused-until = Paused until { $time }
+ui-pause-menu = How long to pause
+ui-pause-hour = For 1 hour
+ui-pause-until-note = until { $time }
+ui-pause-tomorrow = Until tomorrow
+ui-pause-open = Until I resume
+ui-strip-more = { $n } more
+
+## Message list
+
+ui-filter-unread = Unread
+ui-list-new = { $n ->
+    [one] { $n } new message
+   *[other] { $n } new messages
+}
+ui-row-unread = Unread
+# Between the parts of a row's name for screen readers.
+ui-row-comma = , { "" }
+ui-urgency-high = High
+ui-gap = Some events between { $from } and { $to } could not be recovered
+ui-gap-before = Some events before { $to } could not be recovered
+ui-gap-about = The server no longer had them when Feedbell came back. Messages before and after are complete.
+ui-live-new = { $n ->
+    [one] { $n } new message
+   *[other] { $n } new messages
+}
+
+## Empty lists
+
+ui-empty-search = Nothing matches “{ $words }”
+ui-empty-unread = Nothing unread here
+ui-empty-unread-on = Unread is on and hides messages you have read.
+ui-empty-clear = Clear filters
+ui-empty-all-read = Everything is read
+ui-empty-pinned = Nothing is pinned
+ui-empty-pinned-hint = Pin a message to find it here again.
+ui-empty-messages = No messages yet
+ui-empty-messages-hint = They appear here as soon as an event arrives.
+
+## Message
+
+ui-detail = Message
+ui-detail-none = Choose a message to read it
+ui-detail-keys = to move, all keys with
+ui-detail-why = Why you see this
+ui-detail-raw = Raw event
+ui-detail-bytes = { $n ->
+    [one] { $n } byte
+   *[other] { $n } bytes
+}
+
+## Toasts
+
+ui-toast-deleted = { $n ->
+    [one] { $n } message deleted
+   *[other] { $n } messages deleted
+}
+ui-toast-copied = Copied
+ui-toast-copy-refused = The system did not allow copying. Select the text and copy it by hand.
+ui-toast-saved = { $name } saved
+ui-toast-settings-saved = Settings saved
+ui-toast-feed-added = { $name } added
+ui-toast-feed-deleted = { $name } deleted
+ui-error-unexpected = This did not work: { $detail }. Try again, or start Feedbell anew.
+
+## First start
+
+ui-welcome-title = A bell for any event feed
+ui-welcome-lead = Likes, builds, doors. Point Feedbell at a server that streams events and it rings when something you care about happens.
+ui-welcome-try = Try it now
+ui-welcome-try-about = Starts a hub on this computer and sends you one like. Works offline.
+ui-welcome-try-running = The hub on this computer is running. It sends you one like. Works offline.
+ui-welcome-send-like = Send yourself a like
+ui-welcome-like-text = Ada liked your first notification
+ui-welcome-add-about = Paste the address of an event stream, or start from a preset.
+ui-welcome-or = Or send one from a terminal
+
+## Settings
+
+ui-settings-at-once = Changes apply at once
+ui-settings-feeds = Feeds
+ui-settings-general = General
+ui-settings-hub = Hub
+ui-settings-errors = The settings file has mistakes
+ui-settings-file = Settings file
+ui-language = Language
+ui-language-auto = As the system
+ui-language-hint = Applies at once, here and in notifications.
+ui-keep-days = Days to keep read messages
+ui-keep-days-hint = { $n ->
+    [one] Read messages go after { $n } day. Unread and pinned ones stay.
+   *[other] Read messages go after { $n } days. Unread and pinned ones stay.
+}
+ui-keep-for-ever = 0 keeps them for ever.
+
+## Feed editor
+
+ui-feed-add = Add a feed
+ui-feed-save = Add feed
+ui-feed-edit = Edit feed
+ui-feed-delete = Delete feed
+ui-feed-muted = Muted
+ui-feed-reconnect = Reconnect
+ui-feed-url = Address
+ui-feed-name = Name
+ui-feed-name-hint = As it appears in the list
+ui-feed-preset = Preset
+ui-feed-preset-none = None
+ui-feed-preset-hint = A preset knows the events of a kind of server. Without one, every event becomes a message.
+ui-feed-access = Access
+ui-access-none = None
+ui-access-bearer = Token
+ui-access-basic = User name and password
+ui-access-token = Token
+ui-access-username = User name
+ui-access-password = Password
+ui-secret-stored = Stored. Type to replace it
+ui-secret-hint = Kept in the system’s keyring, never in the settings file.
+ui-secret-command-hint = The first line that this command prints.
+ui-secret-source = { $label }: where it comes from
+ui-secret-typed = Typed in
+ui-secret-command = From a command
+ui-feed-enabled = Connected
+ui-feed-enabled-note = Off: nothing is received.
+ui-feed-mute = Muted
+ui-feed-mute-note = Messages go to the inbox without a notification.
+ui-optional = Optional
+ui-rules = Rules
+ui-rules-note = First match wins
+ui-rules-none = No rules: every event notifies.
+ui-rules-none-preset = No rules of your own: the preset’s apply.
+ui-rule-add = Add rule
+ui-rule-every = Every event
+ui-rule-up = Move { $name } up
+ui-rule-down = Move { $name } down
+ui-rule-remove = Remove { $name }
+ui-rule-name = Name
+ui-rule-events = When the event is
+ui-rule-events-all = like, user-*
+ui-rule-when = And this is true
+ui-rule-then = Then
+ui-verdict-notify = Notify
+ui-verdict-keep = Keep
+ui-verdict-drop = Drop
+ui-verdict-notify-about = Goes to the inbox and makes a notification.
+ui-verdict-keep-about = Goes to the inbox, silently.
+ui-verdict-drop-about = Leaves no trace.
+ui-rule-title = Title
+ui-rule-body = Body
+ui-rule-link = Link
+ui-rule-icon = Icon
+ui-rule-icon-hint = An icon name
+ui-rule-urgency = Urgency
+ui-rule-urgency-hint = low, normal or high
+ui-rule-group = Group
+ui-rule-group-hint = A newer one replaces the notification
+ui-rule-key = Key
+ui-rule-key-hint = Same key, same message
+ui-rule-empty-hint = A field left empty uses the default.
+ui-headers = Request headers
+ui-headers-none = None besides those that Feedbell sends.
+ui-header-add = Add header
+ui-header-name = Name
+ui-header-value = Value
+ui-header-remove = Remove header
+ui-connection = Connection
+ui-watchdog = Reconnect after seconds of silence
+ui-watchdog-hint = Empty: 60
+ui-stop-on = Stop after these events
+ui-stop-on-hint = The feed then waits until you reconnect.
+
+## Feed test
+
+ui-test = Test
+ui-test-again = Test again
+ui-test-stop = Stop
+ui-test-title = Connection check
+ui-test-about = Connects once with what is on the left and shows each step, then the events that arrive and what they become. Nothing is stored.
+ui-test-starting = Connecting
+ui-test-waiting = Waiting for events
+ui-test-passed = Passed
+ui-test-failed = Failed
+ui-test-events = Arriving events
+ui-test-verdict-notify = notification
+ui-test-verdict-keep = inbox only
+ui-test-verdict-drop = dropped
+
+## Hub
+
+ui-hub-sub = Send events to people around you
+ui-hub-off = Off
+ui-hub-local = This computer
+ui-hub-lan = LAN
+ui-hub-failed = Did not start
+ui-hub-listening = { $n } listening
+ui-hub-kept = { $n ->
+    [one] { $n } event kept
+   *[other] { $n } events kept
+}
+ui-hub-where = Programs on this computer use
+ui-hub-where-lan = People on your network use
+ui-hub-lan-hint = For other computers, set a token and a network address in the settings file.
+ui-hub-sent = Sent
+ui-hub-anywhere = Send from anywhere
+ui-hub-page = Listen in a page
+ui-hub-is-off = The hub is off
+ui-hub-is-off-about = With it, scripts and web pages on this computer can send and receive events. Nothing leaves the computer.
+ui-hub-start = Start the hub
+ui-hub-change-address = Change address
+ui-hub-on = Run the hub
+ui-hub-note = Programs on this computer can send events to it.
+ui-hub-address = Listen address
+ui-hub-address-hint = 127.0.0.1 keeps it on this computer. A network address needs a token.
+ui-hub-origins = Web pages that may use it
+ui-hub-origins-hint = One origin a line, exactly as in the browser. Programs need none.
+ui-hub-show = Show the hub
+ui-send = Send
+ui-send-event = Event
+ui-send-to = To
+ui-send-everyone = Everyone
+ui-send-text = Text
+ui-send-text-hint = Coffee is ready
+ui-send-reaches = { $n ->
+    [0] Nobody is listening now. It is kept for later.
+    [one] Reaches { $n } listener
+   *[other] Reaches { $n } listeners
+}
+ui-send-reaches-one = Reaches { $uid }
+ui-send-now = Send
+
+## Keys
+
+ui-key-help = Keys
+ui-key-move = Next, previous message
+ui-key-open = Open the message
+ui-key-read = Mark read
+ui-key-unread = Mark unread
+ui-key-pin = Pin or unpin
+ui-key-delete = Delete
+ui-key-undo = Undo
+ui-key-search = Search
+ui-key-all = Go to All
+ui-key-go-unread = Go to Unread
+ui-key-hub = Go to the hub
+ui-key-pause = Pause or resume
+ui-key-back = Back

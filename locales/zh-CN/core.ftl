@@ -1,0 +1,158 @@
+# 核心所说的话：状态、原因、设置中的问题、消息的经过。
+
+## 通知
+
+announce-many = 离开期间收到 { $count } 条消息
+announce-burst = { $count } 条新消息
+announce-many-body = 来自 { $feeds }
+announce-hidden = 新消息
+announce-action-open = 打开
+announce-action-read = 标为已读
+
+## 可读的事件名
+
+event-like = 点赞
+event-favorite = 收藏
+event-favourite = 收藏
+event-notify = 通知
+event-comment = 评论
+event-follow = 新关注者
+event-mention = 提及
+event-message = 消息
+
+## 为什么没有弹出通知
+
+silenced-paused = 通知已暂停
+silenced-muted = { $feed } 已静音，已静默保存
+silenced-keep = 按规则静默保存
+silenced-history = 订阅之前就已存在，已静默保存
+
+## 消息的经过
+
+ledger-received = 已收到，存为 { NUMBER($id, useGrouping: "false") }
+ledger-default = 没有规则，可以通知
+ledger-rule = 规则 { $number }：{ $verdict ->
+    [keep] 保存
+    [drop] 丢弃
+   *[notify] 通知
+}
+ledger-rule-named = 规则 { $number }“{ $name }”：{ $verdict ->
+    [keep] 保存
+    [drop] 丢弃
+   *[notify] 通知
+}
+ledger-preset-rule = 预设规则“{ $name }”：{ $verdict ->
+    [keep] 保存
+    [drop] 丢弃
+   *[notify] 通知
+}
+ledger-gap = 服务器告知部分事件已丢失
+ledger-shown = 已弹出通知
+ledger-read = 已标为已读
+
+## 缺口
+
+gap-title = { $feed } 的部分事件无法补回
+
+## 设置
+
+settings-syntax = 设置文件不是有效的 TOML（第 { $why }）。请更正；在此之前沿用原来的设置，也不会写入文件。
+settings-newer = 设置文件由更新版本的 Feedbell 写入。请更新 Feedbell；文件保持原样。
+settings-io = 设置文件 { $path } 无法使用：{ $why }。
+settings-left-out = 已略过 { $name }：{ $why }
+settings-wrong = 设置中的 { $field } 有误。{ $why }
+
+field-wrong = 其中有误。
+field-type-text = { $field } 应为带引号的文本，而不是 { $found }。
+field-type-flag = { $field } 应为 true 或 false，而不是 { $found }。
+field-type-number = { $field } 应为零或更大的整数，而不是 { $found }。
+field-type-list = { $field } 应为 ["a", "b"] 这样的文本列表，而不是 { $found }。
+field-type-table = { $field } 应为表，而不是 { $found }。
+field-type-tables = { $field } 应为表的列表，而不是 { $found }。
+field-type-secret = { $field } 应为文本，或含有 keyring 或 command 的表。
+field-language = 请选择 auto、en 或 zh-CN。
+field-id-twice = id“{ $id }”用了两次。请为每个订阅源使用不同的 id。
+field-url-missing = 请输入订阅源的地址。
+field-url = “{ $value }”不是地址：{ $why }。
+field-url-scheme = “{ $value }”应以 http:// 或 https:// 开头。
+field-url-credentials = 请把用户名和密码填在访问方式中，不要写在地址里。
+field-preset = 没有名为“{ $value }”的预设。可用的有 { $known }。
+field-header = “{ $value }”不是请求头名称。
+field-header-ours = 请求头 { $value } 由 Feedbell 设置。请删除它。
+field-username-colon = 用户名不能包含冒号。
+field-password-missing = 请输入密码。
+field-then = “{ $value }”应为 notify、keep 或 drop。
+field-listen = “{ $value }”应为地址加端口，例如 127.0.0.1:2355。
+field-listen-token = 面向网络的广播站需要令牌。请在设置文件的 [hub] 下添加 token，或改为监听 127.0.0.1。
+field-origin = “{ $value }”应为完整的来源，例如 http://localhost:3000。
+
+rule-pattern = “{ $value }”不是有效的模式：{ $why }。
+rule-condition = 条件无法编译：{ $why }。
+rule-template = 模板无法编译：{ $why }。
+
+secret-missing = 保存的密钥已不存在。请重新输入。
+secret-command = 获取密钥的命令失败：{ $why }。
+secret-store = 密钥无法保存：{ $why }。
+secret-needed = 请输入密钥。
+
+refused-form = 有些字段需要修改。
+refused-unknown-feed = 设置中已没有这个订阅源。
+refused-no-inbox = 收件箱无法使用，因此无法保存任何内容。
+refused-inbox = 收件箱无法写入：{ $why }。
+refused-hub-off = 广播站未开启。请先开启再发送。
+refused-hub = 广播站未接受：{ $why }。
+refused-empty = 请输入要发送的文本。
+refused-link = 这条消息没有可打开的链接。
+refused-stopping = Feedbell 正在退出。
+refused-command = 这个版本的 Feedbell 不认识命令“{ $command }”。
+
+## 需要人处理的问题
+
+trouble-inbox-damaged = 收件箱已损坏。原文件已移至 { $path }，并新建了一个收件箱。
+trouble-inbox-newer = 收件箱由更新版本的 Feedbell 写入。请更新 Feedbell；收件箱保持原样，在此之前不会连接任何订阅源。
+trouble-inbox-unavailable = 收件箱无法写入：{ $why }。恢复之前，新事件会留在各自的服务器上。
+trouble-data = 文件夹 { $path } 无法使用：{ $why }。
+trouble-running = Feedbell 已在使用这个收件箱运行。
+trouble-notifications = 无法显示通知：{ $why }。消息会保存在收件箱中。
+
+## 订阅源
+
+feed-left-out = 这个订阅源无法使用：{ $why }。
+
+## 订阅源检查
+
+check-name = 已找到域名：{ $addresses }
+check-connect = 主机接受连接
+check-tls = 连接是安全的
+check-answer = 服务器已响应
+check-answer-redirected = 服务器已响应，重定向到 { $location }
+check-content-type = 这是事件流（{ $type }）
+check-first-byte = { $ms } 毫秒后收到首批数据
+check-keep-alive = 服务器会保持连接
+check-first-event = 收到第一个事件
+
+## 广播站
+
+hub-port-taken = 端口 { NUMBER($port, useGrouping: "false") } 已被其他程序占用。请为广播站选择其他端口。
+hub-bind = 广播站无法监听 { $address }：{ $why }。
+hub-open = 广播站无法启动：{ $why }。
+hub-token = 面向网络的广播站需要令牌。请在设置文件的 [hub] 下添加 token。
+
+## 预设
+
+preset-hub = Feedbell 广播站
+preset-hub-about = 另一个 Feedbell 或本机：具名事件，可补发历史。
+preset-likes = 点赞
+preset-likes-about = 发给单个用户的站内信：点赞、收藏和通知。
+preset-board = 留言板
+preset-board-about = 先发送到目前为止的全部内容，然后逐条发送新内容。
+preset-counter = 计数器
+preset-counter-about = 每秒加一，用于试用。
+preset-pause = 暂停
+preset-pause-about = 以 pause 事件结束的测量数据，之后 Feedbell 不再连接。
+preset-clock = 时钟
+preset-clock-about = 每隔几秒报时，用于试用。
+
+try-feed = 试用
+try-title = 小艾赞了《你好，Feedbell》
+try-body = 这条消息来自本机的广播站。

@@ -1,0 +1,284 @@
+# 窗口自身的文字。通知核心传来的文字在 core.ftl。
+
+## 时间
+
+ui-day-today = 今天
+ui-day-yesterday = 昨天
+ui-day-tomorrow = 明天
+ui-day-at = { $day } { $time }
+ui-ago-seconds = { $n } 秒前
+ui-ago-minutes = { $n } 分钟前
+ui-ago-hours = { $n } 小时前
+ui-ago-days = { $n } 天前
+
+## 侧栏
+
+ui-rail-all = 全部
+ui-rail-unread = 未读
+ui-rail-pinned = 已固定
+ui-rail-feeds = 订阅源
+ui-rail-no-feeds = 还没有订阅源
+ui-rail-hub = 广播站
+ui-rail-settings = 设置
+ui-rail-trying = 试用
+ui-rail-trying-hint = 当前为试用，退出后不保留任何内容。
+ui-look-live = 在线
+ui-look-wait = 正在重新连接
+ui-look-off = 未连接
+ui-look-bad = 需要处理
+
+## 操作
+
+ui-action-open = 打开
+ui-action-mark-read = 标为已读
+ui-action-mark-unread = 标为未读
+ui-action-mark-all = 全部标为已读
+ui-action-pin = 固定
+ui-action-unpin = 取消固定
+ui-action-delete = 删除
+ui-action-undo = 撤销
+ui-action-copy = 复制
+ui-action-close = 关闭
+ui-action-back = 返回
+ui-action-menu = 菜单
+ui-action-cancel = 取消
+ui-action-pause = 暂停
+ui-action-resume = 恢复
+ui-action-fix = 处理
+
+## 顶栏
+
+ui-search = 搜索消息
+ui-status-live = 订阅源全部在线
+ui-status-heard = { $ago }收到数据
+ui-status-off = 订阅源均未连接
+ui-status-bad = { $n } 个订阅源需要处理
+ui-status-wait-one = { $name } 正在重新连接
+ui-status-wait = { $n } 个订阅源正在重新连接
+ui-status-paused = 通知已暂停
+ui-status-paused-until = 已暂停至 { $time }
+ui-pause-menu = 暂停多久
+ui-pause-hour = 1 小时
+ui-pause-until-note = 至 { $time }
+ui-pause-tomorrow = 到明天
+ui-pause-open = 直到我恢复
+ui-strip-more = 另有 { $n } 项
+
+## 消息列表
+
+ui-filter-unread = 未读
+ui-list-new = { $n } 条新消息
+ui-row-unread = 未读
+ui-row-comma = ，
+ui-urgency-high = 高
+ui-gap = { $from } 至 { $to } 之间的部分事件无法补回
+ui-gap-before = { $to } 之前的部分事件无法补回
+ui-gap-about = Feedbell 重新连接时，服务器已不再保留这些事件。此前和此后的消息是完整的。
+ui-live-new = { $n } 条新消息
+
+## 空列表
+
+ui-empty-search = 没有与“{ $words }”匹配的消息
+ui-empty-unread = 这里没有未读消息
+ui-empty-unread-on = 已开启“未读”，读过的消息不显示。
+ui-empty-clear = 清除筛选
+ui-empty-all-read = 全部已读
+ui-empty-pinned = 没有固定的消息
+ui-empty-pinned-hint = 固定一条消息，以后就能在这里找到它。
+ui-empty-messages = 还没有消息
+ui-empty-messages-hint = 一有事件到达，就会显示在这里。
+
+## 消息
+
+ui-detail = 消息
+ui-detail-none = 选择一条消息来阅读
+ui-detail-keys = 移动，查看全部按键：
+ui-detail-why = 为什么会看到它
+ui-detail-raw = 原始事件
+ui-detail-bytes = { $n } 字节
+
+## 提示
+
+ui-toast-deleted = 已删除 { $n } 条消息
+ui-toast-copied = 已复制
+ui-toast-copy-refused = 系统不允许复制。请选中文字后手动复制。
+ui-toast-saved = 已保存 { $name }
+ui-toast-settings-saved = 设置已保存
+ui-toast-feed-added = 已添加 { $name }
+ui-toast-feed-deleted = 已删除 { $name }
+ui-error-unexpected = 操作未成功：{ $detail }。请重试，或重新启动 Feedbell。
+
+## 首次启动
+
+ui-welcome-title = 为任何事件流响铃
+ui-welcome-lead = 点赞、构建、开门。把 Feedbell 指向会推送事件的服务器，有你关心的事发生时它就会响铃。
+ui-welcome-try = 马上试试
+ui-welcome-try-about = 在本机启动一个广播站，并给你发送一个赞。无需联网。
+ui-welcome-try-running = 本机的广播站正在运行，它会给你发送一个赞。无需联网。
+ui-welcome-send-like = 给自己发一个赞
+ui-welcome-like-text = 小艾赞了你的第一条通知
+ui-welcome-add-about = 粘贴事件流的地址，或从预设开始。
+ui-welcome-or = 或者从终端发送
+
+## 设置
+
+ui-settings-at-once = 修改立即生效
+ui-settings-feeds = 订阅源
+ui-settings-general = 通用
+ui-settings-hub = 广播站
+ui-settings-errors = 设置文件中有错误
+ui-settings-file = 设置文件
+ui-language = 语言
+ui-language-auto = 跟随系统
+ui-language-hint = 立即生效，包括通知。
+ui-keep-days = 已读消息保留天数
+ui-keep-days-hint = 已读消息在 { $n } 天后清除，未读和已固定的消息会保留。
+ui-keep-for-ever = 0 表示一直保留。
+
+## 订阅源编辑
+
+ui-feed-add = 添加订阅源
+ui-feed-save = 添加
+ui-feed-edit = 编辑订阅源
+ui-feed-delete = 删除订阅源
+ui-feed-muted = 已静音
+ui-feed-reconnect = 重新连接
+ui-feed-url = 地址
+ui-feed-name = 名称
+ui-feed-name-hint = 显示在列表中的名称
+ui-feed-preset = 预设
+ui-feed-preset-none = 无
+ui-feed-preset-hint = 预设了解某类服务器的事件。不选预设时，每个事件都会成为消息。
+ui-feed-access = 访问方式
+ui-access-none = 无
+ui-access-bearer = 令牌
+ui-access-basic = 用户名和密码
+ui-access-token = 令牌
+ui-access-username = 用户名
+ui-access-password = 密码
+ui-secret-stored = 已保存，输入可替换
+ui-secret-hint = 保存在系统密钥环中，不会写入设置文件。
+ui-secret-command-hint = 取该命令输出的第一行。
+ui-secret-source = { $label }的来源
+ui-secret-typed = 直接输入
+ui-secret-command = 来自命令
+ui-feed-enabled = 连接
+ui-feed-enabled-note = 关闭后不接收任何事件。
+ui-feed-mute = 静音
+ui-feed-mute-note = 消息存入收件箱，不弹出通知。
+ui-optional = 可不填
+ui-rules = 规则
+ui-rules-note = 以第一条匹配的为准
+ui-rules-none = 没有规则：每个事件都会通知。
+ui-rules-none-preset = 没有自己的规则：使用预设的规则。
+ui-rule-add = 添加规则
+ui-rule-every = 所有事件
+ui-rule-up = 上移 { $name }
+ui-rule-down = 下移 { $name }
+ui-rule-remove = 移除 { $name }
+ui-rule-name = 名称
+ui-rule-events = 当事件为
+ui-rule-events-all = like, user-*
+ui-rule-when = 并且满足
+ui-rule-then = 则
+ui-verdict-notify = 通知
+ui-verdict-keep = 保存
+ui-verdict-drop = 丢弃
+ui-verdict-notify-about = 存入收件箱并弹出通知。
+ui-verdict-keep-about = 静默存入收件箱。
+ui-verdict-drop-about = 不留痕迹。
+ui-rule-title = 标题
+ui-rule-body = 正文
+ui-rule-link = 链接
+ui-rule-icon = 图标
+ui-rule-icon-hint = 图标名称
+ui-rule-urgency = 紧急程度
+ui-rule-urgency-hint = low、normal 或 high
+ui-rule-group = 分组
+ui-rule-group-hint = 同组的新通知会替换旧通知
+ui-rule-key = 键
+ui-rule-key-hint = 键相同即为同一条消息
+ui-rule-empty-hint = 留空的字段使用默认值。
+ui-headers = 请求头
+ui-headers-none = 除 Feedbell 自带的之外没有其他请求头。
+ui-header-add = 添加请求头
+ui-header-name = 名称
+ui-header-value = 值
+ui-header-remove = 移除请求头
+ui-connection = 连接
+ui-watchdog = 无数据多少秒后重新连接
+ui-watchdog-hint = 留空为 60
+ui-stop-on = 收到这些事件后停止
+ui-stop-on-hint = 之后该订阅源不再连接，直到你重新连接。
+
+## 订阅源测试
+
+ui-test = 测试
+ui-test-again = 重新测试
+ui-test-stop = 停止
+ui-test-title = 连接检查
+ui-test-about = 用左侧的内容连接一次，逐步显示结果，然后显示到达的事件以及它们会变成什么。不保存任何内容。
+ui-test-starting = 正在连接
+ui-test-waiting = 正在等待事件
+ui-test-passed = 通过
+ui-test-failed = 未通过
+ui-test-events = 到达的事件
+ui-test-verdict-notify = 通知
+ui-test-verdict-keep = 仅收件箱
+ui-test-verdict-drop = 已丢弃
+
+## 广播站
+
+ui-hub-sub = 向身边的人发送事件
+ui-hub-off = 关闭
+ui-hub-local = 本机
+ui-hub-lan = 局域网
+ui-hub-failed = 未能启动
+ui-hub-listening = { $n } 个订阅者
+ui-hub-kept = 已保存 { $n } 个事件
+ui-hub-where = 本机上的程序使用
+ui-hub-where-lan = 局域网中的人使用
+ui-hub-lan-hint = 若要供其他电脑使用，请在设置文件中填写令牌和网络地址。
+ui-hub-sent = 已发送
+ui-hub-anywhere = 从任何地方发送
+ui-hub-page = 在网页中接收
+ui-hub-is-off = 广播站已关闭
+ui-hub-is-off-about = 开启后，本机上的脚本和网页可以收发事件。任何内容都不会离开本机。
+ui-hub-start = 启动广播站
+ui-hub-change-address = 更改地址
+ui-hub-on = 运行广播站
+ui-hub-note = 本机上的程序可以向它发送事件。
+ui-hub-address = 监听地址
+ui-hub-address-hint = 127.0.0.1 只供本机使用。网络地址需要令牌。
+ui-hub-origins = 可以使用它的网页
+ui-hub-origins-hint = 每行一个来源，与浏览器中完全一致。程序无需填写。
+ui-hub-show = 查看广播站
+ui-send = 发送
+ui-send-event = 事件
+ui-send-to = 接收者
+ui-send-everyone = 所有人
+ui-send-text = 文字
+ui-send-text-hint = 咖啡好了
+ui-send-reaches = { $n ->
+    [0] 当前没有订阅者，会先保存下来。
+   *[other] 将送达 { $n } 个订阅者
+}
+ui-send-reaches-one = 将送达 { $uid }
+ui-send-now = 发送
+
+## 按键
+
+ui-key-help = 按键
+ui-key-move = 下一条、上一条消息
+ui-key-open = 打开消息
+ui-key-read = 标为已读
+ui-key-unread = 标为未读
+ui-key-pin = 固定或取消固定
+ui-key-delete = 删除
+ui-key-undo = 撤销
+ui-key-search = 搜索
+ui-key-all = 转到全部
+ui-key-go-unread = 转到未读
+ui-key-hub = 转到广播站
+ui-key-pause = 暂停或恢复
+ui-key-back = 返回

@@ -1,0 +1,72 @@
+"""Feedbell as the scenarios see it: settings in, status out.
+
+The binaries come from the environment: `FEEDBELL_DESKTOP`, `FEEDBELL`; by default the debug build's.
+"""
+import json
+import os
+import re
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DESKTOP = os.path.abspath(os.environ.get("FEEDBELL_DESKTOP", os.path.join(ROOT, "target/debug/feedbell-desktop")))
+COMMAND = os.path.abspath(os.environ.get("FEEDBELL", os.path.join(ROOT, "target/debug/feedbell")))
+TITLE = "Feedbell"
+
+LIKE = {"actor": {"name": "Ada"}, "post": {"title": "Hello & <welcome>"}, "text": "Nice\nto read <b>this</b>"}
+LIKE_TITLE = "Ada liked “Hello & <welcome>”"
+LIKE_BODY = "Nice\nto read <b>this</b>"
+RULE = """
+[[feed.rule]]
+name = "likes"
+events = ["like"]
+title = "{{ data.actor.name }} liked “{{ data.post.title }}”"
+body = "{{ data.text }}"
+urgency = "high"
+"""
+
+
+def like(name, title="Hello"):
+    return {"actor": {"name": name}, "post": {"title": title}, "text": f"{name} was here"}
+
+
+class Bell:
+    """Feedbell in one desk, subscribed to one feed."""
+
+    def __init__(self, desk, feed_url=None, language="en", rule=RULE, hub=False):
+        self.desk = desk
+        settings = f'version = 1\nlanguage = "{language}"\n\n[hub]\non = {str(hub).lower()}\nlisten = "127.0.0.1:0"\n'
+        if feed_url:
+            settings += f'\n[[feed]]\nid = "likes"\nname = "Likes"\nurl = "{feed_url}"\npreset = "likes"\n{rule}'
+        os.makedirs(desk.path("config/feedbell"), exist_ok=True)
+        with open(desk.path("config/feedbell/settings.toml"), "w") as file:
+            file.write(settings)
+        self.app = None
+
+    def start(self, *arguments, ready=True):
+        self.app = self.desk.start("app", [DESKTOP, *arguments])
+        if ready:
+            self.ready()
+        return self.app
+
+    def ready(self, feed="likes"):
+        """Waits until the feed is live: what is published from now on arrives as it happens."""
+        self.desk.until(lambda: self.feed(feed)["state"]["kind"] == "live", "a live feed", within=40)
+
+    def status(self):
+        return json.loads(self.desk.run(COMMAND, "status", "--json"))
+
+    def feed(self, feed):
+        return next(found for found in self.status()["feeds"] if found["id"] == feed)
+
+    def unread(self):
+        return self.status()["unread"]
+
+    def until_unread(self, wanted):
+        self.desk.until(lambda: self.unread() == wanted, f"{wanted} unread")
+
+    def window_shown(self):
+        return any(TITLE in title for title in self.desk.windows())
+
+    def tray_count(self):
+        """The number of unread messages as the tray's menu says it; 0 where it says none."""
+        number = re.search(r"\d+", self.desk.tray.labels()[0])
+        return int(number.group()) if number else 0

@@ -1,0 +1,87 @@
+"""A feed server that does as it is told: publish, lose connections, replay what was missed."""
+import json
+import queue
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Feed:
+    """Each event gets the next id. Who reconnects with `Last-Event-ID` gets what came after it;
+    with `overlap`, also that many events it already had, as servers with a coarse cursor do."""
+
+    def __init__(self, overlap=0):
+        self.overlap, self.lock = overlap, threading.Lock()
+        self.events, self.subscribers, self.resumed_from = [], [], []
+        feed = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                feed._serve(self)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/events"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self.drop()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def publish(self, data, event="like"):
+        """Publishes to who is there and keeps it for who is not. `data` is sent as JSON unless it is a string."""
+        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        with self.lock:
+            number = 1000 + len(self.events) + 1
+            frame = f"id: {number}\nevent: {event}\n" + "".join(f"data: {line}\n" for line in text.split("\n")) + "\n"
+            self.events.append((number, frame.encode()))
+            for subscriber in self.subscribers:
+                subscriber.put(frame.encode())
+        return number
+
+    def drop(self):
+        """Ends all connections."""
+        with self.lock:
+            for subscriber in self.subscribers:
+                subscriber.put(None)
+
+    def _serve(self, request):
+        last = request.headers.get("Last-Event-ID")
+        inbox = queue.Queue()
+        with self.lock:
+            self.resumed_from.append(last)
+            inbox.put(b"retry: 200\n: hello\n\n")
+            if last and last.isdigit():
+                for number, frame in self.events:
+                    if number > int(last) - self.overlap:
+                        inbox.put(frame)
+            self.subscribers.append(inbox)
+        try:
+            request.send_response(200)
+            request.send_header("Content-Type", "text/event-stream")
+            request.send_header("Cache-Control", "no-store")
+            request.send_header("Connection", "close")
+            request.end_headers()
+            while True:
+                try:
+                    frame = inbox.get(timeout=5)
+                except queue.Empty:
+                    frame = b": still here\n\n"
+                if frame is None:
+                    break
+                request.wfile.write(frame)
+                request.wfile.flush()
+        except OSError:
+            pass  # the subscriber left
+        finally:
+            request.close_connection = True
+            with self.lock:
+                self.subscribers.remove(inbox)

@@ -1,0 +1,237 @@
+#!/usr/bin/python3
+"""Pictures of the window, the tray menu and a pop-up, in both languages and themes.
+
+    shots.py [FOLDER] [-k WORD]        (default: target/shots)
+
+Fails on a picture with nothing on it, on a text that should be there and is not, on a text id
+shown in place of its text, on the wrong theme, and on anything wider than its place.
+"""
+import argparse
+import glob
+import os
+import re
+import sys
+import time
+
+from bell import DESKTOP, ROOT, Bell
+from desk import Desk
+from feed import Feed
+from webdriver import Window
+
+LOCALES = ("en", "zh-CN")
+THEMES = {"light": {}, "dark": {"GTK_THEME": "Adwaita:dark"}}
+WIDE, NARROW = (1180, 740), (420, 740)
+
+RULE = """
+[[feed.rule]]
+name = "likes"
+events = ["like", "favorite", "comment", "build"]
+title = "{{ data.title }}"
+body = "{{ data.text }}"
+link = "{{ data.link }}"
+urgency = "{{ data.urgency or 'normal' }}"
+"""
+
+MESSAGES = {
+    "en": [
+        ("build", "Nightly build failed on main", "3 of 412 tests failed, all of them in the export module.", "high"),
+        ("comment", "Grace commented on “Hello, Feedbell”", "Does it also work behind a proxy? Ours buffers everything.", ""),
+        ("favorite", "Linus added “Hello, Feedbell” to his favorites", "It is now in 12 collections.", ""),
+        ("like", "Ada liked “Notes on the analytical engine”", "The seventh like today.", "low"),
+        ("comment", "Edsger commented on “Simplicity”", "It is a great virtue, but it requires hard work to achieve it and education to appreciate it.", ""),
+        ("like", "Ada liked “Hello, Feedbell”", "Nice to see a bell that rings when something really happens, and is quiet when nothing does. "
+         "I read it twice and sent it on to the others.", ""),
+    ],
+    "zh-CN": [
+        ("build", "主分支的夜间构建失败", "412 项测试中有 3 项未通过，都在导出模块。", "high"),
+        ("comment", "小红评论了《你好，Feedbell》", "放在代理后面也能用吗？我们的代理会缓冲所有内容。", ""),
+        ("favorite", "小明收藏了《你好，Feedbell》", "已被 12 个收藏夹收录。", ""),
+        ("like", "阿达赞了《分析机札记》", "今天的第七个赞。", "low"),
+        ("comment", "老王评论了《论简单》", "简单是一种美德，但达到它需要付出努力，欣赏它需要学习。", ""),
+        ("like", "阿达赞了《你好，Feedbell》", "终于有一个该响的时候才响的铃铛，没有事情的时候它很安静。我读了两遍，还转给了其他人。", ""),
+    ],
+}
+
+
+class Wrong(AssertionError):
+    pass
+
+
+def texts(locale):
+    """The plain one-line texts of a language, by id."""
+    found = {}
+    for path in glob.glob(os.path.join(ROOT, "locales", locale, "*.ftl")):
+        with open(path, encoding="utf-8") as file:
+            found.update(re.findall(r"^([a-z][\w-]*) = ([^{}\n]+)$", file.read(), re.M))
+    return found
+
+
+class Studio:
+    def __init__(self, folder):
+        self.folder, self.made, self.wrong = folder, [], []
+        os.makedirs(folder, exist_ok=True)
+
+    def keep(self, desk, name, window="root", crop=None):
+        path = os.path.join(self.folder, name + ".png")
+        deadline, measure = time.monotonic() + 10, None
+        while time.monotonic() < deadline:  # a frame may lag behind the document
+            desk.shot(path, window, crop)
+            spread, colours = desk.run("identify", "-format", "%[fx:standard_deviation] %k", path).split()
+            measure = (float(spread), int(colours))
+            if measure[0] > 0.02 and measure[1] > 40:
+                self.made.append(name)
+                print(f"{name}: spread {measure[0]:.3f}, {measure[1]} colours", flush=True)
+                return path
+            time.sleep(0.2)
+        raise Wrong(f"{name} is blank: spread and colours {measure}")
+
+    def attempt(self, name, work):
+        try:
+            work()
+        except Exception as error:  # the other pictures are still worth taking
+            self.wrong.append(name)
+            print(f"{name}: FAILED {type(error).__name__}: {error}", flush=True)
+
+
+def check(window, locale, theme, expected):
+    dark = window.js("return [matchMedia('(prefers-color-scheme: dark)').matches]")[0]
+    if dark != (theme == "dark"):
+        raise Wrong(f"the window is {'dark' if dark else 'light'}, not {theme}")
+    known = texts(locale)
+    shown = window.js("return document.body.innerText")
+    for wanted in expected:
+        text = known.get(wanted[1:]) if wanted.startswith("@") else wanted
+        if text is None:
+            raise Wrong(f"no text {wanted} in {locale}")
+        if text.strip() not in shown:
+            raise Wrong(f"{text!r} is not in the window, which says {shown[:300]!r}")
+    raw = [line for line in shown.splitlines() if line.strip() in known and "-" in line]
+    if raw:
+        raise Wrong(f"ids in place of texts: {raw}")
+    wide = window.overflow()
+    if wide:
+        raise Wrong(f"wider than its place: {wide}")
+
+
+def settle(desk, window):
+    """Until two frames have been drawn, and the pointer is out of the way."""
+    desk.run("xdotool", "mousemove", "1279", "799")
+    window.js("document.activeElement?.blur()")
+    desk.until(lambda: window.js("""
+        window.__frames ??= (window.__count = 0, requestAnimationFrame(function f() {
+            if (++window.__count < 3) requestAnimationFrame(f); }), true);
+        return [window.__count >= 3]""")[0], "two frames")
+    window.js("delete window.__frames")
+    time.sleep(0.4)  # colour transitions, 120 to 200 ms
+
+
+def of_the_window(studio, locale, theme):
+    def picture(view, expected):
+        def take():
+            settle(desk, window)
+            check(window, locale, theme, expected)
+            studio.keep(desk, f"{view}-{locale}-{theme}", "Feedbell")
+        studio.attempt(f"{view}-{locale}-{theme}", take)
+
+    def at(testid):
+        return f"[data-testid={testid}]"
+
+    with Feed() as feed, Desk(env=THEMES[theme]) as desk:
+        bell = Bell(desk, feed.url, language=locale, rule=RULE, hub=True)
+        with Window(desk, [DESKTOP]) as window:
+            bell.ready()
+            messages = MESSAGES[locale]
+            for event, title, text, urgency in messages:
+                feed.publish({"title": title, "text": text, "urgency": urgency, "link": "https://example.org/1"}, event)
+            last = messages[-1]
+            bell.until_unread(len(messages))
+            window.resize(*WIDE)
+            window.until_text(at("message-row"), last[1])
+            window.click(at("message-row"))
+            window.until_text(at("detail-title"), last[1])
+            picture("inbox", [last[1], last[2], messages[0][1]])
+
+            for view, button, sign in (("hub", "rail-hub", "curl"), ("settings", "rail-settings", None),
+                                       ("editor", "rail-add", None)):
+                window.click(at(button))
+                if sign:
+                    desk.until(lambda wanted=sign: wanted in window.js("return document.body.innerText"), sign)
+                if view == "editor":
+                    window.element(at("feed-url"))
+                picture(view, EXPECTED[view])
+            window.click(at("rail-all"))
+            window.until_text(at("message-list"), last[1])
+            window.resize(*NARROW)
+            picture("narrow", [])
+
+
+def of_the_empty_window(studio, locale, theme):
+    def take():
+        with Desk(env=THEMES[theme]) as desk:
+            Bell(desk, language=locale)
+            with Window(desk, [DESKTOP, "--try"]) as window:
+                window.resize(*WIDE)
+                window.element("[data-testid=empty-welcome]")
+                settle(desk, window)
+                check(window, locale, theme, ["curl"])
+                studio.keep(desk, f"empty-{locale}-{theme}", "Feedbell")
+    studio.attempt(f"empty-{locale}-{theme}", take)
+
+
+def of_the_desktop(studio, locale):
+    """Drawn by others from what we send: dunst's pop-up, Xfce's panel with our menu."""
+    def take():
+        with Feed() as feed, Desk(notifications="dunst", tray="xfce") as desk:
+            bell = Bell(desk, feed.url, language=locale, rule=RULE, hub=True)
+            bell.start("--hidden")
+            for event, title, text, urgency in MESSAGES[locale][-2:]:
+                feed.publish({"title": title, "text": text, "urgency": urgency, "link": ""}, event)
+            desk.until(lambda: "2" in desk.run("dunstctl", "count", "displayed"), "two pop-ups")
+            studio.keep(desk, f"pop-up-{locale}", crop="440x260+840+0")
+            desk.run("dunstctl", "close-all")
+
+            before = desk.shot(desk.path("before.png"), crop="420x420+0+0")
+            desk.run("xdotool", "mousemove", "16", "16", "click", "1")
+
+            def opened():
+                desk.shot(desk.path("now.png"), crop="420x420+0+0")
+                return changed(desk, before, desk.path("now.png")) > 10000
+            desk.until(opened, "the menu, on the screen")
+            time.sleep(0.3)
+            studio.keep(desk, f"tray-{locale}", crop="420x420+0+0")
+    studio.attempt(f"desktop-{locale}", take)
+
+
+def changed(desk, before, after):
+    """Pixels that differ."""
+    return float(desk.run("convert", before, after, "-compose", "difference", "-composite",
+                          "-threshold", "5%", "-format", "%[fx:mean*w*h]", "info:"))
+
+
+# Texts that must be seen, as they are or as "@id" of the language's files.
+EXPECTED = {"hub": ["curl"], "settings": [], "editor": []}
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("folder", nargs="?", default=os.path.join(ROOT, "target/shots"))
+    arguments.add_argument("-k", dest="word", default="", help="only those whose name contains this")
+    asked = arguments.parse_args()
+    if not os.access(DESKTOP, os.X_OK):
+        print(f"{DESKTOP} is missing: build it first (make build)")
+        return 1
+    studio = Studio(asked.folder)
+    for locale in LOCALES:
+        for theme in THEMES:
+            for series in (of_the_window, of_the_empty_window):
+                name = f"{series.__name__}-{locale}-{theme}"
+                if asked.word in name:
+                    studio.attempt(name, lambda: series(studio, locale, theme))
+        if asked.word in f"of_the_desktop-{locale}":
+            studio.attempt(f"of_the_desktop-{locale}", lambda: of_the_desktop(studio, locale))
+    print(f"{len(studio.made)} passed, {len(studio.wrong)} failed")
+    return 1 if studio.wrong or not studio.made else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+import { mount } from 'svelte';
+import App from './App.svelte';
+import { Fake, FAKE_TEXTS, SCENES, type Scene } from './fake';
+import { Model, type Section } from './model.svelte';
+import './style.css';
+
+// As Tauri does in the real window.
+Object.freeze(Object.prototype);
+
+const asked = new URLSearchParams(location.search);
+const theme = asked.get('theme');
+if (theme) document.documentElement.style.colorScheme = theme;
+const scene = (SCENES as readonly string[]).includes(asked.get('scene') ?? '') ? asked.get('scene') as Scene : 'full';
+const fake = new Fake({
+  scene, locale: asked.get('lang') === 'zh-CN' ? 'zh-CN' : 'en', rows: Number(asked.get('rows') ?? (scene === 'many' ? 100_000 : 0)),
+});
+const model = new Model(fake, (locale) => [FAKE_TEXTS[locale === 'zh-CN' ? 'zh-CN' : 'en']]);
+mount(App, { target: document.body, props: { model } });
+await model.start();
+Object.assign(window, { fake, model });
+
+const [page, detail] = (asked.get('page') ?? 'inbox').split(':');
+if (page === 'hub') model.go({ kind: 'hub' });
+if (page === 'settings') model.go({ kind: 'settings', section: (detail ?? 'feeds') as Section });
+if (page === 'feed') model.go({ kind: 'feed', id: detail ?? '' });
+const row = model.rows[Number(asked.get('row') ?? -1)];
+if (row) model.open(row.id);
+if (asked.has('search')) model.searchFor(asked.get('search')!);
+if (asked.has('unread')) model.onlyUnread(true);
+if (asked.has('live')) setInterval(() => fake.arrive(`Ada liked note ${Math.floor(Math.random() * 100)}`), 2000);
+// A script of clicks, by test id, for pictures of what only appears after some.
+for (const id of asked.get('click')?.split(',') ?? []) {
+  await new Promise((done) => setTimeout(done, 150));
+  const [target, text] = id.split('=');
+  const element = document.querySelector<HTMLElement>(`[data-testid="${target}"]`);
+  if (text !== undefined && element instanceof HTMLInputElement) {
+    element.value = text;
+    element.dispatchEvent(new Event('input', { bubbles: true }));
+    element.dispatchEvent(new Event('change', { bubbles: true }));
+  } else element?.click();
+}

@@ -1,0 +1,385 @@
+import type { Backend } from './backend';
+import type {
+  AppView, FeedForm, FeedState, FieldError, MessageDetail, MessageQuery, MessageRow, Refusal,
+  SettingsView, Text, WindowUpdate,
+} from './bindings';
+
+export const SCENES = ['full', 'first', 'quiet', 'trouble', 'paused', 'many', 'deaf'] as const;
+export type Scene = (typeof SCENES)[number];
+
+export interface FakeOptions {
+  scene?: Scene;
+  locale?: 'en' | 'zh-CN';
+  /** Synthetic rows below the written ones. */
+  rows?: number;
+  now?: number;
+}
+
+/** Texts that the notifier would bring along: the sample data's own. */
+export const FAKE_TEXTS = {
+  en: `
+fake-refused-token = Build farm refused the token. Enter a new one.
+fake-lost = The connection broke: the server closed it.
+fake-url = Enter an address that begins with http:// or https://.
+fake-form = The feed was not saved: see the fields below.
+fake-title = This template does not compile: unexpected end.
+fake-quiet = Kept silently, quiet hours
+fake-paused = Kept silently, paused
+fake-port = Port 2355 is taken by another program. Choose another port for the hub.
+fake-received = Received, stored as { $id }
+fake-rule = Rule 2 “saves” said notify
+fake-shown = Shown as a notification
+fake-opened = Opened from the notification
+fake-s1 = journal.example is 203.0.113.20
+fake-s2 = Port 443 answers, TLS 1.3
+fake-s3 = The token was accepted
+fake-s4 = The server sends an event stream
+fake-s4-bad = The server sent a web page, not an event stream. It sent you on to /login, so it wants to know who you are: add the token you use for this server, then test again.
+fake-p-likes = Likes
+fake-p-likes-about = Site messages for one user: likes, favorites and notices.
+fake-p-ntfy = ntfy
+fake-p-ntfy-about = A topic on an ntfy server, with its titles, priorities and links.
+`,
+  'zh-CN': `
+fake-refused-token = 构建服务器拒绝了令牌。请输入新的令牌。
+fake-lost = 连接中断：服务器关闭了连接。
+fake-url = 请输入以 http:// 或 https:// 开头的地址。
+fake-form = 订阅源未保存，请查看下面的字段。
+fake-title = 模板无法编译：意外结束。
+fake-quiet = 免打扰时段，已静默保存
+fake-paused = 已暂停，已静默保存
+fake-port = 端口 2355 已被其他程序占用。请为广播站选择其他端口。
+fake-received = 已收到，存为 { $id }
+fake-rule = 规则 2“收藏”的结论是通知
+fake-shown = 已显示系统通知
+fake-opened = 已从通知打开
+fake-s1 = journal.example 的地址是 203.0.113.20
+fake-s2 = 端口 443 有应答，TLS 1.3
+fake-s3 = 令牌已被接受
+fake-s4 = 服务器发送事件流
+fake-s4-bad = 服务器返回的是网页，而不是事件流。它跳转到了 /login，说明需要登录：请填写该服务器的令牌，然后重新测试。
+fake-p-likes = 点赞
+fake-p-likes-about = 发给某个用户的站内信：点赞、收藏和通知。
+fake-p-ntfy = ntfy
+fake-p-ntfy-about = ntfy 服务器上的一个主题，带标题、优先级和链接。
+`,
+};
+
+interface Sample {
+  feed: string; ago: number; event: string; title: string; excerpt: string;
+  unread?: boolean; pinned?: boolean; high?: boolean; silenced?: string; gap?: number;
+}
+
+const minute = 60_000;
+const plain = (id: string, args: Text['args'] = {}): Text => ({ id, args });
+const refuse = (text: Text, fields: FieldError[] = []): Refusal => ({ text, fields });
+
+/** A notifier that never was: the same questions and answers over sample data. */
+export class Fake implements Backend {
+  readonly scene: Scene;
+  /** How often each question was asked. */
+  readonly asked: Record<string, number> = {};
+  /** Set: every question is answered by this. */
+  refusing: Refusal | null = null;
+  #hear: (update: WindowUpdate) => void = () => undefined;
+  #locale: 'en' | 'zh-CN';
+  #auto: 'en' | 'zh-CN';
+  #now: number;
+  #rows: MessageRow[] = [];
+  #deleted = new Map<number, MessageRow>();
+  #next = 1;
+  #pause: AppView['pause'] = null;
+  #settings: SettingsView;
+  #testing = 0;
+
+  constructor({ scene = 'full', locale = 'en', rows = 0, now = Date.now() }: FakeOptions = {}) {
+    this.scene = scene;
+    this.#locale = this.#auto = locale;
+    this.#now = now;
+    const full = scene !== 'first';
+    this.#settings = {
+      language: 'auto', keep_days: 30, hub: { on: true, listen: '127.0.0.1:2355', allow_origins: ['http://localhost:3000'] },
+      feeds: full ? this.#feeds() : [], path: '/home/ada/.config/feedbell/settings.toml', errors: [],
+      presets: [
+        { id: 'likes', name: plain('fake-p-likes'), about: plain('fake-p-likes-about'), example: 'http://localhost:3000/push?uid=1' },
+        { id: 'ntfy', name: plain('fake-p-ntfy'), about: plain('fake-p-ntfy-about'), example: 'https://ntfy.example/door/sse' },
+      ],
+    };
+    if (scene === 'deaf') this.#settings.errors = [{ field: 'feed.2.url', text: plain('fake-url') }];
+    if (scene === 'paused') this.#pause = { until: now + 62 * minute };
+    this.#synthesize(rows);
+    if (full && scene !== 'quiet') this.#write(this.#samples());
+  }
+
+  listen(hear: (update: WindowUpdate) => void): Promise<() => void> {
+    this.#hear = hear;
+    return Promise.resolve(() => { this.#hear = () => undefined; });
+  }
+
+  /** Says something to the window. */
+  say(update: WindowUpdate): void { this.#hear(update); }
+
+  /** One more message. */
+  arrive(title: string, feed = 'journal', event = 'like'): number {
+    this.#write([{ feed, ago: 0, event, title, excerpt: '', unread: true }]);
+    this.say({ kind: 'inbox' });
+    this.say({ kind: 'app' });
+    return this.#rows[0]!.id;
+  }
+
+  app(): Promise<AppView> {
+    const zh = this.#locale === 'zh-CN';
+    const hub = this.#settings.hub;
+    const url = `http://${hub.listen}`;
+    return this.#answer('app', (): AppView => ({
+      version: '0.1.0', locale: this.#locale, trying: this.scene === 'first',
+      unread: this.#rows.filter((row) => row.unread).length,
+      pinned: this.#rows.filter((row) => row.pinned).length,
+      feeds: this.#settings.feeds.map((form, i) => ({
+        id: form.id, name: form.name, address: form.url.split('?')[0] ?? '', muted: form.muted, state: this.#state(form, i),
+        unread: this.#rows.filter((row) => row.feed === form.id && row.unread).length,
+        last_heard: form.enabled ? Date.now() - 3000 : null,
+      })),
+      hub: {
+        state: !hub.on ? { kind: 'off' }
+          : this.scene === 'deaf' ? { kind: 'failed', why: plain('fake-port') }
+            : {
+              kind: 'running', url, lan: false,
+              curl: `curl ${url}/publish -H 'Content-Type: application/json' -d '${zh ? '{"event":"like","data":{"title":"小艾赞了你的文章"}}' : '{"event":"like","data":{"title":"Ada liked your post"}}'}'`,
+              receive: `const hub = new EventSource("${url}/events?uid=mira")\nhub.addEventListener("like", e => show(e.data))`,
+            },
+        subscribers: hub.on ? 3 : 0, events: 1284,
+      },
+      pause: this.#pause,
+      troubles: this.scene === 'trouble' ? [plain('fake-refused-token')] : this.scene === 'deaf' ? [plain('fake-port')] : [],
+    }));
+  }
+
+  messages(query: MessageQuery): Promise<{ rows: MessageRow[]; total: number }> {
+    return this.#answer('messages', () => {
+      const words = query.search.toLowerCase().split(/\s+/).filter(Boolean);
+      const match = (row: MessageRow): boolean => (query.feed === null || row.feed === query.feed)
+        && (!query.unread || row.unread) && (!query.pinned || row.pinned)
+        && words.every((word) => `${row.title} ${row.excerpt} ${row.feed_name}`.toLowerCase().includes(word));
+      const matching = query.feed === null && !query.unread && !query.pinned && words.length === 0 ? this.#rows : this.#rows.filter(match);
+      const from = query.before === null ? 0 : matching.findIndex((row) => row.id < query.before!);
+      return { rows: from < 0 ? [] : matching.slice(from, from + query.limit), total: matching.length };
+    });
+  }
+
+  message(id: number): Promise<MessageDetail | null> {
+    return this.#answer('message', () => {
+      const row = this.#rows.find((each) => each.id === id);
+      if (row === undefined) return null;
+      const zh = this.#locale === 'zh-CN';
+      const gap = row.kind.kind === 'gap';
+      const data = JSON.stringify(zh ? { actor: '陈默', post: '《发布日手记》' } : { actor: 'Inês', post: 'Shipping day notes', collection: 'Small tools weekly' });
+      const favorite = row.event === 'favorite';
+      return {
+        row,
+        body: gap ? '' : !favorite ? row.excerpt : zh
+          ? '陈默把你的文章收入“小工具周刊”，并写道：“最后一天如何砍掉需求的那一段，是我今年读到的最好的建议。”'
+          : 'Inês added your post to “Small tools weekly” and wrote: “The part about cutting scope on the last day is the best advice I have read this year.”',
+        link: gap ? null : 'https://journal.example/notes/shipping-day',
+        fields: gap ? [] : zh
+          ? [['用户', '陈默'], ['文章', '《发布日手记》'], ['收藏夹', '小工具周刊'], ['累计收藏', '112']].map(([name, value]) => ({ name: name!, value: value! }))
+          : [['actor.name', 'Inês'], ['post.title', 'Shipping day notes'], ['collection', 'Small tools weekly'], ['data.total', '112']].map(([name, value]) => ({ name: name!, value: value! })),
+        raw: { name: row.event, id: '8f3c.10542', data },
+        ledger: [
+          { text: plain('fake-received', { id: '8f3c.10542' }), at: row.received },
+          { text: plain('fake-rule'), at: row.received },
+          { text: row.silenced ?? plain('fake-shown'), at: row.received + 1000 },
+          ...(row.unread ? [] : [{ text: plain('fake-opened'), at: row.received + 38_000 }]),
+        ],
+      };
+    });
+  }
+
+  markRead(ids: number[], read: boolean): Promise<void> { return this.#change('markRead', ids, (row) => ({ ...row, unread: !read && row.kind.kind === 'event' })); }
+  markAllRead(query: MessageQuery): Promise<void> {
+    const ids = this.#rows.filter((row) => query.feed === null || row.feed === query.feed).map((row) => row.id);
+    return this.#change('markAllRead', ids, (row) => ({ ...row, unread: false }));
+  }
+  pin(ids: number[], pinned: boolean): Promise<void> { return this.#change('pin', ids, (row) => ({ ...row, pinned })); }
+  deleteMessages(ids: number[]): Promise<void> {
+    return this.#tell('deleteMessages', ['inbox', 'app'], () => {
+      for (const row of this.#rows) if (ids.includes(row.id)) this.#deleted.set(row.id, row);
+      this.#rows = this.#rows.filter((row) => !ids.includes(row.id));
+    });
+  }
+  restoreMessages(ids: number[]): Promise<void> {
+    return this.#tell('restoreMessages', ['inbox', 'app'], () => {
+      const back = ids.flatMap((id) => this.#deleted.get(id) ?? []);
+      this.#rows = [...this.#rows, ...back].sort((a, b) => b.id - a.id);
+    });
+  }
+
+  settings(): Promise<SettingsView> { return this.#answer('settings', () => structuredClone(this.#settings)); }
+  saveGeneral(form: { language: string; keep_days: number }): Promise<void> {
+    return this.#tell('saveGeneral', ['settings', 'app'], () => {
+      Object.assign(this.#settings, form);
+      this.#locale = form.language === 'auto' ? this.#auto : form.language as 'en' | 'zh-CN';
+    });
+  }
+  saveHub(form: SettingsView['hub']): Promise<void> {
+    return this.#tell('saveHub', ['settings', 'app'], () => { this.#settings.hub = structuredClone(form); });
+  }
+  saveFeed(form: FeedForm): Promise<string> {
+    const fields: FieldError[] = [];
+    if (!/^https?:\/\//.test(form.url)) fields.push({ field: 'url', text: plain('fake-url') });
+    form.rules.forEach((rule, i) => {
+      if (/\{\{[^}]*$/.test(rule.title)) fields.push({ field: `rules.${i}.title`, text: plain('fake-title') });
+    });
+    if (fields.length > 0) return Promise.reject(refuse(plain('fake-form'), fields));
+    return this.#tell('saveFeed', ['settings', 'app'], () => {
+      const kept = structuredClone(form);
+      kept.id ||= `feed-${this.#next += 1}`;
+      kept.name ||= new URL(kept.url).host;
+      if (kept.access.kind === 'bearer' && kept.access.token.kind === 'entered') kept.access.token = { kind: 'kept' };
+      if (kept.access.kind === 'basic' && kept.access.password.kind === 'entered') kept.access.password = { kind: 'kept' };
+      for (const header of kept.headers) if (header.value.kind === 'entered') header.value = { kind: 'kept' };
+      const at = this.#settings.feeds.findIndex((feed) => feed.id === kept.id);
+      if (at < 0) this.#settings.feeds.push(kept);
+      else this.#settings.feeds[at] = kept;
+      return kept.id;
+    });
+  }
+  removeFeed(id: string): Promise<void> {
+    return this.#tell('removeFeed', ['settings', 'app'], () => { this.#settings.feeds = this.#settings.feeds.filter((feed) => feed.id !== id); });
+  }
+  pause(until: number | null): Promise<void> { return this.#tell('pause', ['app'], () => { this.#pause = { until }; }); }
+  resume(): Promise<void> { return this.#tell('resume', ['app'], () => { this.#pause = null; }); }
+  reconnect(): Promise<void> { return this.#tell('reconnect', ['app'], () => undefined); }
+
+  async testFeed(form: FeedForm): Promise<void> {
+    if (!/^https?:\/\//.test(form.url)) throw refuse(plain('fake-form'), [{ field: 'url', text: plain('fake-url') }]);
+    const run = this.#testing += 1;
+    const bad = form.url.includes('team');
+    const steps = ['fake-s1', 'fake-s2', 'fake-s3', bad ? 'fake-s4-bad' : 'fake-s4'];
+    void (async () => {
+      for (const [i, id] of steps.entries()) {
+        await new Promise((done) => setTimeout(done, 60));
+        if (run !== this.#testing) return;
+        this.say({ kind: 'test', update: { kind: 'step', passed: !(bad && i === 3), text: plain(id) } });
+      }
+      if (!bad) {
+        for (const sample of this.#samples().slice(0, 3)) {
+          await new Promise((done) => setTimeout(done, 60));
+          if (run !== this.#testing) return;
+          this.say({ kind: 'test', update: { kind: 'event', raw: { name: sample.event || 'ping', id: null, data: `{"title":"${sample.title}"}` }, verdict: sample.gap ? 'drop' : sample.high ? 'keep' : 'notify', title: sample.title, body: sample.excerpt } });
+        }
+      } else this.say({ kind: 'test', update: { kind: 'ended' } });
+    })();
+  }
+  stopTest(): Promise<void> { this.#testing += 1; return Promise.resolve(); }
+  send(form: { event: string; text: string }): Promise<void> {
+    return this.#tell('send', [], () => { this.arrive(form.text, 'hub', form.event || 'notify'); });
+  }
+  openLink(): Promise<void> { return this.#tell('openLink', [], () => undefined); }
+
+  #answer<T>(what: string, give: () => T): Promise<T> {
+    this.asked[what] = (this.asked[what] ?? 0) + 1;
+    return this.refusing ? Promise.reject(this.refusing) : new Promise((done) => setTimeout(() => done(give())));
+  }
+  #tell<T>(what: string, kinds: ('app' | 'inbox' | 'settings')[], work: () => T): Promise<T> {
+    return this.#answer(what, () => {
+      const made = work();
+      for (const kind of kinds) this.say({ kind });
+      return made;
+    });
+  }
+  #change(what: string, ids: number[], by: (row: MessageRow) => MessageRow): Promise<void> {
+    const some = new Set(ids);
+    return this.#tell(what, ['inbox', 'app'], () => { this.#rows = this.#rows.map((row) => (some.has(row.id) ? by(row) : row)); });
+  }
+
+  #name(feed: string): string { return this.#settings.feeds.find(({ id }) => id === feed)?.name ?? feed; }
+
+  #state(form: FeedForm, i: number): FeedState {
+    if (!form.enabled) return { kind: 'off' };
+    if (this.scene === 'trouble' && i === 1) return { kind: 'stopped', why: plain('fake-refused-token'), trouble: true };
+    if ((this.scene === 'trouble' || this.scene === 'deaf') && i === 5) return { kind: 'waiting', next_try: Date.now() + 20_000, why: plain('fake-lost'), trouble: true };
+    return { kind: 'live' };
+  }
+
+  /** Oldest rows first, one every seven minutes. */
+  #synthesize(count: number): void {
+    const zh = this.#locale === 'zh-CN';
+    const events = ['like', 'favorite', 'build', 'notify', 'comment'];
+    const feeds = ['journal', 'build', 'door', 'ntfy'];
+    const rows: MessageRow[] = [];
+    for (let i = 0; i < count; i += 1) {
+      const feed = feeds[i % 4]!;
+      rows.push({
+        id: this.#next, feed, feed_name: this.#name(feed), kind: { kind: 'event' }, event: events[i % 5]!,
+        title: zh ? `第 ${i + 1} 条消息` : `Message ${i + 1}`, excerpt: zh ? '合成数据' : 'Synthetic data', urgency: 'normal',
+        received: this.#now - 48 * 60 * minute - (count - i) * 7 * minute, unread: i % 997 === 0, pinned: false, silenced: null,
+      });
+      this.#next += 1;
+    }
+    this.#rows = rows.reverse();
+  }
+
+  #write(samples: Sample[]): void {
+    for (const { feed, ago, event, title, excerpt, unread = false, pinned = false, high = false, silenced, gap } of [...samples].reverse()) {
+      const received = (ago === 0 ? Date.now() : this.#now - ago * minute);
+      this.#rows = [{
+        id: this.#next, feed, feed_name: this.#name(feed), event, title, excerpt, received, unread, pinned,
+        kind: gap === undefined ? { kind: 'event' } : { kind: 'gap', from: received - gap * minute, to: received },
+        urgency: high ? 'high' : 'normal', silenced: silenced ? plain(silenced) : null,
+      }, ...this.#rows];
+      this.#next += 1;
+    }
+  }
+
+  #feeds(): FeedForm[] {
+    const zh = this.#locale === 'zh-CN';
+    const feed = (id: string, name: string, more: Partial<FeedForm> = {}): FeedForm => ({
+      id, name, url: `https://${id}.example/events?topic=home`, preset: '', enabled: true, muted: false, access: { kind: 'none' },
+      headers: [], stop_on: [], watchdog_seconds: 0, rules: [], ...more,
+    });
+    return [
+      feed('journal', zh ? '我的日志' : 'Journal', {
+        preset: 'likes', access: { kind: 'bearer', token: { kind: 'kept' } }, headers: [{ name: 'X-Api-Key', value: { kind: 'kept' } }], stop_on: ['done'],
+        rules: [
+          { name: zh ? '点赞' : 'Likes', events: ['like'], when: '', then: 'notify', title: '{{ actor.name }} liked “{{ post.title }}”', body: '', link: '{{ post.url }}', icon: '', urgency: '', group: '{{ post.id }}', key: '' },
+          { name: zh ? '收藏' : 'Saves', events: ['favorite'], when: '', then: 'notify', title: '{{ actor.name }} saved “{{ post.title }}”', body: '{{ data.note }}', link: '', icon: '', urgency: '', group: '', key: '' },
+          { name: zh ? '其余' : 'Everything else', events: [], when: '', then: 'keep', title: '', body: '', link: '', icon: '', urgency: '', group: '', key: '' },
+        ],
+      }),
+      feed('build', zh ? '构建服务器' : 'Build farm', { access: { kind: 'bearer', token: { kind: 'command', command: 'pass show build' } } }),
+      feed('door', zh ? '前门' : 'Front door'),
+      feed('ntfy', zh ? '家庭 ntfy' : 'Home ntfy', { preset: 'ntfy' }),
+      feed('mastodon', zh ? '长毛象' : 'Mastodon', { muted: true }),
+      feed('wikimedia', zh ? '维基媒体' : 'Wikimedia'),
+    ];
+  }
+
+  #samples(): Sample[] {
+    const late = Math.max(1, Math.floor((this.#now - new Date(this.#now).setHours(0, 0, 0, 0)) / minute));
+    // Ages are cut so that what belongs to today stays there, whatever the time is.
+    const today = (ago: number): number => Math.min(ago, late * (ago / 800));
+    const yesterday = (ago: number): number => late + 100 + ago;
+    return this.#locale === 'zh-CN' ? [
+      { feed: 'journal', ago: today(3), event: 'like', title: '《发布日手记》收到 23 个赞', excerpt: '周屿、林薇等 23 人', unread: true },
+      { feed: 'journal', ago: today(5), event: 'favorite', title: '陈默收藏了《发布日手记》', excerpt: '收入“小工具周刊”，并附评语' },
+      { feed: 'build', ago: today(10), event: '', title: '', excerpt: '', gap: 29 },
+      { feed: 'build', ago: today(43), event: 'build-failed', title: 'main 分支构建失败', excerpt: 'hub/replay 中 418 项测试有 2 项未通过', unread: true, high: true },
+      { feed: 'ntfy', ago: today(336), event: 'message', title: '2.4.0 版已发布', excerpt: '回放更快，安装包更小', unread: true },
+      { feed: 'door', ago: today(470), event: 'door', title: '前门已打开', excerpt: '', unread: true, silenced: 'fake-quiet' },
+      { feed: 'wikimedia', ago: today(520), event: 'edit', title: '“杭州”词条有新的修改，内容很长很长，需要用省略号来截断才能放得下', excerpt: '由 200.1.2.3 修改' },
+      { feed: 'ntfy', ago: yesterday(20), event: 'backup', title: '备份完成', excerpt: '41.2 GB，用时 18 分钟', pinned: true },
+      { feed: 'mastodon', ago: yesterday(220), event: 'follow', title: '林薇关注了你', excerpt: '共 84 位关注者' },
+    ] : [
+      { feed: 'journal', ago: today(3), event: 'like', title: '23 likes on “Shipping day notes”', excerpt: 'Ada, Lin Wei and 21 others', unread: true },
+      { feed: 'journal', ago: today(5), event: 'favorite', title: 'Inês saved “Shipping day notes”', excerpt: 'To “Small tools weekly”, with a note' },
+      { feed: 'build', ago: today(10), event: '', title: '', excerpt: '', gap: 29 },
+      { feed: 'build', ago: today(43), event: 'build-failed', title: 'Build failed on main', excerpt: '2 of 418 tests failed in hub/replay', unread: true, high: true },
+      { feed: 'ntfy', ago: today(336), event: 'message', title: 'Release 2.4.0 is out', excerpt: 'Faster replay, smaller downloads', unread: true },
+      { feed: 'door', ago: today(470), event: 'door', title: 'Front door opened', excerpt: '', unread: true, silenced: 'fake-quiet' },
+      { feed: 'wikimedia', ago: today(520), event: 'edit', title: 'The article “Hangzhou” was changed in a way that takes far more words than fit', excerpt: 'By 200.1.2.3, 14 bytes' },
+      { feed: 'ntfy', ago: yesterday(20), event: 'backup', title: 'Backup finished', excerpt: '41.2 GB in 18 minutes', pinned: true },
+      { feed: 'mastodon', ago: yesterday(220), event: 'follow', title: 'Lin Wei started following you', excerpt: '84 followers' },
+    ];
+  }
+}

@@ -1,0 +1,111 @@
+import { FluentBundle, FluentNumber, FluentResource, type FluentValue, type FluentVariable } from '@fluent/bundle';
+import type { Text } from './bindings';
+
+export type Locale = 'en' | 'zh-CN';
+
+const sources = import.meta.glob<string>('../../locales/*/{core,desktop,notification,ui}.ftl', {
+  query: '?raw', import: 'default', eager: true,
+});
+
+/** Everything that depends on the language: messages, numbers, times. */
+export class Words {
+  readonly locale: Locale;
+  #bundle: FluentBundle;
+  #time: Intl.DateTimeFormat;
+  #clock: Intl.DateTimeFormat;
+  #day: Intl.DateTimeFormat;
+  #dayOfYear: Intl.DateTimeFormat;
+  #number: Intl.NumberFormat;
+
+  /** `extra` adds Fluent sources to those of the program. */
+  constructor(locale: string, extra: readonly string[] = []) {
+    this.locale = locale === 'zh-CN' ? 'zh-CN' : 'en';
+    // Isolating marks would end up in copied text and in the names that tests look for.
+    this.#bundle = new FluentBundle(this.locale, { useIsolating: false, functions: { NUMBER } });
+    for (const [path, source] of Object.entries(sources)) {
+      if (path.includes(`/${this.locale}/`)) this.#bundle.addResource(new FluentResource(source));
+    }
+    for (const source of extra) this.#bundle.addResource(new FluentResource(source));
+    const hour = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+    this.#time = new Intl.DateTimeFormat(this.locale, hour);
+    this.#clock = new Intl.DateTimeFormat(this.locale, { ...hour, second: '2-digit' });
+    this.#day = new Intl.DateTimeFormat(this.locale, { weekday: 'long', day: 'numeric', month: 'long' });
+    this.#dayOfYear = new Intl.DateTimeFormat(this.locale, { day: 'numeric', month: 'long', year: 'numeric' });
+    this.#number = new Intl.NumberFormat(this.locale);
+  }
+
+  /** One of the window's own messages: `ui-` and `id`. */
+  t(id: string, args: Record<string, FluentVariable> = {}): string { return this.#format(`ui-${id}`, args); }
+
+  /** A text from Rust, where numbers are never grouped: some are ports and status codes. */
+  text({ id, args }: Text): string {
+    const plain: Record<string, FluentVariable> = {};
+    for (const [name, value] of Object.entries(args)) {
+      if (value !== undefined) {
+        plain[name] = typeof value === 'number' ? new FluentNumber(value, { useGrouping: false }) : value;
+      }
+    }
+    return this.#format(id, plain);
+  }
+
+  number(value: number): string { return this.#number.format(value); }
+
+  /** 14:36 */
+  time(at: number): string { return this.#time.format(at); }
+
+  /** 14:36:02 */
+  clock(at: number): string { return this.#clock.format(at); }
+
+  /** Today, Yesterday, or the date. */
+  day(at: number, now: number): string {
+    const days = Math.round((midnight(now) - midnight(at)) / 86_400_000);
+    if (days === 0) return this.t('day-today');
+    if (days === 1) return this.t('day-yesterday');
+    const thisYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+    return (thisYear ? this.#day : this.#dayOfYear).format(at);
+  }
+
+  /** Today at 14:36 */
+  moment(at: number, now: number): string {
+    return this.t('day-at', { day: this.day(at, now), time: this.time(at) });
+  }
+
+  /** The end of something: the time alone if it is today, else with its day. */
+  until(at: number, now: number): string {
+    return midnight(at) === midnight(now) ? this.time(at) : this.t('day-at', { day: this.#upcoming(at, now), time: this.time(at) });
+  }
+
+  /** How long ago, in the largest whole unit. */
+  ago(at: number, now: number): string {
+    const seconds = Math.max(0, Math.floor((now - at) / 1000));
+    if (seconds < 60) return this.t('ago-seconds', { n: seconds });
+    if (seconds < 3600) return this.t('ago-minutes', { n: Math.floor(seconds / 60) });
+    if (seconds < 86_400) return this.t('ago-hours', { n: Math.floor(seconds / 3600) });
+    return this.t('ago-days', { n: Math.floor(seconds / 86_400) });
+  }
+
+  /** An id that is nowhere shows itself. */
+  #format(id: string, args: Record<string, FluentVariable>): string {
+    const pattern = this.#bundle.getMessage(id)?.value;
+    return pattern ? this.#bundle.formatPattern(pattern, args, []) : id;
+  }
+
+  #upcoming(at: number, now: number): string {
+    const days = Math.round((midnight(at) - midnight(now)) / 86_400_000);
+    return days === 1 ? this.t('day-tomorrow') : this.#day.format(at);
+  }
+}
+
+/**
+ * Fluent's NUMBER for the one option that the texts use. The built-in one hands the string
+ * "false" to Intl, which takes it for its default and groups.
+ */
+function NUMBER([value]: FluentValue[], { useGrouping }: Record<string, FluentValue>): FluentValue {
+  if (!(value instanceof FluentNumber)) return value ?? '';
+  return new FluentNumber(value.value, { ...value.opts, ...(useGrouping === 'false' ? { useGrouping: false } : {}) });
+}
+
+/** The start of the local day. */
+export function midnight(at: number): number {
+  return new Date(at).setHours(0, 0, 0, 0);
+}
