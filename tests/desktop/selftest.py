@@ -8,6 +8,10 @@ import urllib.request
 
 from desk import Desk
 from feed import Feed
+from webdriver import Window
+
+# WebKit's own small browser, which comes with the library.
+BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser"
 
 
 class Harness(unittest.TestCase):
@@ -49,6 +53,20 @@ class Harness(unittest.TestCase):
     def test_a_real_panel_starts(self):
         with Desk(notifications=None, tray="xfce") as desk:
             desk.until(lambda: "xfce4-panel" in " ".join(desk.windows()), "the panel's window")
+
+    def test_what_is_too_wide_is_found_and_what_fits_is_not(self):
+        page = """data:text/html,<body style="margin:0"><div id="box" style="overflow:hidden;width:100px">
+            <span style="white-space:nowrap">WORDS</span></div><p style="width:50px;overflow:hidden;
+            text-overflow:ellipsis;white-space:nowrap">meant to be cut with an ellipsis</p>"""
+        with Desk(notifications=None, env={"GTK_THEME": "Adwaita:dark"}) as desk:
+            with Window(desk, [BROWSER, "--automation"]) as window:
+                window.visit(page.replace("WORDS", "short"))
+                self.assertEqual(window.overflow(), [])
+                window.visit(page.replace("WORDS", "far too long for this narrow box"))
+                self.assertEqual(len(window.overflow()), 1, window.overflow())
+                window.visit(page.replace("width:100px", "width:3000px"))
+                self.assertIn("scrolls", window.overflow()[0])
+                self.assertTrue(window.js("return matchMedia('(prefers-color-scheme: dark)').matches"))
 
     def test_the_feed_replays_after_an_id(self):
         with Feed(overlap=1) as feed:

@@ -28,7 +28,7 @@ class Window:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.driver = self.desk.start("webdriver", ["WebKitWebDriver", f"--port={self.port}"], env=self.env)
-        self.desk.until(lambda: self._request("GET", "/status"), "WebKitWebDriver")
+        self.desk.until(lambda: self._request("GET", "/status")["ready"], "WebKitWebDriver")
         options = {"binary": self.command[0], "args": list(self.command[1:])}
         wanted = {"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}}
         self.session = self._request("POST", "/session", wanted, timeout=60)["sessionId"]
@@ -53,19 +53,21 @@ class Window:
             connection.close()
         if response.status >= 400:
             raise WebDriverError(f"{method} {path}: {value}")
-        return value if value is not None else True
+        return value
 
     def _do(self, method, path, body=None):
         return self._request(method, f"/session/{self.session}{path}", body)
 
     def js(self, script, *arguments):
-        value = self._do("POST", "/execute/sync", {"script": script, "args": list(arguments)})
-        return value
+        return self._do("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def visit(self, url):
+        self._do("POST", "/url", {"url": url})
 
     def element(self, css):
         def found():
             elements = self._do("POST", "/elements", {"using": "css selector", "value": css})
-            return elements[0][ELEMENT] if elements is not True and elements else None
+            return elements[0][ELEMENT] if elements else None
         return self.desk.until(found, f"{css} in the window")
 
     def click(self, css):
@@ -87,20 +89,38 @@ class Window:
         self.desk.until(lambda: wanted in self.text(css), f"{wanted!r} in {css}")
 
     def count(self, css):
-        return self.js("return [document.querySelectorAll(arguments[0]).length]", css)[0]
+        return self.js("return document.querySelectorAll(arguments[0]).length", css)
 
     def resize(self, width, height):
         self._do("POST", "/window/rect", {"width": width, "height": height})
 
     def overflow(self):
-        """Elements whose content is cut off or scrolls sideways, which none of ours should."""
+        """Text that its box or the window cuts off sideways, and boxes that scroll sideways. Text that ends
+        in an ellipsis is meant; code and strips of tabs may scroll."""
         return self.js("""
-            const wide = [];
+            const wrong = new Set(), may = 'nav, pre, code, textarea';
+            const name = (e) => `${e.tagName.toLowerCase()}.${e.getAttribute('class') ?? ''}`;
             for (const e of document.querySelectorAll('html, body, body *')) {
-                const style = getComputedStyle(e);
-                const clipped = style.overflowX !== 'visible' && style.textOverflow === 'ellipsis';
-                if (clipped || style.display === 'inline' || e.closest('[data-scroll-x], pre')) continue;
-                if (e.clientWidth && e.scrollWidth > e.clientWidth + 1 && style.overflowX !== 'hidden')
-                    wide.push(e.tagName + '.' + e.className + ' ' + e.scrollWidth + '>' + e.clientWidth);
+                const scrolls = ['auto', 'scroll'].includes(getComputedStyle(e).overflowX);
+                if ((scrolls || e === document.documentElement) && !e.matches(may) && e.scrollWidth > e.clientWidth + 1)
+                    wrong.add(`${name(e)} scrolls: ${e.scrollWidth} > ${e.clientWidth}`);
             }
-            return wide.slice(0, 10);""")
+            const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            while (texts.nextNode()) {
+                const text = texts.currentNode, range = document.createRange();
+                if (!text.data.trim() || getComputedStyle(text.parentElement).visibility !== 'visible') continue;
+                range.selectNodeContents(text);
+                let { left, right, width } = range.getBoundingClientRect(), meant = width === 0;
+                let box = { left: 0, right: innerWidth };
+                for (let e = text.parentElement; e && !meant; e = e.parentElement) {
+                    const style = getComputedStyle(e);
+                    meant = style.textOverflow === 'ellipsis' || style.clipPath !== 'none' || e.matches(may);
+                    if (style.overflowX === 'visible') continue;
+                    const edge = e.getBoundingClientRect();
+                    box = { left: Math.max(box.left, edge.left), right: Math.min(box.right, edge.right) };
+                }
+                if (!meant && (right > box.right + 1 || left < box.left - 1))
+                    wrong.add(`${JSON.stringify(text.data.trim().slice(0, 40))} in ${name(text.parentElement)}: `
+                        + `${left.toFixed()}…${right.toFixed()} of ${box.left.toFixed()}…${box.right.toFixed()}`);
+            }
+            return [...wrong].slice(0, 10);""")

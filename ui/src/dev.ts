@@ -27,6 +27,10 @@ const row = model.rows[Number(asked.get('row') ?? -1)];
 if (row) model.open(row.id);
 if (asked.has('search')) model.searchFor(asked.get('search')!);
 if (asked.has('unread')) model.onlyUnread(true);
+if (asked.has('top')) {
+  await new Promise((done) => setTimeout(done, 300));
+  document.querySelector('[data-testid="message-list"]')!.scrollTop = Number(asked.get('top'));
+}
 if (asked.has('live')) setInterval(() => fake.arrive(`Ada liked note ${Math.floor(Math.random() * 100)}`), 2000);
 // A script of clicks, by test id, for pictures of what only appears after some.
 for (const id of asked.get('click')?.split(',') ?? []) {

@@ -1,4 +1,4 @@
-import { getContext, setContext } from 'svelte';
+import { getContext, setContext, untrack } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 import type { FieldError, Refusal, Text } from './bindings';
 
@@ -19,12 +19,13 @@ export class FormErrors {
 
   /** The form shows this field until the returned function is called. */
   claim(field: string): () => void {
-    this.#claims.set(field, (this.#claims.get(field) ?? 0) + 1);
-    return () => {
-      const left = (this.#claims.get(field) ?? 1) - 1;
+    const count = (by: number): void => untrack(() => {
+      const left = (this.#claims.get(field) ?? 0) + by;
       if (left > 0) this.#claims.set(field, left);
       else this.#claims.delete(field);
-    };
+    });
+    count(1);
+    return () => count(-1);
   }
 }
 

@@ -156,7 +156,7 @@ export class Model {
   // Where the window is
 
   go(page: Page): void {
-    if (this.page.kind === 'feed' && page.kind !== 'feed') this.stopTrial();
+    if (this.page.kind === 'feed' && page.kind !== 'feed') this.dropTrial();
     if (page.kind !== 'inbox') this.opened = false;
     this.drawer = false;
     this.page = page;
@@ -297,8 +297,16 @@ export class Model {
     }
   }
 
+  /** Ends a running test; what it showed stays. */
   stopTrial(): void {
-    if (this.trial?.running) void this.#quietly(this.backend.stopTest());
+    if (!this.trial?.running) return;
+    void this.#quietly(this.backend.stopTest());
+    this.trial = { ...this.trial, running: false };
+  }
+
+  /** The editor is left: its test goes with it. */
+  dropTrial(): void {
+    this.stopTrial();
     this.trial = null;
   }
 

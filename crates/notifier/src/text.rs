@@ -50,17 +50,19 @@ impl Locale {
         }
     }
 
-    fn sources(self) -> [&'static str; 4] {
+    fn sources(self) -> [&'static str; 5] {
         match self {
             Locale::English => [
                 include_str!("../../../locales/en/core.ftl"),
                 include_str!("../../../locales/en/feed.ftl"),
+                include_str!("../../../locales/en/notification.ftl"),
                 include_str!("../../../locales/en/desktop.ftl"),
                 include_str!("../../../locales/en/cli.ftl"),
             ],
             Locale::Chinese => [
                 include_str!("../../../locales/zh-CN/core.ftl"),
                 include_str!("../../../locales/zh-CN/feed.ftl"),
+                include_str!("../../../locales/zh-CN/notification.ftl"),
                 include_str!("../../../locales/zh-CN/desktop.ftl"),
                 include_str!("../../../locales/zh-CN/cli.ftl"),
             ],

@@ -1,0 +1,181 @@
+//! From the notifier's announcements to pop-ups, and from clicks back to messages.
+//!
+//! An announcement counts as shown once the desktop's daemon has taken it.
+//! Until then it stays owed in the inbox, so nothing here has to be kept.
+
+use std::collections::VecDeque;
+
+use notification::{Action, App, Notification, Notifications, Signal, Trouble, Urgency};
+use notifier::{Announcement, NotifierHandle, view};
+use tokio::sync::mpsc;
+
+/// Announcements that may wait for a slow daemon; further ones stay owed.
+const WAITING: usize = 64;
+/// Announcements whose clicks we can place.
+const REMEMBERED: usize = 256;
+
+/// A click on a pop-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Click {
+    /// Show this message.
+    Message(i64),
+    /// Show the inbox: the pop-up stood for several messages.
+    Inbox,
+    /// Follow this link, which belongs to this message.
+    Link {
+        /// The message.
+        id: i64,
+        /// http, https or mailto.
+        link: String,
+    },
+}
+
+/// Shows announcements. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ringer {
+    orders: mpsc::Sender<Order>,
+    handle: NotifierHandle,
+}
+
+#[derive(Debug)]
+enum Order {
+    Show(Announcement),
+    Withdraw(String),
+}
+
+impl Ringer {
+    /// Starts ringing for a notifier. Clicks that need a window or a browser come back.
+    #[must_use]
+    pub fn start(handle: NotifierHandle) -> (Self, mpsc::Receiver<Click>) {
+        let (orders, order_receiver) = mpsc::channel(WAITING);
+        let (clicks, click_receiver) = mpsc::channel(WAITING);
+        let (notifications, signals) = Notifications::start(App::new("Feedbell", "feedbell"));
+        let bell = Bell {
+            notifications,
+            handle: handle.clone(),
+            clicks,
+            shown: VecDeque::new(),
+        };
+        tokio::spawn(bell.run(order_receiver, signals));
+        (Self { orders, handle }, click_receiver)
+    }
+
+    /// Shows an announcement soon. If too many wait already, it stays owed.
+    pub async fn show(&self, announcement: Announcement) {
+        if let Err(refused) = self.orders.try_send(Order::Show(announcement))
+            && let Order::Show(announcement) = refused.into_inner()
+        {
+            let why = text(&Trouble::NoAnswer);
+            let _ = self.handle.not_shown(announcement, why).await;
+        }
+    }
+
+    /// Takes a pop-up away.
+    pub async fn withdraw(&self, key: String) {
+        let _ = self.orders.send(Order::Withdraw(key)).await;
+    }
+}
+
+struct Bell {
+    notifications: Notifications,
+    handle: NotifierHandle,
+    clicks: mpsc::Sender<Click>,
+    shown: VecDeque<Announcement>,
+}
+
+impl Bell {
+    /// Refusals mean that the notifier is stopping: then there is nothing left to tell it.
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut signals: mpsc::Receiver<Signal>) {
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Show(announcement)) => self.show(announcement).await,
+                    Some(Order::Withdraw(key)) => self.notifications.close(key).await,
+                    None => return,
+                },
+                signal = signals.recv() => match signal {
+                    Some(signal) => self.hear(signal).await,
+                    None => return,
+                },
+            }
+        }
+    }
+
+    async fn show(&mut self, announcement: Announcement) {
+        let Ok(localizer) = self.handle.localizer().await else {
+            return;
+        };
+        let notification = Notification {
+            title: announcement.title.clone(),
+            body: announcement.body.clone(),
+            urgency: match announcement.urgency {
+                view::Urgency::Low => Urgency::Low,
+                view::Urgency::Normal => Urgency::Normal,
+                view::Urgency::High => Urgency::Critical,
+            },
+            icon: announcement.icon.clone(),
+            actions: vec![
+                Action::new(Action::CLICK, localizer.get("announce-action-open")),
+                Action::new("open", localizer.get("announce-action-open")),
+                Action::new("read", localizer.get("announce-action-read")),
+            ],
+            category: Some("im.received".to_owned()),
+            ..Notification::new(announcement.key.clone())
+        };
+        match self.notifications.show(notification).await {
+            Ok(()) => {
+                self.shown.retain(|other| other.key != announcement.key);
+                self.shown.push_back(announcement.clone());
+                if self.shown.len() > REMEMBERED {
+                    self.shown.pop_front();
+                }
+                let _ = self.handle.shown(announcement).await;
+            }
+            Err(why) => {
+                tracing::warn!(%why, "a notification was not shown");
+                let _ = self.handle.not_shown(announcement, text(&why)).await;
+            }
+        }
+    }
+
+    async fn hear(&mut self, signal: Signal) {
+        match signal {
+            Signal::Action { key, action, .. } => self.act(&key, &action).await,
+            Signal::Closed { .. } => {}
+            Signal::Available(server) => {
+                tracing::info!(name = server.name, "notifications can be shown");
+                let _ = self.handle.can_notify(None).await;
+            }
+            Signal::Unavailable(why) => {
+                let _ = self.handle.can_notify(Some(text(&why))).await;
+            }
+        }
+    }
+
+    async fn act(&mut self, key: &str, action: &str) {
+        let Some(place) = self.shown.iter().position(|shown| shown.key == key) else {
+            return;
+        };
+        let Some(announcement) = self.shown.remove(place) else {
+            return;
+        };
+        if action == "read" {
+            let _ = self.handle.mark_read(announcement.ids, true).await;
+            return;
+        }
+        let click = match (announcement.ids.as_slice(), announcement.link) {
+            ([id], Some(link)) if action == Action::CLICK => Click::Link { id: *id, link },
+            ([id], _) => Click::Message(*id),
+            _ => Click::Inbox,
+        };
+        let _ = self.clicks.send(click).await;
+    }
+}
+
+fn text(trouble: &Trouble) -> view::Text {
+    let text = view::Text::new(trouble.text_id());
+    match trouble.reason() {
+        Some(reason) => text.with("reason", reason),
+        None => text,
+    }
+}

@@ -1,0 +1,19 @@
+//! What differs between systems, behind one name.
+
+#[cfg_attr(all(unix, not(target_os = "macos")), path = "os/xdg.rs")]
+#[cfg_attr(not(all(unix, not(target_os = "macos"))), path = "os/native.rs")]
+mod system;
+
+pub(crate) use system::{has_display, panel};
+
+/// How a tray icon has to be drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each system uses some of them")]
+pub(crate) enum Panel {
+    /// Dark ink on a light panel.
+    Light,
+    /// Light ink on a dark panel.
+    Dark,
+    /// The system recolours it.
+    Template,
+}

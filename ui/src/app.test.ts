@@ -1,0 +1,227 @@
+import { flushSync, mount, unmount } from 'svelte';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import App from './App.svelte';
+import { Fake, FAKE_TEXTS, type FakeOptions } from './fake';
+import { Model } from './model.svelte';
+
+let close: () => void = () => undefined;
+afterEach(() => close());
+
+/** The whole window over sample data. */
+async function show(options: FakeOptions = {}): Promise<{ fake: Fake; model: Model }> {
+  const fake = new Fake(options);
+  const model = new Model(fake, (locale) => [FAKE_TEXTS[locale === 'zh-CN' ? 'zh-CN' : 'en']]);
+  const app = mount(App, { target: document.body, props: { model } });
+  close = () => {
+    model.stop();
+    void unmount(app);
+    document.body.replaceChildren();
+  };
+  await model.start();
+  flushSync();
+  return { fake, model };
+}
+
+const all = (id: string): HTMLElement[] => [...document.querySelectorAll<HTMLElement>(`[data-testid="${id}"]`)];
+function one(id: string): HTMLElement {
+  const [found] = all(id);
+  if (!found) throw new Error(`no ${id} in ${document.body.textContent}`);
+  return found;
+}
+function press(key: string): void {
+  document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+  flushSync();
+}
+function type(id: string, value: string): void {
+  const input = one(id) as HTMLInputElement;
+  input.value = value;
+  input.dispatchEvent(new Event('input', { bubbles: true }));
+  input.dispatchEvent(new Event('change', { bubbles: true }));
+  flushSync();
+}
+const soon = (check: () => void): Promise<void> => vi.waitFor(() => { flushSync(); check(); }, { timeout: 3000 });
+
+describe('the inbox', () => {
+  it('lists messages with what matters for reading and for screen readers', async () => {
+    await show();
+    const rows = all('message-row');
+    expect(rows[0]!.getAttribute('aria-label')).toMatch(/^Unread, 23 likes on .*, Journal, \d\d:\d\d$/);
+    expect(rows[0]!.getAttribute('aria-posinset')).toBe('1');
+    expect(rows[0]!.getAttribute('aria-setsize')).toBe('9');
+    expect(one('gap-row').textContent).toContain('could not be recovered');
+    expect(one('status-pill').dataset.status).toBe('live');
+  });
+
+  it('draws a few rows of 100,000', async () => {
+    const { model } = await show({ rows: 100_000 });
+    expect(model.total).toBe(100_009);
+    expect(all('message-row').length).toBeLessThan(40);
+  });
+
+  it('opens a message, marks it read, and shows why it is there', async () => {
+    const { fake } = await show();
+    one('message-row').click();
+    await soon(() => expect(one('detail-title').textContent).toContain('23 likes'));
+    await soon(() => expect(one('message-row').dataset.unread).toBe('false'));
+    expect(one('message-row').getAttribute('aria-selected')).toBe('true');
+    expect(one('detail').textContent).toContain('Why you see this');
+    expect(fake.asked.markRead).toBe(1);
+  });
+
+  it('moves by keys, deletes, and takes it back', async () => {
+    const { model } = await show();
+    press('j');
+    press('j');
+    const second = model.rows[1]!.id;
+    expect(model.selected).toBe(second);
+    press('#');
+    await soon(() => expect(model.rows.map((row) => row.id)).not.toContain(second));
+    expect(one('toast').textContent).toContain('1 message deleted');
+    press('z');
+    await soon(() => expect(model.rows[1]!.id).toBe(second));
+  });
+
+  it('shows text from outside as text', async () => {
+    const { fake, model } = await show();
+    const id = fake.arrive('<img src=x onerror="window.pwned = 1"><b>hi</b>');
+    await soon(() => expect(model.rows[0]!.id).toBe(id));
+    model.open(id);
+    await soon(() => expect(one('detail-title').textContent).toBe('<img src=x onerror="window.pwned = 1"><b>hi</b>'));
+    expect(document.querySelector('img')).toBeNull();
+  });
+
+  it('asks a few times for a thousand updates', async () => {
+    const { fake, model } = await show();
+    const before = fake.asked.messages ?? 0;
+    for (let i = 0; i < 1000; i += 1) fake.say({ kind: 'inbox' });
+    const id = fake.arrive('the last one');
+    await soon(() => expect(model.rows[0]!.id).toBe(id));
+    expect((fake.asked.messages ?? 0) - before).toBeLessThanOrEqual(3);
+  });
+
+  it('names the filters that hide messages and takes them away', async () => {
+    const { model } = await show();
+    model.searchFor('rebuild');
+    await soon(() => expect(one('empty-list').textContent).toContain('Nothing matches “rebuild”'));
+    one('clear-filters').click();
+    await soon(() => expect(all('message-row').length).toBeGreaterThan(5));
+  });
+
+  it('says what to do when a feed needs somebody', async () => {
+    await show({ scene: 'trouble' });
+    expect(one('status-pill').textContent).toContain('1 feed needs you');
+    expect(one('strip').textContent).toContain('Build farm refused the token');
+    expect(one('live-assertive').textContent).toContain('Build farm refused the token');
+    one('strip').querySelector('button')!.click();
+    await soon(() => expect((one('feed-url') as HTMLInputElement).value).toContain('build.example'));
+  });
+
+  it('tells what was refused', async () => {
+    const { fake, model } = await show();
+    fake.refusing = { text: { id: 'fake-port', args: {} }, fields: [] };
+    model.pause(null);
+    await soon(() => expect(one('toast').textContent).toContain('Port 2355 is taken'));
+  });
+
+  it('shows a sentence when nothing can be had', async () => {
+    const fake = new Fake();
+    fake.refusing = { text: { id: 'ui-error-unexpected', args: { detail: 'no bridge' } }, fields: [] };
+    const model = new Model(fake);
+    const app = mount(App, { target: document.body, props: { model } });
+    close = () => void unmount(app);
+    await model.start();
+    flushSync();
+    expect(document.querySelector('[role="alert"]')!.textContent).toContain('no bridge');
+  });
+});
+
+describe('first start', () => {
+  it('sends a like through the hub and shows it', async () => {
+    await show({ scene: 'first' });
+    expect(one('empty-welcome').textContent).toContain('curl http://127.0.0.1:2355');
+    one('send-like').click();
+    await soon(() => expect(one('message-row').textContent).toContain('Ada liked'));
+  });
+});
+
+describe('the feed editor', () => {
+  it('shows errors below their fields and the rest above', async () => {
+    const { fake, model } = await show();
+    model.go({ kind: 'feed', id: '' });
+    flushSync();
+    type('feed-url', 'example.org');
+    one('feed-save').click();
+    await soon(() => expect(one('error-url').textContent).toContain('begins with http'));
+    expect(one('feed-url').getAttribute('aria-invalid')).toBe('true');
+    fake.saveFeed = () => Promise.reject({ text: { id: 'fake-form', args: {} }, fields: [{ field: 'id', text: { id: 'fake-title', args: {} } }] });
+    one('feed-save').click();
+    await soon(() => expect(one('form-refusal').textContent).toContain('does not compile'));
+  });
+
+  it('adds a feed and goes to it', async () => {
+    const { model } = await show();
+    model.go({ kind: 'feed', id: '' });
+    flushSync();
+    type('feed-name', 'Team');
+    type('feed-url', 'https://team.example/events');
+    one('feed-save').click();
+    await soon(() => expect(model.view).toMatchObject({ kind: 'feed' }));
+    await soon(() => expect(model.app!.feeds.map((feed) => feed.name)).toContain('Team'));
+  });
+
+  it('applies edits of a feed at once and takes them back', async () => {
+    const { model } = await show();
+    model.go({ kind: 'feed', id: 'journal' });
+    flushSync();
+    type('feed-name', 'Diary');
+    await soon(() => expect(model.feed('journal')!.name).toBe('Diary'));
+    // The secret stayed where it is.
+    expect(model.settings!.feeds[0]!.access).toEqual({ kind: 'bearer', token: { kind: 'kept' } });
+    one('undo').click();
+    await soon(() => expect(model.feed('journal')!.name).toBe('Journal'));
+    await soon(() => expect((one('feed-name') as HTMLInputElement).value).toBe('Journal'));
+  });
+
+  it('shows the steps of a test and what arriving events become', async () => {
+    const { model } = await show();
+    model.go({ kind: 'feed', id: 'journal' });
+    flushSync();
+    one('feed-test').click();
+    await soon(() => expect(all('test-event')).toHaveLength(3));
+    expect(all('test-step').map((step) => step.dataset.passed)).toEqual(['true', 'true', 'true', 'true']);
+    expect(all('test-event').at(-1)!.textContent).toContain('23 likes');
+    expect(model.settings!.feeds).toHaveLength(6);
+  });
+
+  it('deletes a feed and takes it back', async () => {
+    const { model } = await show();
+    model.go({ kind: 'feed', id: 'door' });
+    flushSync();
+    one('feed-delete').click();
+    await soon(() => expect(model.feed('door')).toBeUndefined());
+    await soon(() => one('undo').click());
+    await soon(() => expect(model.feed('door')!.name).toBe('Front door'));
+  });
+});
+
+describe('settings and hub', () => {
+  it('changes the language while it runs', async () => {
+    const { model } = await show();
+    model.go({ kind: 'settings', section: 'general' });
+    flushSync();
+    type('language-select', 'zh-CN');
+    await soon(() => expect(one('rail-all').textContent).toContain('全部'));
+    expect(document.documentElement.lang).toBe('zh-CN');
+  });
+
+  it('switches the hub off and on', async () => {
+    const { model } = await show();
+    model.go({ kind: 'hub' });
+    flushSync();
+    expect(one('hub-curl').textContent).toContain('curl');
+    one('hub-off').click();
+    await soon(() => expect(one('hub-is-off').textContent).toContain('The hub is off'));
+    one('hub-start').click();
+    await soon(() => expect(one('hub-url').textContent).toBe('http://127.0.0.1:2355'));
+  });
+});

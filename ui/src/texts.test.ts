@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { refusal } from './backend';
+import { Words } from './texts';
+
+const noon = new Date(2026, 2, 4, 12).getTime();
+const day = 86_400_000;
+
+describe('Words', () => {
+  const en = new Words('en', ['port = Port { NUMBER($port, useGrouping: "false") }\nraw = { $n } of { $what }']);
+  const zh = new Words('zh-CN');
+
+  it('shows an id that is nowhere', () => {
+    expect(en.text({ id: 'from-the-future', args: {} })).toBe('from-the-future');
+  });
+
+  it('leaves numbers of the notifier ungrouped and words as they are', () => {
+    expect(en.text({ id: 'port', args: { port: 23_550 } })).toBe('Port 23550');
+    expect(en.text({ id: 'raw', args: { n: 23_550, what: '<b>{ $n }</b>' } })).toBe('23550 of <b>{ $n }</b>');
+  });
+
+  it('puts no marks around arguments', () => {
+    expect(zh.t('status-wait-one', { name: '前门' })).toBe('前门 正在重新连接');
+  });
+
+  it('names days as people do', () => {
+    expect(en.moment(noon - 60_000, noon)).toBe('Today at 11:59');
+    expect(en.day(noon - day, noon)).toBe('Yesterday');
+    expect(en.day(noon - 3 * day, noon)).toContain('March');
+    expect(en.day(noon - 400 * day, noon)).toContain('2025');
+    expect(zh.moment(noon - day, noon)).toBe('昨天 12:00');
+    expect(en.until(noon + 3_600_000, noon)).toBe('13:00');
+    expect(en.until(noon + day, noon)).toBe('Tomorrow at 12:00');
+  });
+
+  it('counts in the largest whole unit', () => {
+    expect(en.ago(noon - 3_000, noon)).toBe('3 s ago');
+    expect(en.ago(noon - 61_000, noon)).toBe('1 min ago');
+    expect(en.ago(noon - day, noon)).toBe('1 day ago');
+    expect(en.ago(noon + 5_000, noon)).toBe('0 s ago');
+    expect(zh.t('status-heard', { ago: zh.ago(noon - 3_000, noon) })).toBe('3 秒前收到数据');
+  });
+});
+
+describe('refusal', () => {
+  it('passes a refusal on and gives anything else a sentence', () => {
+    const said = { text: { id: 'x', args: {} }, fields: [] };
+    expect(refusal(said)).toBe(said);
+    expect(refusal(new Error('gone')).text).toEqual({ id: 'ui-error-unexpected', args: { detail: 'gone' } });
+    expect(refusal('gone').text.args.detail).toBe('gone');
+  });
+});
