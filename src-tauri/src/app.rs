@@ -82,7 +82,8 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
         // The last window is closed: the bell stays in the tray.
         RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
         RunEvent::Exit => {
-            let _ = runtime.block_on(timeout(GRACE, notifier.stop()));
+            // The timer has to be made inside the runtime.
+            let _ = runtime.block_on(async { timeout(GRACE, notifier.stop()).await });
         }
         _ => {}
     });

@@ -14,6 +14,8 @@ const FILES: usize = 7;
 /// Starts the log. It is complete once the guard is dropped; none if the folder cannot be used.
 #[must_use]
 pub fn start(places: &Places) -> Option<WorkerGuard> {
+    // The appender looks for old files before it makes the folder, and complains.
+    std::fs::create_dir_all(&places.logs).ok()?;
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("feedbell")

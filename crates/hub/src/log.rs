@@ -70,14 +70,18 @@ impl Log {
         stats: watch::Sender<HubStats>,
     ) -> Result<Self, HubError> {
         let epoch = Epoch::random(&mut config.random);
+        let path = match &config.store {
+            Store::Memory => PathBuf::from(":memory:"),
+            Store::Path(path) => path.clone(),
+        };
+        let damaged = |source| HubError::Damaged {
+            path: path.clone(),
+            source,
+        };
         let (db, readers, lock) = match &config.store {
             Store::Memory => {
-                let source = |source| HubError::Damaged {
-                    path: PathBuf::from(":memory:"),
-                    source,
-                };
-                let mut db = store::connect(None).map_err(source)?;
-                store::prepare(&mut db, epoch).map_err(source)?;
+                let mut db = store::connect(None).map_err(damaged)?;
+                store::prepare(&mut db, epoch).map_err(damaged)?;
                 let db = Arc::new(Mutex::new(db));
                 (db.clone(), Readers::Shared(db), None)
             }
@@ -92,14 +96,6 @@ impl Log {
         };
         let (extent, (kept, last_at)) = {
             let db = lock_db(&db);
-            let path = || match &config.store {
-                Store::Memory => PathBuf::from(":memory:"),
-                Store::Path(path) => path.clone(),
-            };
-            let damaged = |source| HubError::Damaged {
-                path: path(),
-                source,
-            };
             (
                 store::extent(&db).map_err(damaged)?,
                 store::kept(&db).map_err(damaged)?,
@@ -131,7 +127,10 @@ impl Log {
         let spawned = std::thread::Builder::new()
             .name("hub-log".to_owned())
             .spawn(move || writer.run(queue))
-            .map_err(|source| HubError::Listener { source })?;
+            .map_err(|source| HubError::Unopened {
+                path: path.clone(),
+                source,
+            })?;
         Ok(Self {
             epoch: extent.epoch,
             jobs,

@@ -27,7 +27,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Unwritten bytes of one connection, beyond which its stream waits.
 const WRITE_BUFFER: usize = 64 * 1024;
 /// Connections beside the subscribers', for publishing.
-const OTHERS: usize = 128;
+const OTHERS: usize = 64;
 const TRIM_EVERY: Duration = Duration::from_secs(60);
 
 /// Serves the hub until `shutdown` is over. Then no connection is taken any

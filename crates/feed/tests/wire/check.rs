@@ -36,7 +36,7 @@ fn a_good_feed_passes_step_by_step_and_shows_what_arrives() {
         let (name, outcome) = step(&mut updates).await;
         assert_eq!(name, Step::Name);
         assert!(
-            matches!(&outcome, Outcome::Passed(Detail::Addresses(found)) if found.iter().all(|a| a.is_loopback())),
+            matches!(&outcome, Outcome::Passed(Detail::Addresses(found)) if found.iter().all(std::net::IpAddr::is_loopback)),
             "{outcome:?}"
         );
         assert_eq!(step(&mut updates).await, passed(Step::Connect));

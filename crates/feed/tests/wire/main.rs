@@ -1,5 +1,11 @@
 //! The client against real sockets: scripted servers decide about every byte,
 //! and the test about time.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests are tests"
+)]
 
 mod cases;
 mod check;

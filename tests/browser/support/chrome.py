@@ -1,4 +1,5 @@
 """Headless Chromium, driven over plain WebDriver."""
+import atexit
 import http.client
 import json
 import os
@@ -38,6 +39,7 @@ class Chrome:
         self.driver = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE,
                                        stderr=subprocess.DEVNULL, text=True, start_new_session=True)
         self.session = None
+        atexit.register(self.close)
         try:
             self.port = self._port()
             arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -80,6 +82,7 @@ class Chrome:
         return tab
 
     def close(self):
+        atexit.unregister(self.close)
         try:
             if self.session:
                 self.ask("DELETE", "")
@@ -115,19 +118,23 @@ class Tab:
         script = f"const done = arguments[arguments.length - 1]; (async () => {{ {script} }})().then(done, e => done('failed: ' + e))"
         return self.chrome.ask("POST", "/execute/async", {"script": script, "args": list(args)})
 
-    def lines(self, selector="#list li"):
-        """What the page shows: the text of each matching element."""
-        return self.run("return [...document.querySelectorAll(arguments[0])].map(e => e.innerText)", selector)
+    def lines(self, list="#list"):
+        """What a list of the page shows."""
+        return self.run("return [...document.querySelectorAll(arguments[0] + ' li')].map(e => e.innerText)", list)
 
     def text(self, selector):
-        return (self.lines(selector) or [""])[0]
+        return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
-    def shows(self, lines, selector="#list li"):
-        """Waits until the page shows exactly these lines."""
+    def shows(self, lines, list="#list"):
+        """Waits until the list shows exactly these lines."""
         try:
-            until(lambda: self.lines(selector) == lines, "the page")
+            until(lambda: self.lines(list) == lines, "the page")
         except AssertionError:
-            raise AssertionError(f"the page shows {self.lines(selector)}, not {lines}") from None
+            raise AssertionError(f"the page shows {self.lines(list)}, not {lines}") from None
+
+    def says(self, text, selector):
+        """Waits until the element shows exactly this text."""
+        until(lambda: self.text(selector) == text, f"{selector} to show {text}")
 
     def close(self):
         self._here()

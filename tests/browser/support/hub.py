@@ -1,4 +1,5 @@
 """The hub as its own process, and a server for the pages that use it."""
+import atexit
 import http.client
 import http.server
 import json
@@ -9,7 +10,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent.parent
 ROOT = HERE.parent.parent
 BINARY = os.environ.get("FEEDBELL_BIN", str(ROOT / "target" / "debug" / "feedbell"))
 
@@ -20,6 +21,7 @@ class Hub:
     def __init__(self, *options):
         self.folder = tempfile.TemporaryDirectory(prefix="feedbell-hub-")
         self.options, self.port = options, 0
+        atexit.register(self.close)
         self.start()
 
     def start(self):
@@ -43,6 +45,7 @@ class Hub:
             self.process.stdout.close()
 
     def close(self):
+        atexit.unregister(self.close)
         if self.process.poll() is None:
             self.stop()
         self.folder.cleanup()

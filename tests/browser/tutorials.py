@@ -4,10 +4,14 @@
 FEEDBELL_BIN names the binary whose `serve` is tried; target/debug/feedbell if unset.
 """
 import re
+import signal
+import sys
 import unittest
 
-from chrome import Chrome, until
-from hub import Hub, Pages
+sys.dont_write_bytecode = True
+
+from support.chrome import Chrome, until
+from support.hub import Hub, Pages
 
 
 def setUpModule():
@@ -46,7 +50,7 @@ class Board(Page):
         first = self.open("board.html")
         first.run(self.SEND, "one")
         first.shows(["one"])
-        first.shows(['{"r0":0,"r1":""}'], "#answer")
+        first.says('{"r0":0,"r1":""}', "#answer")
         self.assertEqual(hub.post("/fact", {"info": "二"}), (200, '{"r0":0,"r1":""}'))
         second = self.open("board.html")
         second.shows(["one", "二"])
@@ -80,7 +84,7 @@ class CounterPauseAndClock(Page):
     def test_demo(self):
         hub = self.hub("--demo")
         counter, pause, clock = self.open("counter.html"), self.open("pause.html"), self.open("clock.html")
-        until(lambda: counter.text("#state") == "open", "the counter")
+        counter.says("open", "#state")
         hub.publish(data="for everyone")
 
         date = re.compile(r"\w{3} \w{3} \d\d \d{4} \d\d:\d\d:\d\d GMT")
@@ -88,7 +92,7 @@ class CounterPauseAndClock(Page):
         self.assertRegex(time[0], date)
         self.assertRegex(clock.lines()[0], date)
 
-        until(lambda: pause.text("#state") == "closed", "the pause")
+        pause.says("closed", "#state")
         shown = pause.lines()
         self.assertEqual([line for line in shown if not line.startswith("message")],
                          ["test 1", "test 2", "test 3", "test 4", "test 5", "pause 6"])
@@ -107,7 +111,7 @@ class CounterPauseAndClock(Page):
         hub = self.hub()
         counter, pause = self.open("counter.html"), self.open("pause.html")
         for tab in (counter, pause):
-            until(lambda tab=tab: tab.text("#state") == "open", "the stream")
+            tab.says("open", "#state")
         hub.publish(data="plain")
         hub.publish(event="user-msg", data={"named": True})
         hub.publish(event="pause", data="enough")
@@ -126,7 +130,7 @@ class SiteMessages(Page):
             tab.shows(["站内信链接成功！"])
         # From the page, and from a program; the uid as a number and as a text.
         other.run("update({uid: 1, msg: '你好', isAll: false})")
-        other.shows(['{"code":0}'], "#answer")
+        other.says('{"code":0}', "#answer")
         self.assertEqual(hub.post("/update", {"uid": "1"}), (200, '{"code":0}'))
         self.assertEqual(hub.post("/update", {"uid": 2, "msg": "二"}), (200, '{"code":0}'))
         self.assertEqual(hub.post("/update", {"uid": 1, "msg": "大家好", "isAll": True}), (200, '{"code":0}'))
@@ -148,18 +152,19 @@ class Foreign(Page):
     def test_a_page_nobody_allowed_neither_hears_nor_says_anything(self):
         hub = self.hub()
         before = hub.publish(data="before")
-        for origin in (pages.other_url,):
-            tab = chrome.open(f"{origin}/foreign.html")
-            self.addCleanup(tab.load, "about:blank")
-            until(lambda tab=tab: tab.text("#state") == "error 2", "the refusal")
-            outcomes = tab.wait("return (await attempts).map(a => a.status)")
-            # Without CORS a page is not told that it was refused.
-            self.assertEqual(outcomes, ["rejected", "fulfilled", "rejected", "fulfilled", "fulfilled"])
-            self.assertEqual(tab.run("return said"), [])
+        tab = chrome.open(f"{pages.other_url}/foreign.html")
+        self.addCleanup(tab.load, "about:blank")
+        tab.says("error 2", "#state")
+        outcomes = tab.wait("return (await attempts).map(a => a.status)")
+        # A page that asks for no CORS is not told that it was refused.
+        self.assertEqual(outcomes, ["rejected", "fulfilled", "rejected", "fulfilled", "fulfilled"])
+        self.assertEqual(tab.run("return said"), [])
         after = hub.publish(data="after")
         number = lambda position: int(position.rpartition(".")[2])
         self.assertEqual(number(after), number(before) + 1)
 
 
 if __name__ == "__main__":
+    # Ended from outside, it ends what it has started, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     unittest.main(verbosity=2)
