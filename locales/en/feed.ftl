@@ -1,0 +1,45 @@
+## Why a feed waits. It goes on trying by itself.
+
+trouble-name = No address was found for { $host }. Check the network, and the name in the feed's address.
+trouble-refused = Nothing answers at { $host }. Check that the server runs, and the port in the feed's address.
+trouble-unreachable = There is no way to { $host }. Check the network.
+trouble-connect-timeout = { $host } did not accept the connection within { $seconds } s. Check the network and the feed's address.
+trouble-answer-timeout = { $host } did not answer within { $seconds } s. Check the server, or a proxy in front of it.
+trouble-too-many = The server asks for fewer connections (429). Feedbell comes back later.
+trouble-status = The server has a problem of its own ({ $status }). Feedbell comes back later.
+trouble-silent = Nothing was heard for { $seconds } s, so Feedbell connects anew.
+trouble-long-line = The server sent a line of more than { $kib } KiB. Check that the address is an event stream.
+trouble-long-event = The server sent an event of more than { $kib } KiB. Ask for smaller events there.
+trouble-long-id = The server sent an event id of more than { $kib } KiB. Ask for smaller ids there.
+trouble-ended = The server closed the connection. Feedbell connects anew.
+trouble-broken = The connection broke: { $detail }. Feedbell connects anew.
+trouble-tls = There is no secure connection to { $host }: { $detail }. Check the server's certificate.
+trouble-tls-expired = The certificate of { $host } has expired. Check this computer's clock, or renew the certificate.
+trouble-tls-not-yet = The certificate of { $host } is not valid yet. Check this computer's clock.
+trouble-tls-issuer = The certificate of { $host } is from an issuer that this computer does not trust. Add the issuer to the system's certificates.
+trouble-tls-name = The certificate of { $host } is for another name. Check the name in the feed's address.
+trouble-tls-revoked = The certificate of { $host } was revoked. Ask whoever runs the server.
+trouble-tls-none = { $host } does not speak TLS. Try the address with http instead of https.
+
+## Why a feed stopped.
+
+stop-no-content = The server asked to stop (204). Reconnect when it has something to send again.
+stop-event = The event “{ $event }” ended the feed. Reconnect to go on.
+stop-token = The server refused the token (401). Check the feed's access settings.
+stop-forbidden = The server refused the token (403): it may not read this feed. Check the feed's access settings.
+stop-not-found = There is no feed at this address. Check the path in the feed's address.
+stop-status = The server answered with status { $status }. Check the feed's address.
+stop-web-page = A web page came instead of an event stream, often a login page. Check the address and the access settings.
+stop-no-type = The server did not say what it sends. An event stream needs the content type text/event-stream.
+stop-other-type = { $type } came instead of an event stream. Check the feed's address.
+stop-redirects = The server redirected more than { $count } times in a row. Check the feed's address.
+stop-bad-redirect = The server redirects to { $location }, which is no web address. Ask whoever runs the server.
+stop-bad-address = The address cannot be used: { $detail }. Check the feed's address.
+
+## Why nothing was published.
+
+publish-unanswered = The hub at { $address } did not answer. Look whether the message arrived before sending it again.
+publish-refused = The hub refused: { $sentence }
+publish-status = The hub refused with status { $status }. Check the address and the token.
+publish-no-hub = What answers at { $address } is not a Feedbell hub. Check the address.
+publish-bad-request = Nothing can be sent: { $detail }. Check the address and the token.

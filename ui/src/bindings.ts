@@ -1,65 +1,65 @@
-// Generated from crates/notifier/src/view.rs by ts-rs. Not edited by hand.
+// Generated from crates/notifier/src/view.rs. Do not edit; see its test.
 
-export type AccessForm = { "kind": "none" } | { "kind": "bearer", token: SecretForm, } | { "kind": "basic", username: string, password: SecretForm, };
-
-export type AppView = { version: string, locale: string, unread: number, pinned: number, feeds: Array<FeedView>, hub: HubView, pause: PauseView | null, troubles: Array<Text>, trying: boolean, };
+export type Text = { id: string, args: { [key in string]: Arg }, };
 
 export type Arg = number | string;
 
-export type FeedForm = { id: string, name: string, url: string, preset: string, enabled: boolean, muted: boolean, access: AccessForm, headers: Array<HeaderForm>, stop_on: Array<string>, watchdog_seconds: number, rules: Array<RuleForm>, };
-
-export type FeedState = { "kind": "off" } | { "kind": "connecting" } | { "kind": "live" } | { "kind": "waiting", next_try: number, why: Text, trouble: boolean, } | { "kind": "stopped", why: Text, trouble: boolean, };
+export type AppView = { version: string, locale: string, unread: number, pinned: number, feeds: Array<FeedView>, hub: HubView, pause: PauseView | null, troubles: Array<Text>, trying: boolean, };
 
 export type FeedView = { id: string, name: string, address: string, state: FeedState, muted: boolean, unread: number, last_heard: number | null, };
 
-export type Field = { name: string, value: string, };
-
-export type FieldError = { field: string, text: Text, };
-
-export type GeneralForm = { language: string, keep_days: number, };
-
-export type HeaderForm = { name: string, value: SecretForm, };
-
-export type HubForm = { on: boolean, listen: string, allow_origins: Array<string>, };
-
-export type HubState = { "kind": "off" } | { "kind": "running", url: string, curl: string, receive: string, lan: boolean, } | { "kind": "failed", why: Text, };
+export type FeedState = { "kind": "off" } | { "kind": "connecting" } | { "kind": "live" } | { "kind": "waiting", next_try: number, why: Text, trouble: boolean, } | { "kind": "stopped", why: Text, trouble: boolean, };
 
 export type HubView = { state: HubState, subscribers: number, events: number, };
 
-export type LedgerLine = { text: Text, at: number, };
-
-export type MessageDetail = { row: MessageRow, body: string, link: string | null, fields: Array<Field>, raw: RawEvent, ledger: Array<LedgerLine>, };
-
-export type MessageKind = { "kind": "event" } | { "kind": "gap", from: number | null, to: number, };
-
-export type MessagePage = { rows: Array<MessageRow>, total: number, };
-
-export type MessageQuery = { feed: string | null, unread: boolean, pinned: boolean, search: string, before: number | null, limit: number, };
-
-export type MessageRow = { id: number, feed: string, feed_name: string, kind: MessageKind, event: string, title: string, excerpt: string, urgency: Urgency, received: number, unread: boolean, pinned: boolean, silenced: Text | null, };
+export type HubState = { "kind": "off" } | { "kind": "running", url: string, curl: string, receive: string, lan: boolean, } | { "kind": "failed", why: Text, };
 
 export type PauseView = { until: number | null, };
 
-export type PresetView = { id: string, name: Text, about: Text, example: string, };
+export type Urgency = "low" | "normal" | "high";
+
+export type MessageQuery = { feed: string | null, unread: boolean, pinned: boolean, search: string, before: number | null, limit: number, };
+
+export type MessagePage = { rows: Array<MessageRow>, total: number, };
+
+export type MessageRow = { id: number, feed: string, feed_name: string, kind: MessageKind, event: string, title: string, excerpt: string, urgency: Urgency, received: number, unread: boolean, pinned: boolean, silenced: Text | null, };
+
+export type MessageKind = { "kind": "event" } | { "kind": "gap", from: number | null, to: number, };
+
+export type MessageDetail = { row: MessageRow, body: string, link: string | null, fields: Array<Field>, raw: RawEvent, ledger: Array<LedgerLine>, };
+
+export type Field = { name: string, value: string, };
 
 export type RawEvent = { name: string, id: string | null, data: string, };
 
-export type Refusal = { text: Text, fields: Array<FieldError>, };
-
-export type RuleForm = { name: string, events: Array<string>, when: string, then: Verdict, title: string, body: string, link: string, icon: string, urgency: string, group: string, key: string, };
-
-export type SecretForm = { "kind": "kept" } | { "kind": "entered", value: string, } | { "kind": "command", command: string, };
-
-export type SendForm = { event: string, to: string, text: string, };
+export type LedgerLine = { text: Text, at: number, };
 
 export type SettingsView = { language: string, keep_days: number, hub: HubForm, feeds: Array<FeedForm>, presets: Array<PresetView>, path: string, errors: Array<FieldError>, };
 
-export type TestUpdate = { "kind": "step", passed: boolean, text: Text, } | { "kind": "event", raw: RawEvent, verdict: Verdict, title: string, body: string, } | { "kind": "ended" };
+export type GeneralForm = { language: string, keep_days: number, };
 
-export type Text = { id: string, args: { [key in string]?: Arg }, };
+export type HubForm = { on: boolean, listen: string, allow_origins: Array<string>, };
 
-export type Urgency = "low" | "normal" | "high";
+export type FeedForm = { id: string, name: string, url: string, preset: string, enabled: boolean, muted: boolean, access: AccessForm, headers: Array<HeaderForm>, stop_on: Array<string>, watchdog_seconds: number, rules: Array<RuleForm>, };
+
+export type AccessForm = { "kind": "none" } | { "kind": "bearer", token: SecretForm, } | { "kind": "basic", username: string, password: SecretForm, };
+
+export type HeaderForm = { name: string, value: SecretForm, };
+
+export type SecretForm = { "kind": "kept" } | { "kind": "entered", value: string, } | { "kind": "command", command: string, };
+
+export type RuleForm = { name: string, events: Array<string>, when: string, then: Verdict, title: string, body: string, link: string, icon: string, urgency: string, group: string, key: string, };
 
 export type Verdict = "notify" | "keep" | "drop";
+
+export type PresetView = { id: string, name: Text, about: Text, example: string, };
+
+export type FieldError = { field: string, text: Text, };
+
+export type Refusal = { text: Text, fields: Array<FieldError>, };
+
+export type SendForm = { event: string, to: string, text: string, };
+
+export type TestUpdate = { "kind": "step", passed: boolean, text: Text, } | { "kind": "event", raw: RawEvent, verdict: Verdict, title: string, body: string, } | { "kind": "ended" };
 
 export type WindowUpdate = { "kind": "app" } | { "kind": "inbox" } | { "kind": "settings" } | { "kind": "test", update: TestUpdate, } | { "kind": "open", message: number | null, } | { "kind": "page", page: string, };

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::{
     transport::{install_crypto, is_loopback, place},
-    trouble::{End, StopReason, Trouble, sort},
+    trouble::{End, StopReason, Trouble, Words, sort},
 };
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ const LONGEST_ANSWER: usize = 64 << 10;
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Publication {
     /// The users it goes to.
-    #[serde(rename = "uid", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub uids: Vec<String>,
     /// The topic it goes to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,6 +90,31 @@ pub enum PublishError {
         /// Why, in English.
         detail: String,
     },
+}
+
+impl PublishError {
+    /// What happened and one step, for the user.
+    #[must_use]
+    pub fn words(&self) -> Words {
+        match self {
+            Self::Unreachable { why, .. } => why.words(),
+            Self::Unanswered { address } => {
+                Words::new("publish-unanswered", [("address", address.clone())])
+            }
+            Self::Refused { status, sentence } if sentence.is_empty() => {
+                Words::new("publish-status", [("status", status.to_string())])
+            }
+            Self::Refused { sentence, .. } => {
+                Words::new("publish-refused", [("sentence", sentence.clone())])
+            }
+            Self::NotAHub { address } => {
+                Words::new("publish-no-hub", [("address", address.clone())])
+            }
+            Self::BadRequest { detail } => {
+                Words::new("publish-bad-request", [("detail", detail.clone())])
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -192,7 +192,7 @@ pub struct Words {
 }
 
 impl Words {
-    fn new<const N: usize>(id: &'static str, args: [(&'static str, String); N]) -> Self {
+    pub(crate) fn new<const N: usize>(id: &'static str, args: [(&'static str, String); N]) -> Self {
         Self {
             id,
             args: args.into(),
@@ -387,4 +387,148 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
         .last()
         .map(ToString::to_string)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::PublishError;
+
+    fn every_word() -> Vec<Words> {
+        let host = || "example.org".to_owned();
+        let detail = host;
+        let after = Duration::from_secs(9);
+        let troubles = [
+            Trouble::NameNotFound { host: host() },
+            Trouble::Refused { host: host() },
+            Trouble::Unreachable { host: host() },
+            Trouble::ConnectTimeout {
+                host: host(),
+                after,
+            },
+            Trouble::AnswerTimeout {
+                host: host(),
+                after,
+            },
+            Trouble::Status {
+                status: 429,
+                retry_after: None,
+            },
+            Trouble::Status {
+                status: 500,
+                retry_after: None,
+            },
+            Trouble::Silent { after },
+            Trouble::TooLong {
+                what: Excess::Line,
+                limit: 1024,
+            },
+            Trouble::TooLong {
+                what: Excess::Event,
+                limit: 1024,
+            },
+            Trouble::TooLong {
+                what: Excess::Id,
+                limit: 1024,
+            },
+            Trouble::Ended,
+            Trouble::Broken { detail: detail() },
+        ];
+        let tls = [
+            TlsTrouble::Expired,
+            TlsTrouble::NotYetValid,
+            TlsTrouble::UnknownIssuer,
+            TlsTrouble::WrongName,
+            TlsTrouble::Revoked,
+            TlsTrouble::NotTls,
+            TlsTrouble::Other(detail()),
+        ];
+        let type_of = |content_type: &str, html| StopReason::NotAnEventStream {
+            content_type: content_type.to_owned(),
+            html,
+        };
+        let stops = [
+            StopReason::NoContent,
+            StopReason::StopOn("pause".to_owned()),
+            StopReason::Refused { status: 401 },
+            StopReason::Refused { status: 403 },
+            StopReason::Status { status: 404 },
+            StopReason::Status { status: 400 },
+            type_of("text/html", true),
+            type_of("", false),
+            type_of("text/plain", false),
+            StopReason::TooManyRedirects { limit: 20 },
+            StopReason::BadRedirect { location: host() },
+            StopReason::BadAddress { detail: detail() },
+        ];
+        let refused = |sentence: &str| PublishError::Refused {
+            status: 403,
+            sentence: sentence.to_owned(),
+        };
+        let publishes = [
+            PublishError::Unanswered { address: host() },
+            PublishError::NotAHub { address: host() },
+            PublishError::BadRequest { detail: detail() },
+            refused(""),
+            refused("No."),
+        ];
+        let tls = tls.map(|why| Trouble::Tls { host: host(), why });
+        let mut words: Vec<Words> = troubles.iter().chain(&tls).map(Trouble::words).collect();
+        words.extend(stops.iter().map(StopReason::words));
+        words.extend(publishes.iter().map(PublishError::words));
+        words
+    }
+
+    #[test]
+    fn every_sentence_exists_in_both_languages_with_its_arguments() {
+        let words = every_word();
+        for source in [
+            include_str!("../../../locales/en/feed.ftl"),
+            include_str!("../../../locales/zh-CN/feed.ftl"),
+        ] {
+            let entries: Vec<(&str, &str)> = source
+                .lines()
+                .filter_map(|line| line.split_once(" = "))
+                .collect();
+            let known: BTreeSet<&str> = entries.iter().map(|entry| entry.0).collect();
+            let used: BTreeSet<&str> = words.iter().map(|words| words.id).collect();
+            assert_eq!(known, used);
+            for Words { id, args } in &words {
+                let text = entries.iter().find(|entry| entry.0 == *id).unwrap().1;
+                for placed in text.split("{ $").skip(1) {
+                    let name = placed.split(' ').next().unwrap();
+                    assert!(args.iter().any(|arg| arg.0 == name), "{id}: {name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn certificates_are_told_apart() {
+        let sorted = |bad| sort_tls(&rustls::Error::InvalidCertificate(bad));
+        assert_eq!(sorted(CertificateError::Expired), TlsTrouble::Expired);
+        assert_eq!(
+            sorted(CertificateError::NotValidYet),
+            TlsTrouble::NotYetValid
+        );
+        assert_eq!(
+            sorted(CertificateError::NotValidForName),
+            TlsTrouble::WrongName
+        );
+        assert_eq!(sorted(CertificateError::Revoked), TlsTrouble::Revoked);
+        assert!(matches!(
+            sorted(CertificateError::BadEncoding),
+            TlsTrouble::Other(_)
+        ));
+    }
+
+    #[test]
+    fn an_error_hidden_in_an_io_error_is_found() {
+        let hidden = rustls::Error::InvalidCertificate(CertificateError::Expired);
+        let outer = io::Error::other(io::Error::other(hidden));
+        let found = chain(&outer).any(|error| error.downcast_ref::<rustls::Error>().is_some());
+        assert!(found);
+    }
 }

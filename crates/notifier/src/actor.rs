@@ -101,6 +101,8 @@ pub(crate) struct Actor {
     internal: (mpsc::Sender<Internal>, mpsc::Receiver<Internal>),
     touched: (mpsc::Sender<()>, mpsc::Receiver<()>),
     test: Option<AbortOnDropHandle<()>>,
+    /// Feeds as they were before an edit or removal: undo finds their secrets here.
+    earlier: VecDeque<FeedSettings>,
     generation: u64,
     _watcher: Option<RecommendedWatcher>,
     _lock: File,
@@ -151,11 +153,13 @@ impl Actor {
             internal: mpsc::channel(64),
             touched,
             test: None,
+            earlier: VecDeque::new(),
             generation: 0,
             _watcher: watcher,
             _lock: lock,
         };
         actor.open_inbox();
+        actor.forget_secrets();
         let settings = actor.file.settings.clone();
         actor.start_hub(&settings.hub).await;
         actor.follow_feeds(&settings);

@@ -700,3 +700,6 @@ fn urgency_from(number: i64) -> Urgency {
         _ => Urgency::Normal,
     }
 }
+
+#[cfg(test)]
+mod tests;

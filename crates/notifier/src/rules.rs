@@ -172,8 +172,8 @@ impl Rules {
         };
         let why = Text::new(id)
             .with("number", place + 1)
-        .with("name", form.name.as_str())
-        .with("verdict", verdict);
+            .with("name", form.name.as_str())
+            .with("verdict", verdict);
         let render = |template: &str| render(template, &context);
         Judged {
             verdict: form.then,

@@ -201,7 +201,9 @@ impl SettingsFile {
             return Err(error);
         }
         let mut document = self.document.clone();
-        document["version"] = toml_edit::value(VERSION);
+        if document.get("version").is_none() {
+            document["version"] = toml_edit::value(VERSION);
+        }
         edit(&mut document);
         let text = document.to_string();
         write_atomically(&self.path, &text)?;

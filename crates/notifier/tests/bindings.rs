@@ -12,18 +12,57 @@ fn bindings() -> String {
     macro_rules! types {
         ($($name:ty),* $(,)?) => { $(
             out.push_str("\nexport ");
-            out.push_str(&<$name as TS>::decl(&config));
+            out.push_str(&without_comments(&<$name as TS>::decl(&config)));
             out.push('\n');
         )* };
     }
     types!(
-        Text, Arg, AppView, FeedView, FeedState, HubView, HubState, PauseView, Urgency,
-        MessageQuery, MessagePage, MessageRow, MessageKind, MessageDetail, Field, RawEvent,
-        LedgerLine, SettingsView, GeneralForm, HubForm, FeedForm, AccessForm, HeaderForm,
-        SecretForm, RuleForm, Verdict, PresetView, FieldError, Refusal, SendForm, TestUpdate,
+        Text,
+        Arg,
+        AppView,
+        FeedView,
+        FeedState,
+        HubView,
+        HubState,
+        PauseView,
+        Urgency,
+        MessageQuery,
+        MessagePage,
+        MessageRow,
+        MessageKind,
+        MessageDetail,
+        Field,
+        RawEvent,
+        LedgerLine,
+        SettingsView,
+        GeneralForm,
+        HubForm,
+        FeedForm,
+        AccessForm,
+        HeaderForm,
+        SecretForm,
+        RuleForm,
+        Verdict,
+        PresetView,
+        FieldError,
+        Refusal,
+        SendForm,
+        TestUpdate,
         WindowUpdate,
     );
     out
+}
+
+/// The comments are in `view.rs`; one type a line reads better here.
+fn without_comments(declaration: &str) -> String {
+    let mut out = String::new();
+    let mut rest = declaration;
+    while let Some((before, after)) = rest.split_once("/**") {
+        out.push_str(before);
+        rest = after.split_once("*/").map_or("", |(_, after)| after);
+    }
+    out.push_str(rest);
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]

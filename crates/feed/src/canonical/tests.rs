@@ -181,6 +181,28 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn what_our_hub_writes_comes_back_identical(
+        frames in proptest::collection::vec(("[a-z][a-z ]{0,8}", "[!-~]{1,12}", "[^\\r]{0,40}"), 1..6),
+        size in 1usize..40,
+    ) {
+        let mut written = BytesMut::new();
+        let mut expected = Vec::new();
+        for (name, id, data) in &frames {
+            let (Ok(event), Ok(event_id)) = (sse::EventName::parse(name), sse::EventId::parse(id))
+            else {
+                continue;
+            };
+            sse::Frame::new().id(&event_id).event(&event).data(data).write(&mut written);
+            sse::comment("beat", &mut written);
+            expected.push((name.clone(), data.clone(), id.clone(), true));
+        }
+        let chunks: Vec<&[u8]> = written.chunks(size).collect();
+        prop_assert_eq!(ours(&chunks).events, expected);
+    }
+}
+
 #[test]
 fn bytewise_is_the_same_as_whole() {
     let bytes =

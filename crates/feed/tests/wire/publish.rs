@@ -54,7 +54,7 @@ fn a_publication_is_sent_and_its_position_returned() {
         let (_, token, sent) = answered("200 OK", stored, Some("s"), &everything).await;
         assert_eq!(token.as_deref(), Some("Bearer s"));
         let expected = json!({
-            "uid": ["1", "2"], "topic": "t", "event": "like",
+            "uids": ["1", "2"], "topic": "t", "event": "like",
             "data": "hello", "id": "mine", "ttl": 60,
         });
         assert_eq!(sent, expected);

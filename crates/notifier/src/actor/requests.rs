@@ -1,5 +1,7 @@
 //! What front ends ask, answered.
 
+use std::collections::BTreeSet;
+
 use feed::{CheckUpdate, check};
 use hub::{Address, Audience, EventName, Publication, Uid};
 use tokio::{sync::mpsc, time::Instant};
@@ -22,6 +24,11 @@ use crate::{
         HubView, RawEvent, Refusal, SendForm, SettingsView, TestUpdate, Text,
     },
 };
+
+/// Versions of feeds that undo can go back to.
+const EARLIER: usize = 64;
+/// Where the inbox remembers which secrets went out of use.
+const FORGET: &str = "forget-secrets";
 
 impl Actor {
     pub(super) async fn obey(&mut self, request: Request) {
@@ -342,8 +349,18 @@ impl Actor {
         if let Err(why) = result {
             return answer(reply, Err(Refusal::of(why.text())));
         }
+        let before = self
+            .file
+            .settings
+            .feeds
+            .iter()
+            .find(|old| old.id == feed.id);
+        let before = before.cloned();
         if let Err(why) = self.file.put_feed(feed) {
             return answer(reply, Err(refused_file(&why)));
+        }
+        if let Some(before) = before {
+            self.remember_earlier(before);
         }
         let settings = self.file.settings.clone();
         self.follow_feeds(&settings);
@@ -356,17 +373,12 @@ impl Actor {
         let Some(feed) = self.file.settings.feeds.iter().find(|feed| feed.id == id) else {
             return Err(Refusal::of(Text::new("refused-unknown-feed")));
         };
-        let names = stored_names(feed);
+        let feed = feed.clone();
         let before = self.file.settings.clone();
         self.file
             .remove_feed(id)
             .map_err(|why| refused_file(&why))?;
-        let secrets = self.secrets.clone();
-        tokio::spawn(async move {
-            if let Err(why) = secrets.forget(&names).await {
-                tracing::warn!(%why, "the secrets of a removed feed could not be removed");
-            }
-        });
+        self.remember_earlier(feed);
         self.settings_changed(&before).await;
         Ok(())
     }
@@ -374,12 +386,11 @@ impl Actor {
     /// The settings a form stands for, and the secrets that were entered in it, in order.
     fn feed_from(&self, form: &FeedForm) -> Result<(FeedSettings, Vec<String>), Refusal> {
         let mut feed = SettingsFile::check_feed(form).map_err(wrong_fields)?;
-        let old = self
-            .file
-            .settings
-            .feeds
-            .iter()
-            .find(|old| old.id == form.id);
+        let now = self.file.settings.feeds.iter();
+        let known: Vec<&FeedSettings> = now
+            .chain(self.earlier.iter().rev())
+            .filter(|old| old.id == form.id && !form.id.is_empty())
+            .collect();
         let mut errors = Vec::new();
         let mut keep = |secret: &mut Secret, old: Option<&Secret>, field: String| {
             if *secret == Secret::Stored(String::new()) {
@@ -395,14 +406,14 @@ impl Actor {
         match &mut feed.access {
             Access::None => {}
             Access::Bearer(token) => {
-                let old = old.and_then(|old| match &old.access {
+                let old = known.iter().find_map(|old| match &old.access {
                     Access::Bearer(token) => Some(token),
                     _ => None,
                 });
                 keep(token, old, "access.token".to_owned());
             }
             Access::Basic { password, .. } => {
-                let old = old.and_then(|old| match &old.access {
+                let old = known.iter().find_map(|old| match &old.access {
                     Access::Basic { password, .. } => Some(password),
                     _ => None,
                 });
@@ -410,7 +421,7 @@ impl Actor {
             }
         }
         for (place, (name, value)) in feed.headers.iter_mut().enumerate() {
-            let old = old.and_then(|old| {
+            let old = known.iter().find_map(|old| {
                 let mut headers = old.headers.iter();
                 headers
                     .find(|(other, _)| other == name)
@@ -428,6 +439,60 @@ impl Actor {
             }
         }
         Ok((feed, entered))
+    }
+
+    fn remember_earlier(&mut self, feed: FeedSettings) {
+        self.earlier.push_back(feed);
+        if self.earlier.len() > EARLIER {
+            self.earlier.pop_front();
+        }
+        self.plan_to_forget();
+    }
+
+    /// Writes down which secrets may be out of use. They are forgotten at the next start, so that
+    /// undo finds them until then.
+    fn plan_to_forget(&mut self) {
+        let mut names: BTreeSet<String> = self.secrets_to_forget();
+        names.extend(self.earlier.iter().flat_map(stored_names));
+        let json = serde_json::to_string(&names).unwrap_or_default();
+        if let Some(inbox) = &mut self.inbox
+            && let Err(why) = inbox.set_state(FORGET, Some(&json))
+        {
+            tracing::warn!(%why, "secrets out of use could not be written down");
+        }
+    }
+
+    fn secrets_to_forget(&self) -> BTreeSet<String> {
+        let json = self
+            .inbox
+            .as_ref()
+            .and_then(|inbox| inbox.state(FORGET).ok().flatten());
+        json.and_then(|json| serde_json::from_str(&json).ok())
+            .unwrap_or_default()
+    }
+
+    /// Forgets the secrets that went out of use in an earlier run.
+    pub(super) fn forget_secrets(&mut self) {
+        let mut names = self.secrets_to_forget();
+        // Settings that cannot be read may still name them.
+        if names.is_empty() || self.file.unusable.is_some() || !self.file.left_out.is_empty() {
+            return;
+        }
+        for name in self.file.settings.feeds.iter().flat_map(stored_names) {
+            names.remove(&name);
+        }
+        let names: Vec<String> = names.into_iter().collect();
+        let secrets = self.secrets.clone();
+        tokio::spawn(async move {
+            if let Err(why) = secrets.forget(&names).await {
+                tracing::warn!(%why, "secrets out of use could not be removed");
+            }
+        });
+        if let Some(inbox) = &mut self.inbox
+            && let Err(why) = inbox.set_state(FORGET, None)
+        {
+            tracing::warn!(%why, "secrets out of use are forgotten again next time");
+        }
     }
 
     fn new_feed_id(&self, name: &str) -> String {

@@ -37,15 +37,19 @@ pub(crate) fn hub_form(hub: &HubSettings) -> HubForm {
 }
 
 pub(super) fn put_general(document: &mut DocumentMut, form: &GeneralForm) {
-    document["language"] = value(&form.language);
+    set(
+        document.as_table_mut(),
+        "language",
+        Some((&form.language).into()),
+    );
     let inbox = table(document, "inbox");
-    inbox["keep_days"] = value(i64::from(form.keep_days));
+    set(inbox, "keep_days", Some(i64::from(form.keep_days).into()));
 }
 
 pub(super) fn put_hub(document: &mut DocumentMut, form: &HubForm) {
     let hub = table(document, "hub");
-    hub["on"] = value(form.on);
-    hub["listen"] = value(&form.listen);
+    set(hub, "on", Some(form.on.into()));
+    set(hub, "listen", Some((&form.listen).into()));
     set(hub, "allow_origins", list(&form.allow_origins));
 }
 
@@ -58,9 +62,9 @@ pub(super) fn put_feed(document: &mut DocumentMut, feed: &FeedSettings) {
     let Some(table) = feeds.get_mut(place) else {
         return;
     };
-    table["id"] = value(&feed.id);
-    table["name"] = value(&feed.name);
-    table["url"] = value(feed.url.as_str());
+    set(table, "id", words(&feed.id));
+    set(table, "name", words(&feed.name));
+    set(table, "url", words(feed.url.as_str()));
     set(table, "preset", words(&feed.preset));
     set(table, "enabled", (!feed.enabled).then(|| false.into()));
     set(table, "muted", feed.muted.then(|| true.into()));
@@ -153,14 +157,14 @@ fn set(table: &mut Table, name: &str, new: Option<Value>) {
         None => {
             table.remove(name);
         }
-        Some(new) => {
-            let same = table
-                .get(name)
-                .and_then(Item::as_value)
-                .is_some_and(|old| old.to_string().trim() == new.to_string().trim());
-            if !same {
-                table[name] = value(new);
+        Some(mut new) => {
+            if let Some(old) = table.get(name).and_then(Item::as_value) {
+                *new.decor_mut() = old.decor().clone();
+                if old.to_string() == new.to_string() {
+                    return;
+                }
             }
+            table[name] = value(new);
         }
     }
 }

@@ -1,0 +1,301 @@
+use super::*;
+use crate::view::{MessageKind, MessageQuery};
+
+struct Desk {
+    folder: tempfile::TempDir,
+    inbox: Inbox,
+    connection: i64,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut inbox = Inbox::open(&folder.path().join("inbox.db"), 0)
+            .unwrap()
+            .inbox;
+        inbox.remember("f", "http://a/").unwrap();
+        let connection = inbox.connected("f").unwrap();
+        Self {
+            folder,
+            inbox,
+            connection,
+        }
+    }
+
+    fn reconnect(&mut self) {
+        self.connection = self.inbox.connected("f").unwrap();
+    }
+
+    fn entry(&self, own_id: Option<&str>, data: &str, replaying: bool) -> Entry {
+        Entry {
+            feed: "f".into(),
+            connection: self.connection,
+            replaying,
+            cursor: own_id.map(str::to_owned),
+            received: 1_000,
+            facts: None,
+            stops: None,
+            draft: Some(Draft {
+                key: Some(Key::replay(own_id, "like", data)),
+                gap: false,
+                event: "like".into(),
+                own_id: own_id.map(str::to_owned),
+                data: data.into(),
+                title: data.into(),
+                body: "body".into(),
+                link: None,
+                icon: None,
+                urgency: Urgency::Normal,
+                group: None,
+                verdict: Text::new("ledger-default"),
+                silenced: None,
+            }),
+        }
+    }
+
+    fn live(&mut self, own_id: Option<&str>, data: &str) -> Outcome {
+        let entry = self.entry(own_id, data, false);
+        self.inbox.commit(&[entry]).unwrap()[0]
+    }
+
+    fn replayed(&mut self, own_id: Option<&str>, data: &str) -> Outcome {
+        let entry = self.entry(own_id, data, true);
+        self.inbox.commit(&[entry]).unwrap()[0]
+    }
+
+    fn found(&self, search: &str) -> Vec<String> {
+        let query = MessageQuery {
+            search: search.into(),
+            limit: 100,
+            ..MessageQuery::default()
+        };
+        let page = self.inbox.page(&query, str::to_owned).unwrap();
+        assert_eq!(page.total as usize, page.rows.len());
+        page.rows.into_iter().map(|row| row.title).collect()
+    }
+}
+
+fn new(outcome: Outcome) -> i64 {
+    match outcome {
+        Outcome::New(id) => id,
+        other => panic!("{other:?} is not new"),
+    }
+}
+
+#[test]
+fn a_live_repeat_is_new_and_a_resent_one_is_not() {
+    let mut desk = Desk::new();
+    new(desk.live(Some("1"), "a"));
+    new(desk.live(Some("1"), "a"));
+    desk.reconnect();
+    assert_eq!(desk.replayed(Some("1"), "a"), Outcome::Duplicate);
+    assert_eq!(desk.replayed(Some("1"), "a"), Outcome::Duplicate);
+    new(desk.replayed(Some("1"), "a"));
+    new(desk.replayed(Some("1"), "b"));
+}
+
+#[test]
+fn each_later_connection_may_send_again() {
+    let mut desk = Desk::new();
+    new(desk.live(Some("1"), "a"));
+    for _ in 0..3 {
+        desk.reconnect();
+        assert_eq!(desk.replayed(Some("1"), "a"), Outcome::Duplicate);
+    }
+}
+
+#[test]
+fn without_an_id_only_what_came_after_the_cursor_can_be_resent() {
+    let mut desk = Desk::new();
+    new(desk.live(None, "early"));
+    new(desk.live(Some("1"), "a"));
+    new(desk.live(None, "late"));
+    desk.reconnect();
+    assert_eq!(desk.replayed(None, "late"), Outcome::Duplicate);
+    new(desk.replayed(None, "early"));
+}
+
+#[test]
+fn a_unique_key_is_never_stored_twice_even_after_deletion() {
+    let mut desk = Desk::new();
+    let mut entry = desk.entry(Some("1"), "a", false);
+    entry.draft.as_mut().unwrap().key = Some(Key::once(&["id", "1"]));
+    let id = new(desk.inbox.commit(std::slice::from_ref(&entry)).unwrap()[0]);
+    desk.inbox.delete(&[id], 0).unwrap();
+    while desk.inbox.purge(1, i64::MAX / 2).unwrap() {}
+    assert_eq!(desk.inbox.commit(&[entry]).unwrap(), [Outcome::Duplicate]);
+}
+
+#[test]
+fn the_cursor_moves_with_dropped_events_too_and_survives_deletion() {
+    let mut desk = Desk::new();
+    let id = new(desk.live(Some("7"), "a"));
+    let dropped = Entry {
+        draft: None,
+        ..desk.entry(Some("8"), "b", false)
+    };
+    assert_eq!(desk.inbox.commit(&[dropped]).unwrap(), [Outcome::Dropped]);
+    desk.inbox.delete(&[id], 0).unwrap();
+    while desk.inbox.purge(1, i64::MAX / 2).unwrap() {}
+    assert_eq!(desk.inbox.remember("f", "http://a/").unwrap().cursor, "8");
+    assert_eq!(
+        desk.inbox.remember("f", "http://b/").unwrap().cursor,
+        "",
+        "another address"
+    );
+}
+
+#[test]
+fn a_failed_commit_moves_nothing() {
+    let mut desk = Desk::new();
+    new(desk.live(Some("1"), "a"));
+    let good = desk.entry(Some("2"), "b", false);
+    let elsewhere = rusqlite::Connection::open(desk.folder.path().join("inbox.db")).unwrap();
+    desk.inbox.db.busy_timeout(Duration::ZERO).unwrap();
+    elsewhere.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let failed = desk.inbox.commit(std::slice::from_ref(&good));
+    assert!(
+        matches!(failed, Err(InboxError::Unavailable(_))),
+        "{failed:?}"
+    );
+    elsewhere.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(desk.inbox.remember("f", "http://a/").unwrap().cursor, "1");
+    new(desk.inbox.commit(&[good]).unwrap()[0]);
+}
+
+#[test]
+fn what_is_owed_is_remembered_until_it_is_shown_read_or_deleted() {
+    let mut desk = Desk::new();
+    let ids: Vec<i64> = (0..4)
+        .map(|n| new(desk.live(None, &n.to_string())))
+        .collect();
+    desk.inbox.announced(&ids[..1], 5).unwrap();
+    desk.inbox.mark_read(&ids[1..2], true, 5).unwrap();
+    desk.inbox.delete(&ids[2..3], 5).unwrap();
+    let owed: Vec<i64> = desk
+        .inbox
+        .owed()
+        .unwrap()
+        .into_iter()
+        .map(|owed| owed.id)
+        .collect();
+    assert_eq!(owed, ids[3..]);
+}
+
+#[test]
+fn search_finds_words_prefixes_and_chinese_of_two_characters() {
+    let mut desk = Desk::new();
+    for title in [
+        "Ada liked the notes",
+        "李雷赞了《发布日手记》",
+        "a \"quoted\" OR* word",
+        "ab点赞cd",
+    ] {
+        new(desk.live(None, title));
+    }
+    assert_eq!(desk.found("lik not"), ["Ada liked the notes"]);
+    assert_eq!(desk.found("发布"), ["李雷赞了《发布日手记》"]);
+    assert_eq!(desk.found("手记"), ["李雷赞了《发布日手记》"]);
+    assert_eq!(desk.found("布发"), [""; 0]);
+    assert_eq!(desk.found("点赞"), ["ab点赞cd"]);
+    assert_eq!(desk.found("\"quoted\""), ["a \"quoted\" OR* word"]);
+    assert_eq!(desk.found("* AND ("), [""; 0]);
+    assert_eq!(desk.found("\" OR title:x"), [""; 0]);
+}
+
+#[test]
+fn pages_follow_each_other_without_hole_or_repeat() {
+    let mut desk = Desk::new();
+    for n in 0..25 {
+        new(desk.live(None, &n.to_string()));
+    }
+    let mut query = MessageQuery {
+        limit: 10,
+        ..MessageQuery::default()
+    };
+    let mut seen = Vec::new();
+    loop {
+        let page = desk.inbox.page(&query, str::to_owned).unwrap();
+        assert_eq!(page.total, 25);
+        let Some(last) = page.rows.last() else { break };
+        query.before = Some(last.id);
+        seen.extend(page.rows.into_iter().map(|row| row.title));
+    }
+    let expected: Vec<String> = (0..25).rev().map(|n| n.to_string()).collect();
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_gap_is_a_row_that_is_never_unread_and_knows_its_span() {
+    let mut desk = Desk::new();
+    new(desk.live(Some("1"), "a"));
+    let mut gap = desk.entry(Some("9"), "{}", false);
+    gap.received = 2_000;
+    let draft = gap.draft.as_mut().unwrap();
+    (draft.gap, draft.key) = (true, None);
+    let id = new(desk.inbox.commit(&[gap]).unwrap()[0]);
+    let row = desk.inbox.message(id, str::to_owned).unwrap().unwrap().row;
+    let span = MessageKind::Gap {
+        from: Some(1_000),
+        to: 2_000,
+    };
+    assert_eq!((row.kind, row.unread), (span, false));
+    assert_eq!(desk.inbox.counts().unwrap().unread_total(), 1);
+    assert_eq!(desk.inbox.owed().unwrap().len(), 1);
+}
+
+#[test]
+fn a_damaged_file_is_set_aside_and_a_newer_one_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inbox.db");
+    std::fs::write(
+        &path,
+        b"this is no database, and longer than a header would be: ............................",
+    )
+    .unwrap();
+    let opened = Inbox::open(&path, 42).unwrap();
+    let aside = opened.set_aside.unwrap();
+    assert!(
+        std::fs::read(&aside)
+            .unwrap()
+            .starts_with(b"this is no database")
+    );
+    drop(opened.inbox);
+
+    let newer = rusqlite::Connection::open(&path).unwrap();
+    newer
+        .pragma_update(None, "user_version", VERSION + 1)
+        .unwrap();
+    drop(newer);
+    let before = std::fs::read(&path).unwrap();
+    assert!(matches!(
+        Inbox::open(&path, 42),
+        Err(InboxError::Newer { .. })
+    ));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_inbox_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = Desk::new();
+    for entry in std::fs::read_dir(desk.folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
+    }
+}
+
+#[test]
+fn restoring_takes_a_deletion_back_with_all_its_facts() {
+    let mut desk = Desk::new();
+    let id = new(desk.live(None, "a"));
+    desk.inbox.pin(&[id], true).unwrap();
+    desk.inbox.delete(&[id], 1).unwrap();
+    assert_eq!(desk.found("a"), [""; 0]);
+    desk.inbox.restore(&[id]).unwrap();
+    let row = desk.inbox.message(id, str::to_owned).unwrap().unwrap().row;
+    assert!(row.unread && row.pinned);
+    assert_eq!(desk.found("a"), ["a"]);
+}
