@@ -139,6 +139,9 @@ check-first-event = The first event arrived
 hub-port-taken = Port { NUMBER($port, useGrouping: "false") } is taken by another program. Choose another port for the hub.
 hub-bind = The hub cannot listen on { $address }: { $why }.
 hub-open = The hub could not start: { $why }.
+hub-in-use = Another hub uses { $path }. Stop it, then switch the hub on again.
+hub-newer = The hub’s log { $path } was written by a newer Feedbell. Update Feedbell; the log stays as it is.
+hub-damaged = The hub’s log { $path } is damaged. Move it away to start with an empty history.
 hub-token = A hub on the network needs a token. Add one as “token” under [hub] in the settings file.
 
 ## Presets

@@ -136,6 +136,9 @@ check-first-event = 收到第一个事件
 hub-port-taken = 端口 { NUMBER($port, useGrouping: "false") } 已被其他程序占用。请为广播站选择其他端口。
 hub-bind = 广播站无法监听 { $address }：{ $why }。
 hub-open = 广播站无法启动：{ $why }。
+hub-in-use = 另一个广播站正在使用 { $path }。请先停止它，再重新开启广播站。
+hub-newer = 广播站的记录 { $path } 由更新版本的 Feedbell 写入。请更新 Feedbell；记录保持原样。
+hub-damaged = 广播站的记录 { $path } 已损坏。请移走它，以便从空记录开始。
 hub-token = 面向网络的广播站需要令牌。请在设置文件的 [hub] 下添加 token。
 
 ## 预设

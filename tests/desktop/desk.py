@@ -6,6 +6,7 @@
 
 Nothing outside the session's own folder is read or written, and whatever was started ends with it.
 """
+import ctypes
 import os
 import shutil
 import signal
@@ -25,15 +26,15 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 DUNST_CONFIG = """[global]
     origin = top-right
     width = 380
-    offset = 16x16
-    font = DejaVu Sans 10
+    offset = 16x46
+    font = Sans 10
     frame_width = 1
     corner_radius = 8
     padding = 12
     horizontal_padding = 14
     markup = full
     format = "<b>%s</b>\\n%b"
-    show_indicators = yes
+    show_indicators = no
     history_length = 100
 [urgency_normal]
     background = "#ffffff"
@@ -42,7 +43,24 @@ DUNST_CONFIG = """[global]
     timeout = 0
 """
 
+# The same pictures on every machine: without it the fonts installed last decide.
+FONTS_CONFIG = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>{}<include>/etc/fonts/fonts.conf</include></fontconfig>""".format("".join(
+    f"<alias binding='strong'><family>{asked}</family><prefer><family>{first}</family>"
+    "<family>Noto Sans CJK SC</family></prefer></alias>"
+    for asked, first in (("sans-serif", "Inter"), ("Sans", "Inter"), ("system-ui", "Inter"),
+                         ("monospace", "DejaVu Sans Mono"), ("ui-monospace", "DejaVu Sans Mono"))))
+
+BACKDROP = "#5b6b86"  # of one colour: a picture of nothing else is found to be blank
 XFCONFD = "/usr/lib/x86_64-linux-gnu/xfce4/xfconf/xfconfd"
+
+
+LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """In the child: a test that is killed leaves no X server behind."""
+    LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Process:
@@ -52,7 +70,8 @@ class Process:
         self.name, self.log_path = name, log
         with open(log, "ab") as output:
             self.popen = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output,
-                                          stderr=subprocess.STDOUT, start_new_session=True, **more)
+                                          stderr=subprocess.STDOUT, start_new_session=True,
+                                          preexec_fn=die_with_parent, **more)
 
     @property
     def pid(self):
@@ -126,8 +145,11 @@ class Desk:
             "XDG_STATE_HOME": self.path("state"), "XDG_CACHE_HOME": self.path("cache"),
             "XDG_RUNTIME_DIR": self.path("run"), "XDG_CURRENT_DESKTOP": "XFCE", "XDG_SESSION_TYPE": "x11",
             "GDK_BACKEND": "x11", "NO_AT_BRIDGE": "1", "GSETTINGS_BACKEND": "memory", "LIBGL_ALWAYS_SOFTWARE": "1",
+            "FONTCONFIG_FILE": self.path("fonts.conf"),
             **self.more_env,
         }
+        with open(self.path("fonts.conf"), "w") as config:
+            config.write(FONTS_CONFIG)
         reader, writer = os.pipe()
         self.start("xvfb", ["Xvfb", "-displayfd", str(writer), "-screen", "0", self.size + "x24",
                             "-nolisten", "tcp", "-noreset"], pass_fds=[writer])
@@ -147,6 +169,7 @@ class Desk:
         self.loop = Loop()
 
         self.start("openbox", ["openbox"])
+        self.run("xsetroot", "-solid", BACKDROP)
         if self.panel == "host":
             self.tray = self._service(Tray)
         elif self.panel == "xfce":
@@ -180,9 +203,9 @@ class Desk:
                 ("/panels/panel-1/size", "-t", "int", "-s", "30"),
                 ("/panels/panel-1/plugin-ids", "-a", "-t", "int", "-s", "1", "-t", "int", "-s", "2",
                  "-t", "int", "-s", "3"),
-                ("/plugins/plugin-1", "-t", "string", "-s", "separator"),
-                ("/plugins/plugin-1/expand", "-t", "bool", "-s", "true"),
-                ("/plugins/plugin-2", "-t", "string", "-s", "systray"),
+                ("/plugins/plugin-1", "-t", "string", "-s", "systray"),
+                ("/plugins/plugin-2", "-t", "string", "-s", "separator"),
+                ("/plugins/plugin-2/expand", "-t", "bool", "-s", "true"),
                 ("/plugins/plugin-3", "-t", "string", "-s", "clock")):
             self.run("xfconf-query", "-c", "xfce4-panel", "-n", "-p", name, *values)
         self.start("xfce4-panel", ["xfce4-panel", "--disable-wm-check"])

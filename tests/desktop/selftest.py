@@ -8,6 +8,7 @@ import urllib.request
 
 from desk import Desk
 from feed import Feed
+from shots import Studio, Wrong, check
 from webdriver import Window
 
 # WebKit's own small browser, which comes with the library.
@@ -47,8 +48,8 @@ class Harness(unittest.TestCase):
             with tempfile.NamedTemporaryFile(suffix=".png") as picture:
                 def drawn():
                     desk.shot(picture.name)
-                    return float(desk.run("convert", picture.name, "-format", "%[fx:standard_deviation]", "info:")) > 0
-                desk.until(drawn, "a pop-up on the black screen")
+                    return float(desk.run("convert", picture.name, "-format", "%[fx:standard_deviation]", "info:")) > 0.01
+                desk.until(drawn, "a pop-up on the bare screen")
 
     def test_a_real_panel_starts(self):
         with Desk(notifications=None, tray="xfce") as desk:
@@ -67,6 +68,20 @@ class Harness(unittest.TestCase):
                 window.visit(page.replace("width:100px", "width:3000px"))
                 self.assertIn("scrolls", window.overflow()[0])
                 self.assertTrue(window.js("return matchMedia('(prefers-color-scheme: dark)').matches"))
+
+    def test_a_blank_picture_and_a_missing_text_are_found(self):
+        with tempfile.TemporaryDirectory() as folder, Desk(notifications=None) as desk:
+            with self.assertRaisesRegex(Wrong, "blank"):
+                Studio(folder).keep(desk, "bare", within=1)
+            with Window(desk, [BROWSER, "--automation"]) as window:
+                window.visit("data:text/html,<p>Unread</p>")
+                check(window, "en", "light", ["Unread", "@ui-rail-unread"])
+                for locale, theme, expected in (("en", "dark", []), ("en", "light", ["Read"]), ("zh-CN", "light", ["@ui-rail-unread"])):
+                    with self.assertRaises(Wrong):
+                        check(window, locale, theme, expected)
+                window.visit("data:text/html,<p>ui-rail-unread</p>")
+                with self.assertRaisesRegex(Wrong, "ids in place"):
+                    check(window, "en", "light", [])
 
     def test_the_feed_replays_after_an_id(self):
         with Feed(overlap=1) as feed:

@@ -53,6 +53,16 @@ MESSAGES = {
 }
 
 
+# Texts that must be seen, as they are or as "@id" of the language's files.
+EXPECTED = {
+    "inbox": ["@ui-rail-all", "@ui-detail-why", "@ui-action-pin", "Likes"],
+    "hub": ["@ui-hub-sub", "@ui-hub-anywhere", "curl", "EventSource"],
+    "settings": ["@ui-settings-general", "@ui-settings-hub", "@ui-feed-add", "Likes"],
+    "editor": ["@ui-feed-url", "@ui-feed-preset", "@ui-rules", "@ui-test"],
+    "empty": ["@ui-welcome-title", "@ui-welcome-send-like", "@ui-feed-add", "curl"],
+}
+
+
 class Wrong(AssertionError):
     pass
 
@@ -71,9 +81,9 @@ class Studio:
         self.folder, self.made, self.wrong = folder, [], []
         os.makedirs(folder, exist_ok=True)
 
-    def keep(self, desk, name, window="root", crop=None):
+    def keep(self, desk, name, window="root", crop=None, within=10):
         path = os.path.join(self.folder, name + ".png")
-        deadline, measure = time.monotonic() + 10, None
+        deadline, measure = time.monotonic() + within, None
         while time.monotonic() < deadline:  # a frame may lag behind the document
             desk.shot(path, window, crop)
             spread, colours = desk.run("identify", "-format", "%[fx:standard_deviation] %k", path).split()
@@ -149,31 +159,28 @@ def of_the_window(studio, locale, theme):
             window.until_text(at("message-row"), last[1])
             window.click(at("message-row"))
             window.until_text(at("detail-title"), last[1])
-            picture("inbox", [last[1], last[2], messages[0][1]])
+            picture("inbox", [last[1], last[2], messages[0][1], *EXPECTED["inbox"]])
 
-            for view, button, sign in (("hub", "rail-hub", "curl"), ("settings", "rail-settings", None),
-                                       ("editor", "rail-add", None)):
+            for view, button, sign in (("hub", "rail-hub", "hub-curl"), ("editor", "rail-add", "feed-url"),
+                                       ("settings", "rail-settings", "settings-add-feed")):
                 window.click(at(button))
-                if sign:
-                    desk.until(lambda wanted=sign: wanted in window.js("return document.body.innerText"), sign)
-                if view == "editor":
-                    window.element(at("feed-url"))
+                window.element(at(sign))
                 picture(view, EXPECTED[view])
             window.click(at("rail-all"))
             window.until_text(at("message-list"), last[1])
             window.resize(*NARROW)
-            picture("narrow", [])
+            picture("narrow", [last[1], messages[0][1]])
 
 
 def of_the_empty_window(studio, locale, theme):
     def take():
         with Desk(env=THEMES[theme]) as desk:
-            Bell(desk, language=locale)
-            with Window(desk, [DESKTOP, "--try"]) as window:
+            Bell(desk, language=locale, hub=True)
+            with Window(desk, [DESKTOP]) as window:
                 window.resize(*WIDE)
                 window.element("[data-testid=empty-welcome]")
                 settle(desk, window)
-                check(window, locale, theme, ["curl"])
+                check(window, locale, theme, EXPECTED["empty"])
                 studio.keep(desk, f"empty-{locale}-{theme}", "Feedbell")
     studio.attempt(f"empty-{locale}-{theme}", take)
 
@@ -187,29 +194,25 @@ def of_the_desktop(studio, locale):
             for event, title, text, urgency in MESSAGES[locale][-2:]:
                 feed.publish({"title": title, "text": text, "urgency": urgency, "link": ""}, event)
             desk.until(lambda: "2" in desk.run("dunstctl", "count", "displayed"), "two pop-ups")
-            studio.keep(desk, f"pop-up-{locale}", crop="440x260+840+0")
+            studio.keep(desk, f"pop-up-{locale}", crop="440x240+840+0")
             desk.run("dunstctl", "close-all")
 
-            before = desk.shot(desk.path("before.png"), crop="420x420+0+0")
+            before = desk.shot(desk.path("before.png"), crop="420x240+0+0")
             desk.run("xdotool", "mousemove", "16", "16", "click", "1")
 
             def opened():
-                desk.shot(desk.path("now.png"), crop="420x420+0+0")
+                desk.shot(desk.path("now.png"), crop="420x240+0+0")
                 return changed(desk, before, desk.path("now.png")) > 10000
             desk.until(opened, "the menu, on the screen")
             time.sleep(0.3)
-            studio.keep(desk, f"tray-{locale}", crop="420x420+0+0")
-    studio.attempt(f"desktop-{locale}", take)
+            studio.keep(desk, f"tray-{locale}", crop="420x240+0+0")
+    studio.attempt(f"tray-{locale}", take)
 
 
 def changed(desk, before, after):
     """Pixels that differ."""
     return float(desk.run("convert", before, after, "-compose", "difference", "-composite",
                           "-threshold", "5%", "-format", "%[fx:mean*w*h]", "info:"))
-
-
-# Texts that must be seen, as they are or as "@id" of the language's files.
-EXPECTED = {"hub": ["curl"], "settings": [], "editor": []}
 
 
 def main():

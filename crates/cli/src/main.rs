@@ -1,2 +1,57 @@
-//! The command line of Feedbell.
-fn main() {}
+// LEAD: see src/LEAD_NOTE.txt before editing.
+//! `feedbell`: the bell for scripts and for machines without a screen.
+//!
+//! Exit codes: 0 done; 1 trouble; 2 wrong usage; 3 nothing answers (no notifier runs, no hub);
+//! 4 the server asked to stay away (204); 5 the token was refused (401, 403); 6 another final
+//! status; 7 no event stream.
+#![forbid(unsafe_code)]
+
+mod args;
+mod check;
+mod control;
+mod exit;
+mod listen;
+mod run;
+mod send;
+mod serve;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    args::{Arguments, Command},
+    exit::Ended,
+    terminal::Terminal,
+};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let terminal = Terminal::new();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(why) => return terminal.fail(&why.into()),
+    };
+    let ended = runtime.block_on(async {
+        match arguments.command {
+            Command::Listen(options) => listen::listen(options, &terminal).await,
+            Command::Send(options) => send::send(options, &terminal).await,
+            Command::Serve(options) => serve::serve(options, &terminal).await,
+            Command::Check(options) => check::check(options, &terminal).await,
+            Command::Run(options) => run::run(options, &terminal).await,
+            Command::Status { json } => control::status(json, &terminal).await,
+            Command::Pause { until } => control::pause(until.as_deref(), &terminal).await,
+            Command::Resume => control::resume(&terminal).await,
+            Command::Reconnect { feed } => control::reconnect(feed, &terminal).await,
+            Command::Open { message } => control::open(message, &terminal).await,
+        }
+    });
+    // A reader thread may still wait for standard input; it is not waited for.
+    runtime.shutdown_background();
+    match ended {
+        Ok(ended) => ended.into(),
+        Err(why) if exit::is_broken_pipe(&why) => Ended::Done.into(),
+        Err(why) => terminal.fail(&why),
+    }
+}

@@ -43,7 +43,7 @@ impl Embedded {
         let hub = tokio::task::spawn_blocking(move || Hub::open(config))
             .await
             .map_err(|why| open(why.to_string()))?
-            .map_err(|why| open(why.to_string()))?;
+            .map_err(|why| hub_trouble(&why))?;
         let stop = CancellationToken::new();
         let task = tokio::spawn(hub::serve(
             hub.clone(),
@@ -104,6 +104,21 @@ fn curl_line(url: &str, lan: bool) -> String {
     format!(
         "curl {token}-d '{{\"event\":\"like\",\"data\":{{\"title\":\"Ada liked your post\"}}}}' {url}/publish"
     )
+}
+
+/// Why a hub does not run, as a sentence for the user.
+#[must_use]
+pub fn hub_trouble(why: &HubError) -> Text {
+    if let HubError::TokenNeeded { .. } = why {
+        return Text::new("hub-token");
+    }
+    let (id, path) = match why {
+        HubError::InUse { path } => ("hub-in-use", path),
+        HubError::Newer { path } => ("hub-newer", path),
+        HubError::Damaged { path, .. } => ("hub-damaged", path),
+        other => return Text::new("hub-open").with("why", other.to_string()),
+    };
+    Text::new(id).with("path", path.display().to_string())
 }
 
 async fn bind(address: SocketAddr, any_port: bool) -> Result<TcpListener, Text> {

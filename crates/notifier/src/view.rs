@@ -32,7 +32,7 @@ pub enum Arg {
 }
 
 /// Everything around the message list: the rail, the status pill, the tray.
-#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct AppView {
     /// The program's version.
     pub version: String,
@@ -55,7 +55,7 @@ pub struct AppView {
 }
 
 /// One feed in the rail.
-#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct FeedView {
     /// Stable id, from the settings.
     pub id: String,
@@ -75,7 +75,7 @@ pub struct FeedView {
 }
 
 /// The connection of a feed, one of the facts that are independent of pause and unread.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FeedState {
     /// Switched off in the settings.
@@ -104,7 +104,7 @@ pub enum FeedState {
 }
 
 /// The embedded hub.
-#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct HubView {
     /// Off, running or failed.
     pub state: HubState,
@@ -115,7 +115,7 @@ pub struct HubView {
 }
 
 /// Whether the hub runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HubState {
     /// Switched off.

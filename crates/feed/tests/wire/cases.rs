@@ -95,6 +95,7 @@ const CASES: &[Case] = &[
     ("an id with NUL does not count", b"id: 1\nid: 2\x003\ndata: a\n\n", &[("message", "a", "1")], "1"),
     ("an id with NUL alone", b"id: \0\n\ndata: a\n\n", &[("message", "a", "")], ""),
     ("an id without data", b"id: 1\n\ndata: a\n\n", &[("message", "a", "1")], "1"),
+    ("an id without data, then another with", b"id: 1\n\nid: 2\ndata: a\n\n", &[("message", "a", "2")], "2"),
     ("an id without data at the end", b"data: a\n\nid: 1\n\n", &[("message", "a", "")], "1"),
     ("an id that is not dispatched", b"id: 1\ndata: a\n\nid: 2\ndata: b\n", &[("message", "a", "1")], "1"),
     ("an id of JSON", b"id: [{\"topic\":\"a, b\",\"offset\":-1}]\ndata: a\n\n", &[("message", "a", "[{\"topic\":\"a, b\",\"offset\":-1}]")], "[{\"topic\":\"a, b\",\"offset\":-1}]"),

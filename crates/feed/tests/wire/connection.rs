@@ -378,6 +378,20 @@ fn a_connection_that_breaks_is_resumed() {
 }
 
 #[test]
+fn an_attempt_never_takes_a_used_connection() {
+    still(async {
+        let server = Server::start().await;
+        let mut subscriber = Subscriber::open(server.config());
+        let mut kept_open = server.stream().await;
+        kept_open.raw("0\r\n\r\n").await;
+        subscriber.live().await;
+        assert_eq!(subscriber.wait().await, Trouble::Ended);
+        server.stream().await;
+        assert_eq!(subscriber.live().await, 2);
+    });
+}
+
+#[test]
 fn the_awaited_event_is_handed_over_and_ends_the_feed() {
     still(async {
         let server = Server::start().await;

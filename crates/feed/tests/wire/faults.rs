@@ -99,6 +99,21 @@ fn ids_without_data_are_told_and_sent_back() {
 }
 
 #[test]
+fn an_id_that_comes_with_the_end_is_told_too() {
+    still(async {
+        let server = Server::start().await;
+        let mut subscriber = Subscriber::open(server.config());
+        let headers = "Content-Type: text/event-stream\r\n";
+        let peer = server.accept().await;
+        peer.answer("200 OK", headers, "data: a\n\nid: 1\n\n").await;
+        subscriber.live().await;
+        assert_eq!(subscriber.data().await, "a");
+        assert_eq!(subscriber.next().await, FeedUpdate::LastEventId("1".into()));
+        assert_eq!(subscriber.waiting().await.0, Trouble::Ended);
+    });
+}
+
+#[test]
 fn retry_counts_wherever_it_stands_and_only_as_digits() {
     still(async {
         for (sent, expected) in [

@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use http::{HeaderName, HeaderValue};
+use url::Url;
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  trouble, said on standard error
+  2  wrong usage
+  3  nothing answers: no Feedbell runs, or no hub is there
+  4  the server asked to stay away (204)
+  5  the token was refused (401, 403)
+  6  another final status
+  7  what came is no event stream
+
+FEEDBELL_LOG sets the log level: error, warn, info, debug or trace.";
+
+/// A bell for any event feed.
+#[derive(Debug, Parser)]
+#[command(name = "feedbell", version, after_help = EXIT_CODES, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the events of a feed as they come; reconnects for ever
+    Listen(Listen),
+    /// Publish a text through a hub
+    Send(Send),
+    /// Run a hub
+    Serve(Serve),
+    /// Look step by step at what answers at an address
+    Check(Check),
+    /// Run the notifier in the terminal, without a window
+    Run(Run),
+    /// Say how the running Feedbell is
+    Status {
+        /// As JSON, one line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Pause notifications; feeds stay connected and messages are kept
+    Pause {
+        /// 30m, 1h, 2d or tomorrow; without it until `feedbell resume`
+        until: Option<String>,
+    },
+    /// End a pause
+    Resume,
+    /// Connect a feed, or all, anew at once
+    Reconnect {
+        /// The feed's id, as `feedbell status --json` tells it
+        feed: Option<String>,
+    },
+    /// Bring up the window of the running Feedbell
+    Open {
+        /// With this message
+        #[arg(long)]
+        message: Option<i64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Listen {
+    /// The feed's address, http or https
+    pub(crate) url: Url,
+    /// One JSON object a line: event, data, id (the last event id), origin
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A further request header; repeatable
+    #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Resume after this event
+    #[arg(long, value_name = "ID")]
+    pub(crate) last_event_id: Option<String>,
+    /// End after an event of this name; repeatable
+    #[arg(long, value_name = "EVENT")]
+    pub(crate) stop_on: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// The text; - reads it from standard input
+    pub(crate) text: String,
+    /// Only to this user; repeatable
+    #[arg(long, value_name = "UID")]
+    pub(crate) to: Vec<String>,
+    /// The event name
+    #[arg(long, default_value = "notify")]
+    pub(crate) event: String,
+    /// To the subscribers of this topic
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+    /// The hub's address
+    #[arg(long, env = "FEEDBELL_HUB", default_value = "http://127.0.0.1:2355")]
+    pub(crate) hub: Url,
+    /// The hub's token
+    #[arg(long, env = "FEEDBELL_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen; anything but loopback needs a token
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2355")]
+    pub(crate) listen: SocketAddr,
+    /// The folder of the log; by default the user's data folder
+    #[arg(long, value_name = "DIR", conflicts_with = "memory")]
+    pub(crate) data: Option<PathBuf>,
+    /// Keep the log in memory only
+    #[arg(long)]
+    pub(crate) memory: bool,
+    /// Let /sse and /test produce a counter, a clock and measurements
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// A web origin whose pages may use the hub, like http://localhost:3000; repeatable
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    pub(crate) allow_origins: Vec<String>,
+    /// A further name of this machine that addresses may use; repeatable
+    #[arg(long = "host", value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
+    /// A token that opens the hub
+    #[arg(long, env = "FEEDBELL_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The feed's address, http or https
+    pub(crate) url: Url,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A further request header; repeatable
+    #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// How many seconds to wait for events
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) wait: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Start the hub and a feed subscribed to it, to try things out
+    #[arg(long = "try")]
+    pub(crate) trying: bool,
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("write a header as NAME:VALUE")?;
+    let name = HeaderName::try_from(name.trim()).map_err(|why| why.to_string())?;
+    let mut value = HeaderValue::try_from(value.trim()).map_err(|why| why.to_string())?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Arguments::command().debug_assert();
+    }
+}

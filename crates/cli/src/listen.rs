@@ -1,0 +1,93 @@
+//! `feedbell listen`: the events of a feed on standard output, as EventSource would report them.
+
+use std::io;
+
+use feed::{Event, Feed, FeedConfig, FeedUpdate, State};
+use jiff::Zoned;
+use notifier::view::Text;
+use serde::Serialize;
+use tokio::signal;
+
+use crate::{
+    args::Listen,
+    exit::Ended,
+    terminal::{Terminal, harmless},
+};
+
+/// One event as scripts read it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line<'a> {
+    event: &'a str,
+    data: &'a str,
+    /// The last event id string: the event's own, or the one before.
+    id: &'a str,
+    origin: &'a str,
+}
+
+pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Result<Ended> {
+    log_to_stderr();
+    let mut config = FeedConfig::new(options.url);
+    config.headers.extend(options.headers);
+    config.last_event_id = options.last_event_id;
+    config.stop_on = options.stop_on;
+    let (_feed, mut updates) = Feed::open(config);
+    loop {
+        let update = tokio::select! {
+            update = updates.recv() => update,
+            _ = signal::ctrl_c() => return Ok(Ended::Done),
+        };
+        match update {
+            None => return Ok(Ended::Trouble),
+            Some(FeedUpdate::Event(event)) => print(&event, options.json, terminal)?,
+            Some(FeedUpdate::LastEventId(_)) => {}
+            Some(FeedUpdate::State(state)) => {
+                if let Some(line) = news(&state, terminal) {
+                    terminal.note(&line);
+                }
+                if let State::Stopped { why, .. } = state {
+                    return Ok(Ended::from_stop(&why));
+                }
+            }
+        }
+    }
+}
+
+/// The log of commands without a home of their own goes to standard error, if it is asked for.
+pub(crate) fn log_to_stderr() {
+    if std::env::var_os("FEEDBELL_LOG").is_some() {
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(front::logging::filter("info"))
+            .with_writer(io::stderr);
+        // Only fails when there is a log already.
+        let _ = subscriber.try_init();
+    }
+}
+
+fn print(event: &Event, json: bool, terminal: &Terminal) -> anyhow::Result<()> {
+    let line = if json {
+        serde_json::to_string(&Line {
+            event: &event.name,
+            data: &event.data,
+            id: &event.last_event_id,
+            origin: &event.origin,
+        })?
+    } else {
+        let time = Zoned::now().strftime("%H:%M:%S");
+        format!(
+            "{time} {}: {}",
+            harmless(&event.name, false),
+            harmless(&event.data, true)
+        )
+    };
+    Ok(terminal.say(&line)?)
+}
+
+fn news(state: &State, terminal: &Terminal) -> Option<String> {
+    let text: Text = match state {
+        State::Connecting => return None,
+        State::Live { .. } => Text::new("listen-live"),
+        State::Waiting { why, .. } => why.words().into(),
+        State::Stopped { why, .. } => why.words().into(),
+    };
+    Some(harmless(&terminal.text(text), false))
+}
