@@ -137,7 +137,6 @@ ui-welcome-try = Try it now
 ui-welcome-try-about = Starts a hub on this computer and sends you one like. Works offline.
 ui-welcome-try-running = The hub on this computer is running. It sends you one like. Works offline.
 ui-welcome-send-like = Send yourself a like
-ui-welcome-like-text = Ada liked your first notification
 ui-welcome-add-about = Paste the address of an event stream, or start from a preset.
 ui-welcome-or = Or send one from a terminal
 

@@ -116,7 +116,6 @@ ui-welcome-try = 马上试试
 ui-welcome-try-about = 在本机启动一个广播站，并给你发送一个赞。无需联网。
 ui-welcome-try-running = 本机的广播站正在运行，它会给你发送一个赞。无需联网。
 ui-welcome-send-like = 给自己发一个赞
-ui-welcome-like-text = 小艾赞了你的第一条通知
 ui-welcome-add-about = 粘贴事件流的地址，或从预设开始。
 ui-welcome-or = 或者从终端发送
 

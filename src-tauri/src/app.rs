@@ -60,6 +60,7 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
             commands::test_feed,
             commands::stop_test,
             commands::send,
+            commands::try_it,
             commands::open_link,
         ])
         .build(tauri::generate_context!())

@@ -128,6 +128,11 @@ pub(crate) async fn send(notifier: Notifier<'_>, form: SendForm) -> Result<Strin
     notifier.send(form).await
 }
 
+#[tauri::command]
+pub(crate) async fn try_it(notifier: Notifier<'_>) -> Result<(), Refusal> {
+    notifier.try_it().await
+}
+
 /// Opens a message's link in the browser: the person asked for it.
 #[tauri::command]
 pub(crate) async fn open_link(notifier: Notifier<'_>, id: i64) -> Result<(), Refusal> {

@@ -2,14 +2,17 @@
 
 The binaries come from the environment: `FEEDBELL_DESKTOP`, `FEEDBELL`; by default the debug build's.
 """
+import contextlib
 import json
 import os
 import re
+import sqlite3
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DESKTOP = os.path.abspath(os.environ.get("FEEDBELL_DESKTOP", os.path.join(ROOT, "target/debug/feedbell-desktop")))
 COMMAND = os.path.abspath(os.environ.get("FEEDBELL", os.path.join(ROOT, "target/debug/feedbell")))
 TITLE = "Feedbell"
+INBOX = "data/feedbell/inbox.db"
 
 LIKE = {"actor": {"name": "Ada"}, "post": {"title": "Hello & <welcome>"}, "text": "Nice\nto read <b>this</b>"}
 LIKE_TITLE = "Ada liked “Hello & <welcome>”"
@@ -62,6 +65,14 @@ class Bell:
 
     def until_unread(self, wanted):
         self.desk.until(lambda: self.unread() == wanted, f"{wanted} unread")
+
+    def until_nothing_owed(self):
+        """Until the inbox knows of every pop-up that it was shown. A kill before that announces it once more:
+        nobody can tell whether a person has seen it."""
+        def owed():
+            with contextlib.closing(sqlite3.connect(f"file:{self.desk.path(INBOX)}?mode=ro", uri=True)) as inbox:
+                return inbox.execute("SELECT count(*) FROM messages WHERE announced = 0").fetchone()[0]
+        self.desk.until(lambda: owed() == 0, "no notification owed")
 
     def window_shown(self):
         return any(TITLE in title for title in self.desk.windows())

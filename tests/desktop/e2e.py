@@ -131,6 +131,7 @@ class Scenario(unittest.TestCase):
             self.feed.publish(like(name))
             self.shown(title=f"{name} liked “Hello”")
         bell.until_unread(2)
+        bell.until_nothing_owed()
 
         app.kill()
         self.feed.drop()
@@ -139,7 +140,7 @@ class Scenario(unittest.TestCase):
         before = len(desk.recorder.shown)
         bell.start("--hidden")
         bell.until_unread(5)
-        self.assertIn(self.feed.resumed_from[-1], ("1002",))
+        self.assertEqual(self.feed.resumed_from[-1], "1002")
         desk.until(lambda: len(desk.recorder.shown) > before, "the summary")
         self.assertIn("3", desk.recorder.shown[before]["title"])
 
@@ -161,8 +162,8 @@ class Scenario(unittest.TestCase):
         desk.recorder.behaviour = "take"
         bell.start("--hidden")
         self.shown(title=LIKE_TITLE)
-        app = bell.app
-        app.kill()
+        bell.until_nothing_owed()
+        bell.app.kill()
         bell.start("--hidden")
         self.feed.publish(like("Grace"))
         self.shown(title="Grace liked “Hello”")
@@ -225,15 +226,21 @@ class Scenario(unittest.TestCase):
         desk.until(lambda: not app.running(), "the end")
         self.assertEqual(app.popen.returncode, 0)
 
-    def test_a_newcomers_first_notification_is_one_click(self):
+    def one_click(self, *arguments):
+        """On the first screen there is a button that ends in a notification and a message."""
         desk = self.open()
         bell = Bell(desk)
-        with Window(desk, [DESKTOP, "--try"]) as window:
-            desk.until(lambda: bell.status()["hub"]["state"]["kind"] == "running", "the hub")
-            desk.until(lambda: [f for f in bell.status()["feeds"] if f["state"]["kind"] == "live"], "a live feed")
+        with Window(desk, [DESKTOP, *arguments]) as window:
             window.click("[data-testid=send-like]")
             desk.until(lambda: desk.recorder.shown, "the first notification")
             window.until_text("[data-testid=message-row]", desk.recorder.shown[0]["title"])
+            self.assertEqual(bell.unread(), 1)
+
+    def test_a_newcomers_first_notification_is_one_click(self):
+        self.one_click("--try")
+
+    def test_the_first_screen_keeps_its_promise_without_try(self):
+        self.one_click()
 
     def test_without_a_display_one_sentence_names_the_way_out(self):
         desk = self.open()
@@ -253,6 +260,7 @@ class Scenario(unittest.TestCase):
         app = bell.start("--hidden")
         self.feed.publish(LIKE)
         self.shown(title=LIKE_TITLE)
+        bell.until_nothing_owed()
         os.kill(app.pid, signal.SIGTERM)
         desk.until(lambda: not app.running(), "the end")
         self.assertNotIn("panicked", app.log())

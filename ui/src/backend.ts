@@ -30,6 +30,8 @@ export interface Backend {
   testFeed(form: FeedForm): Promise<void>;
   stopTest(): Promise<void>;
   send(form: SendForm): Promise<void>;
+  /** The hub on, a feed of it, and one like through both. */
+  tryIt(): Promise<void>;
   /** Opens the link of a message outside: the window itself never navigates. */
   openLink(id: number): Promise<void>;
 }
@@ -56,6 +58,7 @@ export const tauri: Backend = {
   testFeed: (form) => invoke('test_feed', { form }),
   stopTest: () => invoke('stop_test'),
   send: (form) => invoke('send', { form }),
+  tryIt: () => invoke('try_it'),
   openLink: (id) => invoke('open_link', { id }),
 };
 

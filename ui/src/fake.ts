@@ -275,6 +275,9 @@ export class Fake implements Backend {
   send(form: { event: string; text: string }): Promise<void> {
     return this.#tell('send', [], () => { this.arrive(form.text, 'hub', form.event || 'notify'); });
   }
+  tryIt(): Promise<void> {
+    return this.#tell('tryIt', ['app'], () => { this.arrive('Ada liked “Hello, Feedbell”', 'hub', 'like'); });
+  }
   openLink(): Promise<void> { return this.#tell('openLink', [], () => undefined); }
 
   #answer<T>(what: string, give: () => T): Promise<T> {

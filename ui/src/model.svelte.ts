@@ -275,6 +275,7 @@ export class Model {
   async saveHub(form: HubForm): Promise<void> { await this.#asForm(this.backend.saveHub(form)); }
   async saveFeed(form: FeedForm): Promise<string> { return this.#asForm(this.backend.saveFeed(form)); }
   async send(form: SendForm): Promise<void> { await this.#asForm(this.backend.send(form)); }
+  async tryIt(): Promise<void> { await this.#asForm(this.backend.tryIt()); }
 
   removeFeed(form: FeedForm): void {
     this.go({ kind: 'settings', section: 'feeds' });

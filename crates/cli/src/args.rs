@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use http::{HeaderName, HeaderValue};
+use jiff::Zoned;
 use url::Url;
+
+use crate::control;
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -16,7 +19,10 @@ const EXIT_CODES: &str = "Exit codes:
   6  another final status
   7  what came is no event stream
 
-FEEDBELL_LOG sets the log level: error, warn, info, debug or trace.";
+Environment:
+  FEEDBELL_HUB    the hub that `send` uses
+  FEEDBELL_TOKEN  the token of `send` and `serve`
+  FEEDBELL_LOG    the log level: error, warn, info, debug or trace";
 
 /// A bell for any event feed.
 #[derive(Debug, Parser)]
@@ -47,13 +53,14 @@ pub(crate) enum Command {
     /// Pause notifications; feeds stay connected and messages are kept
     Pause {
         /// 30m, 1h, 2d or tomorrow; without it until `feedbell resume`
-        until: Option<String>,
+        #[arg(value_name = "DURATION", value_parser = control::until)]
+        until: Option<Zoned>,
     },
     /// End a pause
     Resume,
     /// Connect a feed, or all, anew at once
     Reconnect {
-        /// The feed's id, as `feedbell status --json` tells it
+        /// The feed's name or id
         feed: Option<String>,
     },
     /// Bring up the window of the running Feedbell
@@ -67,6 +74,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Listen {
     /// The feed's address, http or https
+    #[arg(value_parser = web_address)]
     pub(crate) url: Url,
     /// One JSON object a line: event, data, id (the last event id), origin
     #[arg(long)]
@@ -96,7 +104,7 @@ pub(crate) struct Send {
     #[arg(long)]
     pub(crate) topic: Option<String>,
     /// The hub's address
-    #[arg(long, env = "FEEDBELL_HUB", default_value = "http://127.0.0.1:2355")]
+    #[arg(long, env = "FEEDBELL_HUB", default_value = "http://127.0.0.1:2355", value_parser = web_address)]
     pub(crate) hub: Url,
     /// The hub's token
     #[arg(long, env = "FEEDBELL_TOKEN", hide_env_values = true)]
@@ -123,14 +131,20 @@ pub(crate) struct Serve {
     /// A further name of this machine that addresses may use; repeatable
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
-    /// A token that opens the hub
-    #[arg(long, env = "FEEDBELL_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
+    /// A token that opens the hub; repeatable
+    #[arg(
+        long = "token",
+        value_name = "TOKEN",
+        env = "FEEDBELL_TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) tokens: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// The feed's address, http or https
+    #[arg(value_parser = web_address)]
     pub(crate) url: Url,
     /// One JSON object a line
     #[arg(long)]
@@ -140,7 +154,7 @@ pub(crate) struct Check {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// How many seconds to wait for events
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub(crate) wait: u64,
+    pub(crate) wait: u16,
 }
 
 #[derive(Debug, Args)]
@@ -148,6 +162,15 @@ pub(crate) struct Run {
     /// Start the hub and a feed subscribed to it, to try things out
     #[arg(long = "try")]
     pub(crate) trying: bool,
+}
+
+fn web_address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|why| why.to_string())?;
+    if matches!(url.scheme(), "http" | "https") {
+        Ok(url)
+    } else {
+        Err("it should start with http:// or https://".to_owned())
+    }
 }
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {

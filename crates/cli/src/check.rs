@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feed::{CheckUpdate, FeedConfig, Outcome};
+use feed::{CheckUpdate, FeedConfig, Outcome, Step, Trouble};
 use notifier::view::Text;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
@@ -10,15 +10,17 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     args::Check,
     exit::Ended,
-    listen::log_to_stderr,
+    listen::{Line, log_to_stderr},
     terminal::{Terminal, harmless},
 };
 
 pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result<Ended> {
     log_to_stderr();
     let mut config = FeedConfig::new(options.url);
-    config.headers.extend(options.headers);
-    let until = Instant::now() + Duration::from_secs(options.wait);
+    for (name, value) in options.headers {
+        config.headers.append(name, value);
+    }
+    let until = Instant::now() + Duration::from_secs(options.wait.into());
     let (_check, mut updates) = feed::check(config);
     let say = |json: serde_json::Value, words: String| {
         let line = if options.json {
@@ -28,11 +30,16 @@ pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result
         };
         terminal.say(&line)
     };
-    let mut heard = false;
+    let (mut open, mut heard) = (false, false);
     loop {
         let update = match timeout_at(until, updates.recv()).await {
             Ok(Some(update)) => update,
             Ok(None) => return Ok(Ended::Done),
+            Err(_) if !open => {
+                let text = Text::new("check-no-answer").with("seconds", options.wait);
+                terminal.note(&terminal.text(text));
+                return Ok(Ended::NothingAnswers);
+            }
             Err(_) => {
                 if !heard {
                     let quiet = terminal.get("check-quiet");
@@ -46,13 +53,17 @@ pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result
                 let words = harmless(&terminal.text(&step), false);
                 let passed = matches!(step.outcome, Outcome::Passed(_));
                 let mark = if passed { '✓' } else { '✗' };
-                let name = format!("{:?}", step.step);
                 say(
-                    json!({ "step": name, "passed": passed, "text": words }),
+                    json!({
+                        "step": name(step.step),
+                        "passed": passed,
+                        "text": words,
+                        "ms": u64::try_from(step.after.as_millis()).unwrap_or(u64::MAX),
+                    }),
                     format!("{mark} {words}"),
                 )?;
                 match step.outcome {
-                    Outcome::Passed(_) => report.open |= step.step == Step::ContentType,
+                    Outcome::Passed(_) => open |= step.step == Step::ContentType,
                     Outcome::Failed(_) => return Ok(Ended::NothingAnswers),
                     Outcome::Refused(why) => return Ok(Ended::from_stop(&why)),
                 }
@@ -64,16 +75,29 @@ pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result
                     harmless(&event.name, false),
                     harmless(&event.data, false)
                 );
-                say(
-                    json!({ "event": event.name, "data": event.data, "id": event.last_event_id }),
-                    words,
-                )?;
+                say(serde_json::to_value(Line::from(&event))?, words)?;
             }
             CheckUpdate::Closed(why) => {
-                let words = terminal.text(Text::from(why.words()));
+                let words = harmless(&terminal.text(why.words()), false);
                 say(json!({ "closed": words }), words.clone())?;
-                return Ok(Ended::Done);
+                // Many servers end their streams as a matter of routine.
+                let routine = why == Trouble::Ended;
+                return Ok(if routine { Ended::Done } else { Ended::Trouble });
             }
         }
+    }
+}
+
+/// The step's name for scripts.
+fn name(step: Step) -> &'static str {
+    match step {
+        Step::Name => "name",
+        Step::Connect => "connect",
+        Step::Tls => "tls",
+        Step::Answer => "answer",
+        Step::ContentType => "content_type",
+        Step::FirstByte => "first_byte",
+        Step::KeepAlive => "keep_alive",
+        Step::FirstEvent => "first_event",
     }
 }

@@ -3,128 +3,116 @@
 
 use std::io;
 
-use clap::Args;
 use front::places::Places;
-use jiff::{Span, Zoned};
+use jiff::{Span, Timestamp, Zoned};
 use notifier::{
     Localizer,
     control::{Answer, Command, ask},
     view::{AppView, FeedState, FeedView, HubState, PauseView, Text},
 };
+use serde_json::Value;
 
 use crate::{
-    exit::{Exit, said},
-    terminal::{line, moment, plain},
+    exit::Ended,
+    terminal::{Terminal, harmless},
 };
 
-#[derive(Debug, Args)]
-pub(crate) struct StatusArguments {
-    /// Print everything as one JSON object
-    #[arg(long)]
-    json: bool,
+/// What came of asking.
+enum Asked {
+    Value(Value),
+    /// The user was told why not.
+    Not(Ended),
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct PauseArguments {
-    /// How long: 30m, 1h, 2d, or `tomorrow` for 8 o'clock. Without it, until resumed
-    #[arg(value_name = "DURATION", value_parser = until)]
-    until: Option<Zoned>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReconnectArguments {
-    /// A feed's name or id. Without it, all feeds
-    feed: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct OpenArguments {
-    /// Show this message
-    #[arg(long, value_name = "ID")]
-    message: Option<i64>,
-}
-
-pub(crate) async fn status(arguments: &StatusArguments, words: &Localizer) -> anyhow::Result<Exit> {
-    let value = request(Command::Status, words).await?;
-    if arguments.json {
-        line(&value.to_string())?;
-        return Ok(Exit::Done);
+pub(crate) async fn status(json: bool, terminal: &Terminal) -> anyhow::Result<Ended> {
+    let value = match request(&Command::Status, terminal).await? {
+        Asked::Value(value) => value,
+        Asked::Not(ended) => return Ok(ended),
+    };
+    if json {
+        terminal.say(&value.to_string())?;
+        return Ok(Ended::Done);
     }
     let app: AppView = serde_json::from_value(value)?;
-    for text in summary(&app) {
-        line(&plain(&words.text(&text)))?;
+    let feeds = app
+        .feeds
+        .iter()
+        .map(|feed| feed_text(feed, terminal.words()));
+    for text in summary(&app)
+        .into_iter()
+        .chain(feeds)
+        .chain(app.troubles.clone())
+    {
+        terminal.say(&harmless(&terminal.text(text), false))?;
     }
-    for feed in &app.feeds {
-        line(&plain(&words.text(&feed_line(feed, words))))?;
+    Ok(Ended::Done)
+}
+
+pub(crate) async fn pause(until: Option<Zoned>, terminal: &Terminal) -> anyhow::Result<Ended> {
+    let until = until.map(|until| until.timestamp().as_millisecond());
+    let done = pause_text(&PauseView { until });
+    order(&Command::Pause { until }, &done, terminal).await
+}
+
+pub(crate) async fn resume(terminal: &Terminal) -> anyhow::Result<Ended> {
+    order(&Command::Resume, &Text::new("status-resumed"), terminal).await
+}
+
+pub(crate) async fn reconnect(name: Option<String>, terminal: &Terminal) -> anyhow::Result<Ended> {
+    let mut feed = None;
+    if let Some(name) = name {
+        let app: AppView = match request(&Command::Status, terminal).await? {
+            Asked::Value(value) => serde_json::from_value(value)?,
+            Asked::Not(ended) => return Ok(ended),
+        };
+        let by_id = app.feeds.iter().find(|feed| feed.id == name);
+        let found = by_id.or_else(|| app.feeds.iter().find(|feed| feed.name == name));
+        let Some(found) = found else {
+            terminal.note(&terminal.text(Text::new("reconnect-unknown").with("name", name)));
+            return Ok(Ended::Trouble);
+        };
+        feed = Some(found.id.clone());
     }
-    for trouble in &app.troubles {
-        line(&plain(&words.text(trouble)))?;
-    }
-    Ok(Exit::Done)
+    let done = Text::new("reconnect-done");
+    order(&Command::Reconnect { feed }, &done, terminal).await
 }
 
-pub(crate) async fn pause(arguments: &PauseArguments, words: &Localizer) -> anyhow::Result<Exit> {
-    let until = arguments
-        .until
-        .as_ref()
-        .map(|until| until.timestamp().as_millisecond());
-    request(Command::Pause { until }, words).await?;
-    line(&words.text(&pause_text(&PauseView { until })))?;
-    Ok(Exit::Done)
-}
-
-pub(crate) async fn resume(words: &Localizer) -> anyhow::Result<Exit> {
-    request(Command::Resume, words).await?;
-    line(&words.get("cli-resumed"))?;
-    Ok(Exit::Done)
-}
-
-pub(crate) async fn reconnect(
-    arguments: ReconnectArguments,
-    words: &Localizer,
-) -> anyhow::Result<Exit> {
-    let feed = match arguments.feed {
-        Some(feed) => Some(id_of(feed, words).await?),
-        None => None,
-    };
-    request(Command::Reconnect { feed }, words).await?;
-    line(&words.get("cli-reconnecting"))?;
-    Ok(Exit::Done)
-}
-
-pub(crate) async fn open(arguments: &OpenArguments, words: &Localizer) -> anyhow::Result<Exit> {
-    let message = arguments.message;
+pub(crate) async fn open(message: Option<i64>, terminal: &Terminal) -> anyhow::Result<Ended> {
     let page = None;
-    request(Command::Open { message, page }, words).await?;
-    Ok(Exit::Done)
+    Ok(
+        match request(&Command::Open { message, page }, terminal).await? {
+            Asked::Value(_) => Ended::Done,
+            Asked::Not(ended) => ended,
+        },
+    )
 }
 
 /// What a feed is doing, in words.
-pub(crate) fn feed_line(feed: &FeedView, words: &Localizer) -> Text {
+pub(crate) fn feed_text(feed: &FeedView, words: &Localizer) -> Text {
     let text = |id| Text::new(id).with("name", feed.name.as_str());
     match &feed.state {
-        FeedState::Off => text("cli-feed-off"),
-        FeedState::Connecting => text("cli-feed-connecting"),
-        FeedState::Live => text("cli-feed-live"),
-        FeedState::Waiting { why, .. } => text("cli-feed-waiting").with("why", words.text(why)),
-        FeedState::Stopped { why, .. } => text("cli-feed-stopped").with("why", words.text(why)),
+        FeedState::Off => text("status-feed-off"),
+        FeedState::Connecting => text("status-feed-connecting"),
+        FeedState::Live => text("status-feed-live"),
+        FeedState::Waiting { why, .. } => text("status-feed-waiting").with("why", words.text(why)),
+        FeedState::Stopped { why, .. } => text("status-feed-stopped").with("why", words.text(why)),
     }
 }
 
 /// A pause, in words.
 pub(crate) fn pause_text(pause: &PauseView) -> Text {
     match pause.until {
-        Some(until) => Text::new("cli-paused-until").with("time", moment(until)),
-        None => Text::new("cli-paused"),
+        Some(until) => Text::new("status-paused-until").with("time", moment(until)),
+        None => Text::new("status-paused"),
     }
 }
 
 fn summary(app: &AppView) -> Vec<Text> {
-    let version = Text::new("cli-status-version").with("version", app.version.as_str());
-    let unread = Text::new("cli-status-unread").with("count", app.unread);
+    let version = Text::new("status-version").with("version", app.version.as_str());
+    let unread = Text::new("status-unread").with("count", app.unread);
     let hub = match &app.hub.state {
-        HubState::Off => Text::new("cli-hub-off"),
-        HubState::Running { url, .. } => Text::new("cli-hub-on")
+        HubState::Off => Text::new("status-hub-off"),
+        HubState::Running { url, .. } => Text::new("status-hub-on")
             .with("url", url.as_str())
             .with("count", app.hub.subscribers),
         HubState::Failed { why } => why.clone(),
@@ -132,46 +120,50 @@ fn summary(app: &AppView) -> Vec<Text> {
     let mut lines = vec![version, unread, hub];
     lines.extend(app.pause.as_ref().map(pause_text));
     if app.feeds.is_empty() {
-        lines.push(Text::new("cli-no-feeds"));
+        lines.push(Text::new("status-no-feeds"));
     }
     lines
 }
 
-/// The id of the feed that has this id or name.
-async fn id_of(feed: String, words: &Localizer) -> anyhow::Result<String> {
-    let app: AppView = serde_json::from_value(request(Command::Status, words).await?)?;
-    let found = app
-        .feeds
-        .iter()
-        .find(|known| known.id == feed)
-        .or_else(|| app.feeds.iter().find(|known| known.name == feed));
-    match found {
-        Some(found) => Ok(found.id.clone()),
-        None => Err(said(
-            Exit::Usage,
-            Text::new("cli-no-such-feed").with("name", feed),
-        )),
+async fn order(command: &Command, done: &Text, terminal: &Terminal) -> anyhow::Result<Ended> {
+    match request(command, terminal).await? {
+        Asked::Value(_) => {
+            terminal.say(&terminal.words().text(done))?;
+            Ok(Ended::Done)
+        }
+        Asked::Not(ended) => Ok(ended),
     }
 }
 
-async fn request(command: Command, words: &Localizer) -> anyhow::Result<serde_json::Value> {
+async fn request(command: &Command, terminal: &Terminal) -> anyhow::Result<Asked> {
     let socket = Places::find()?.control;
-    match ask(&socket, &command).await {
-        Ok(Answer::Ok(value)) => Ok(value),
-        Ok(Answer::Refused(text)) => Err(said(Exit::Trouble, text)),
-        Err(why) if is_absence(&why) => Err(said(Exit::NoConnection, Text::new("cli-not-running"))),
-        Err(why) => {
-            let why = if why.kind() == io::ErrorKind::TimedOut {
-                words.get("cli-control-slow")
-            } else {
-                why.to_string()
-            };
-            Err(said(
-                Exit::Trouble,
-                Text::new("cli-control-failed").with("why", why),
-            ))
+    let (text, ended) = match ask(&socket, command).await {
+        Ok(Answer::Ok(value)) => return Ok(Asked::Value(value)),
+        Ok(Answer::Refused(text)) => (text, Ended::Trouble),
+        Err(why) if is_absence(&why) => (Text::new("status-not-running"), Ended::NothingAnswers),
+        Err(why) if why.kind() == io::ErrorKind::TimedOut => {
+            (Text::new("status-slow"), Ended::Trouble)
         }
-    }
+        Err(why) => {
+            let text = Text::new("status-failed").with("why", why.to_string());
+            (text, Ended::Trouble)
+        }
+    };
+    terminal.note(&harmless(&terminal.text(text), false));
+    Ok(Asked::Not(ended))
+}
+
+/// A moment (milliseconds since the Unix epoch) as people read it: the time,
+/// with the date unless it is today.
+fn moment(milliseconds: i64) -> String {
+    let now = Zoned::now();
+    let Ok(moment) = Timestamp::from_millisecond(milliseconds) else {
+        return String::new();
+    };
+    let moment = moment.to_zoned(now.time_zone().clone());
+    let today = moment.date() == now.date();
+    let form = if today { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    moment.strftime(form).to_string()
 }
 
 fn is_absence(why: &io::Error) -> bool {
@@ -181,7 +173,8 @@ fn is_absence(why: &io::Error) -> bool {
     )
 }
 
-fn until(text: &str) -> Result<Zoned, String> {
+/// When a pause ends that is asked for in these words.
+pub(crate) fn until(text: &str) -> Result<Zoned, String> {
     end_of_pause(text, &Zoned::now())
 }
 

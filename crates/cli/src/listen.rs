@@ -24,10 +24,23 @@ pub(crate) struct Line<'a> {
     origin: &'a str,
 }
 
+impl<'a> From<&'a Event> for Line<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self {
+            event: &event.name,
+            data: &event.data,
+            id: &event.last_event_id,
+            origin: &event.origin,
+        }
+    }
+}
+
 pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Result<Ended> {
     log_to_stderr();
     let mut config = FeedConfig::new(options.url);
-    config.headers.extend(options.headers);
+    for (name, value) in options.headers {
+        config.headers.append(name, value);
+    }
     config.last_event_id = options.last_event_id;
     config.stop_on = options.stop_on;
     let (_feed, mut updates) = Feed::open(config);
@@ -65,19 +78,12 @@ pub(crate) fn log_to_stderr() {
 
 fn print(event: &Event, json: bool, terminal: &Terminal) -> anyhow::Result<()> {
     let line = if json {
-        serde_json::to_string(&Line {
-            event: &event.name,
-            data: &event.data,
-            id: &event.last_event_id,
-            origin: &event.origin,
-        })?
+        serde_json::to_string(&Line::from(event))?
     } else {
         let time = Zoned::now().strftime("%H:%M:%S");
-        format!(
-            "{time} {}: {}",
-            harmless(&event.name, false),
-            harmless(&event.data, true)
-        )
+        // Further lines are indented, so that no event can pass itself off as two.
+        let data = harmless(&event.data, true).replace('\n', "\n    ");
+        format!("{time} {}: {data}", harmless(&event.name, false))
     };
     Ok(terminal.say(&line)?)
 }
@@ -86,7 +92,9 @@ fn news(state: &State, terminal: &Terminal) -> Option<String> {
     let text: Text = match state {
         State::Connecting => return None,
         State::Live { .. } => Text::new("listen-live"),
-        State::Waiting { why, .. } => why.words().into(),
+        State::Waiting { delay, why } => Text::new("listen-waiting")
+            .with("why", terminal.text(why.words()))
+            .with("seconds", delay.as_secs().max(1)),
         State::Stopped { why, .. } => why.words().into(),
     };
     Some(harmless(&terminal.text(text), false))

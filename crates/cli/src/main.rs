@@ -1,4 +1,3 @@
-// LEAD: see src/LEAD_NOTE.txt before editing.
 //! `feedbell`: the bell for scripts and for machines without a screen.
 //!
 //! Exit codes: 0 done; 1 trouble; 2 wrong usage; 3 nothing answers (no notifier runs, no hub);
@@ -11,9 +10,11 @@ mod check;
 mod control;
 mod exit;
 mod listen;
+mod pop_ups;
 mod run;
 mod send;
 mod serve;
+mod signals;
 mod terminal;
 
 use std::process::ExitCode;
@@ -39,9 +40,9 @@ fn main() -> ExitCode {
             Command::Send(options) => send::send(options, &terminal).await,
             Command::Serve(options) => serve::serve(options, &terminal).await,
             Command::Check(options) => check::check(options, &terminal).await,
-            Command::Run(options) => run::run(options, &terminal).await,
+            Command::Run(options) => Box::pin(run::run(options, &terminal)).await,
             Command::Status { json } => control::status(json, &terminal).await,
-            Command::Pause { until } => control::pause(until.as_deref(), &terminal).await,
+            Command::Pause { until } => control::pause(until, &terminal).await,
             Command::Resume => control::resume(&terminal).await,
             Command::Reconnect { feed } => control::reconnect(feed, &terminal).await,
             Command::Open { message } => control::open(message, &terminal).await,

@@ -3,97 +3,86 @@
 //! Notifications go to standard output and, if the session has a notification
 //! daemon, to it as well. News of feeds and of the hub go to standard error.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, pin::pin, sync::Arc};
 
-use clap::Args;
 use front::{logging, places::Places};
+use jiff::Zoned;
 use notifier::{
     Announcement, Localizer, NotifierConfig, NotifierHandle, Update, control,
     view::{AppView, FeedState, FeedView, HubState, Text},
 };
-use tokio::sync::mpsc;
 
 use crate::{
-    control::{feed_line, pause_text},
-    exit::{Exit, said},
+    args::Run,
+    control::{feed_text, pause_text},
+    exit::Ended,
     pop_ups::PopUps,
     signals::Signals,
-    terminal::{clock, line, note, plain},
+    terminal::{Terminal, harmless},
 };
 
-#[derive(Debug, Args)]
-pub(crate) struct Arguments {
-    /// Start the hub and a feed subscribed to it, and print a line to try
-    #[arg(long = "try")]
-    trying: bool,
-}
-
 /// Runs until a signal; the second one does not wait for the goodbyes.
-pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+pub(crate) async fn run(options: Run, terminal: &Terminal) -> anyhow::Result<Ended> {
     let places = Places::find()?;
     let _log = logging::start(&places);
     let mut signals = Signals::watch()?;
-    let config = NotifierConfig {
+    let started = notifier::start(NotifierConfig {
         settings: places.settings.clone(),
         data: places.data.clone(),
-        trying: arguments.trying,
+        trying: options.trying,
         keyring: true,
         clock: notifier::system_clock(),
+    });
+    let (handle, mut updates) = match started.await {
+        Ok(started) => started,
+        Err(why) => {
+            terminal.note(&terminal.text(why.text()));
+            return Ok(Ended::Trouble);
+        }
     };
-    let (handle, mut updates) = notifier::start(config)
-        .await
-        .map_err(|why| said(Exit::Trouble, why.text()))?;
-    let door = tokio::spawn(serve_control(handle.clone(), places.control.clone()));
-
-    let outcome = show(&handle, &mut updates, &mut signals, places).await;
-    door.abort();
-    updates.close();
-    tokio::select! {
-        () = handle.stop() => outcome,
-        () = signals.next() => Ok(Exit::Trouble),
-    }
-}
-
-async fn show(
-    handle: &NotifierHandle,
-    updates: &mut mpsc::Receiver<Update>,
-    signals: &mut Signals,
-    places: Places,
-) -> anyhow::Result<Exit> {
+    let Ok(words) = handle.localizer().await else {
+        return Ok(Ended::Trouble);
+    };
     let mut face = Face {
-        words: handle
-            .localizer()
-            .await
-            .map_err(|why| said(Exit::Trouble, why.text))?,
+        terminal,
+        words,
         pop_ups: PopUps::start(handle.clone()),
         handle: handle.clone(),
         settings: places.settings,
         told: None,
     };
+    let mut door = pin!(control::serve(handle.clone(), &places.control));
+    let mut open = true;
     face.look().await;
-    loop {
+    let outcome = loop {
         tokio::select! {
-            () = signals.next() => return Ok(Exit::Done),
+            () = signals.next() => break Ok(Ended::Done),
+            served = &mut door, if open => {
+                open = false;
+                if let Err(why) = served {
+                    face.unreachable(&why);
+                }
+            }
             update = updates.recv() => match update {
-                Some(update) => face.take(update).await?,
-                None => return Ok(Exit::Trouble),
+                Some(update) => {
+                    if let Err(why) = face.take(update).await {
+                        break Err(why.into());
+                    }
+                }
+                None => break Ok(Ended::Trouble),
             }
         }
+    };
+    tokio::select! {
+        () = handle.stop() => outcome,
+        () = signals.next() => Ok(Ended::Trouble),
     }
 }
 
-async fn serve_control(handle: NotifierHandle, socket: PathBuf) {
-    if let Err(why) = control::serve(handle.clone(), &socket).await {
-        tracing::warn!(%why, "the control socket does not work");
-        if let Ok(words) = handle.localizer().await {
-            let text = Text::new("cli-run-no-control").with("why", why.to_string());
-            note(&words.text(&text));
-        }
-    }
-}
-
-struct Face {
+struct Face<'a> {
+    terminal: &'a Terminal,
     handle: NotifierHandle,
+    /// In the language of the settings.
     words: Arc<Localizer>,
     pop_ups: PopUps,
     settings: PathBuf,
@@ -101,8 +90,8 @@ struct Face {
     told: Option<AppView>,
 }
 
-impl Face {
-    async fn take(&mut self, update: Update) -> anyhow::Result<()> {
+impl Face<'_> {
+    async fn take(&mut self, update: Update) -> io::Result<()> {
         match update {
             Update::Notify(announcement) => self.notify(announcement).await?,
             Update::Withdraw(key) => self.pop_ups.withdraw(key).await,
@@ -119,15 +108,16 @@ impl Face {
     }
 
     /// Printed is shown.
-    async fn notify(&self, announcement: Announcement) -> anyhow::Result<()> {
-        line(&format!("{}  {}", clock(), plain(&announcement.title)))?;
-        indented(&announcement.body)?;
+    async fn notify(&self, announcement: Announcement) -> io::Result<()> {
+        let title = harmless(&announcement.title, false);
+        self.terminal.say(&format!("{}  {title}", clock()))?;
+        self.indented(&announcement.body)?;
         if let Some(link) = &announcement.link {
-            indented(link)?;
+            self.indented(link)?;
         }
         self.pop_ups.show(announcement.clone());
         if let Err(why) = self.handle.shown(announcement).await {
-            note(&self.words.text(&why.text));
+            self.tell(&why.text);
         }
         Ok(())
     }
@@ -139,14 +129,14 @@ impl Face {
         };
         let told = self.told.take();
         for text in self.news(told.as_ref(), &app) {
-            note(&format!("{}  {}", clock(), self.words.text(&text)));
+            self.tell(&text);
         }
         if let HubState::Running { curl, .. } = &app.hub.state
             && app.trying
             && told.is_none_or(|told| told.hub.state != app.hub.state)
         {
-            note(&self.words.get("cli-run-try"));
-            note(&format!("    {curl}"));
+            self.tell(&Text::new("run-try"));
+            self.terminal.note(&format!("    {curl}"));
         }
         self.told = Some(app);
     }
@@ -156,25 +146,25 @@ impl Face {
         if told.is_none_or(|told| told.hub.state != app.hub.state) {
             match &app.hub.state {
                 HubState::Running { url, .. } => {
-                    news.push(Text::new("cli-run-hub").with("url", url.as_str()));
+                    news.push(Text::new("run-hub").with("url", url.as_str()));
                 }
                 HubState::Failed { why } => news.push(why.clone()),
-                HubState::Off => news.extend(told.map(|_| Text::new("cli-hub-off"))),
+                HubState::Off => news.extend(told.map(|_| Text::new("status-hub-off"))),
             }
         }
         if app.feeds.is_empty() && told.is_none_or(|told| !told.feeds.is_empty()) {
             let path = self.settings.display().to_string();
-            news.push(Text::new("cli-run-no-feeds").with("path", path));
+            news.push(Text::new("run-no-feeds").with("path", path));
         }
         for feed in &app.feeds {
             let before = told.and_then(|told| told.feeds.iter().find(|told| told.id == feed.id));
             if is_news(before, feed) {
-                news.push(feed_line(feed, &self.words));
+                news.push(feed_text(feed, &self.words));
             }
         }
         let paused = told.and_then(|told| told.pause.as_ref());
         if paused != app.pause.as_ref() {
-            let resumed = || Text::new("cli-resumed");
+            let resumed = || Text::new("status-resumed");
             news.push(app.pause.as_ref().map_or_else(resumed, pause_text));
         }
         for trouble in &app.troubles {
@@ -186,29 +176,45 @@ impl Face {
     }
 
     /// The window of a notifier without one: the message, printed.
-    async fn open(&self, message: Option<i64>) -> anyhow::Result<()> {
+    async fn open(&self, message: Option<i64>) -> io::Result<()> {
         let Some(id) = message else {
             return Ok(());
         };
         match self.handle.message(id).await {
             Ok(Some(message)) => {
-                line(&plain(&message.row.title))?;
-                indented(&message.body)?;
-                message.link.as_deref().map_or(Ok(()), indented)
+                self.terminal.say(&harmless(&message.row.title, false))?;
+                self.indented(&message.body)?;
+                message.link.map_or(Ok(()), |link| self.indented(&link))
             }
             Ok(None) => Ok(()),
             Err(why) => {
-                note(&self.words.text(&why.text));
+                self.tell(&why.text);
                 Ok(())
             }
         }
     }
+
+    fn unreachable(&self, why: &io::Error) {
+        tracing::warn!(%why, "the control socket does not work");
+        self.tell(&Text::new("run-no-control").with("why", why.to_string()));
+    }
+
+    fn tell(&self, text: &Text) {
+        let words = harmless(&self.words.text(text), false);
+        self.terminal.note(&format!("{}  {words}", clock()));
+    }
+
+    /// Each line of it, under the title.
+    fn indented(&self, text: &str) -> io::Result<()> {
+        text.lines().try_for_each(|line| {
+            self.terminal
+                .say(&format!("          {}", harmless(line, false)))
+        })
+    }
 }
 
-/// Each line of it, under the title.
-fn indented(text: &str) -> anyhow::Result<()> {
-    text.lines()
-        .try_for_each(|text| line(&format!("          {}", plain(text))))
+fn clock() -> String {
+    Zoned::now().strftime("%H:%M:%S").to_string()
 }
 
 /// Connecting is not worth a line, and neither is an end that is routine.

@@ -2,24 +2,23 @@
 
 use std::io::Read as _;
 
-use anyhow::Context as _;
 use feed::{Publication, PublishError, publish};
 
-use crate::{args::Send, exit::Ended, listen::log_to_stderr, terminal::Terminal};
+use hub::MAX_DATA;
+use notifier::view::Text;
 
-/// As much as a hub takes, and one byte to notice more.
-const LONGEST: u64 = (1 << 20) + 1;
+use crate::{args::Send, exit::Ended, listen::log_to_stderr, terminal::Terminal};
 
 pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<Ended> {
     log_to_stderr();
     let data = if options.text == "-" {
-        let mut text = String::new();
-        std::io::stdin()
-            .take(LONGEST)
-            .read_to_string(&mut text)
-            .with_context(|| terminal.get("send-stdin"))?;
-        // A shell's pipe ends in a line feed that nobody means.
-        text.strip_suffix('\n').map(str::to_owned).unwrap_or(text)
+        match standard_input()? {
+            Ok(text) => text,
+            Err(why) => {
+                terminal.note(&terminal.text(why));
+                return Ok(Ended::Trouble);
+            }
+        }
     } else {
         options.text
     };
@@ -30,7 +29,8 @@ pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<E
         data,
         ..Publication::default()
     };
-    match publish(&options.hub, options.token.as_deref(), &publication).await {
+    let token = options.token.as_deref().filter(|token| !token.is_empty());
+    match publish(&options.hub, token, &publication).await {
         Ok(id) => {
             terminal.say(&id)?;
             Ok(Ended::Done)
@@ -48,4 +48,20 @@ pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<E
             })
         }
     }
+}
+
+/// All of it without the line end that `echo` adds, or what is wrong with it.
+fn standard_input() -> std::io::Result<Result<String, Text>> {
+    // Two more than fit: the line end, and one to notice more.
+    let room = u64::try_from(MAX_DATA).unwrap_or(u64::MAX) + 2;
+    let mut bytes = Vec::new();
+    std::io::stdin().take(room).read_to_end(&mut bytes)?;
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+    }
+    Ok(if bytes.len() > MAX_DATA {
+        Err(Text::new("send-too-long").with("kib", MAX_DATA / 1024))
+    } else {
+        String::from_utf8(bytes).map_err(|_| Text::new("send-not-text"))
+    })
 }

@@ -1,18 +1,20 @@
 //! `feedbell serve`: a hub of its own.
 
-use std::io::ErrorKind;
+use std::{io::ErrorKind, pin::pin};
 
 use anyhow::Context as _;
 use front::{logging, places::Places};
 use hub::{Hub, HubConfig, HubError, Store, Token};
 use notifier::view::Text;
-use tokio::{net::TcpListener, signal as signals};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use crate::{args::Serve, exit::Ended, terminal::Terminal};
+use crate::{args::Serve, exit::Ended, signals::Signals, terminal::Terminal};
 
 pub(crate) async fn serve(options: Serve, terminal: &Terminal) -> anyhow::Result<Ended> {
     let places = Places::find()?;
     let _log = logging::start(&places);
+    let mut signals = Signals::watch()?;
     let mut config = HubConfig::new(if options.memory {
         Store::Memory
     } else {
@@ -23,8 +25,11 @@ pub(crate) async fn serve(options: Serve, terminal: &Terminal) -> anyhow::Result
     config.demo = options.demo;
     config.allow_origins = options.allow_origins;
     config.hosts = options.hosts;
-    if let Some(secret) = options.token {
-        let token = Token::new(&secret).with_context(|| terminal.get("serve-bad-token"))?;
+    for secret in options.tokens.iter().filter(|secret| !secret.is_empty()) {
+        let Some(token) = Token::new(secret) else {
+            terminal.note(&terminal.get("serve-bad-token"));
+            return Ok(Ended::Trouble);
+        };
         config.tokens.push(token);
     }
     if !options.listen.ip().is_loopback() && config.tokens.is_empty() {
@@ -54,7 +59,20 @@ pub(crate) async fn serve(options: Serve, terminal: &Terminal) -> anyhow::Result
         }
     };
     terminal.say(&format!("listening on http://{}", listener.local_addr()?))?;
-    let served = hub::serve(hub, listener, asked_to_end()).await;
+    let stop = CancellationToken::new();
+    let mut serving = pin!(hub::serve(hub, listener, stop.clone().cancelled_owned()));
+    let served = loop {
+        tokio::select! {
+            served = &mut serving => break served,
+            () = signals.next() => {
+                // The second time means at once.
+                if stop.is_cancelled() {
+                    return Ok(Ended::Trouble);
+                }
+                stop.cancel();
+            }
+        }
+    };
     match served {
         Ok(()) => Ok(Ended::Done),
         Err(why @ HubError::TokenNeeded { .. }) => {
@@ -63,20 +81,4 @@ pub(crate) async fn serve(options: Serve, terminal: &Terminal) -> anyhow::Result
         }
         Err(why) => Err(why.into()),
     }
-}
-
-/// Ends when a person (Ctrl+C) or the system (SIGTERM) asks.
-pub(crate) async fn asked_to_end() {
-    #[cfg(unix)]
-    {
-        use signals::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = signals::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = signals::ctrl_c().await;
 }

@@ -22,6 +22,11 @@ impl Terminal {
         }
     }
 
+    /// The texts in the system's language.
+    pub(crate) fn words(&self) -> &Localizer {
+        &self.localizer
+    }
+
     pub(crate) fn text(&self, text: impl Into<Text>) -> String {
         self.localizer.text(&text.into())
     }

@@ -103,6 +103,8 @@ pub(crate) struct Actor {
     test: Option<AbortOnDropHandle<()>>,
     /// Feeds as they were before an edit or removal: undo finds their secrets here.
     earlier: VecDeque<FeedSettings>,
+    /// A like is sent once the feed of the hub is live.
+    like_when_live: bool,
     generation: u64,
     _watcher: Option<RecommendedWatcher>,
     _lock: File,
@@ -154,6 +156,7 @@ impl Actor {
             touched,
             test: None,
             earlier: VecDeque::new(),
+            like_when_live: false,
             generation: 0,
             _watcher: watcher,
             _lock: lock,
@@ -400,7 +403,9 @@ impl Actor {
     /// Follows the settings: starts, stops and restarts only what changed.
     fn follow_feeds(&mut self, settings: &Settings) {
         let mut wanted = settings.feeds.clone();
-        wanted.extend(self.try_feed());
+        if self.config.trying && !wanted.iter().any(|feed| feed.id == TRY_FEED) {
+            wanted.extend(self.try_feed());
+        }
         let keep: HashSet<&str> = wanted.iter().map(|feed| feed.id.as_str()).collect();
         let mut old: BTreeMap<String, Subscription> = std::mem::take(&mut self.feeds)
             .into_iter()
@@ -423,9 +428,9 @@ impl Actor {
         }
     }
 
-    fn try_feed(&self) -> Option<FeedSettings> {
+    pub(super) fn try_feed(&self) -> Option<FeedSettings> {
         match &self.hub {
-            HubNow::On(hub) if self.config.trying => Some(FeedSettings {
+            HubNow::On(hub) => Some(FeedSettings {
                 id: TRY_FEED.to_owned(),
                 name: self.localizer.get("try-feed"),
                 url: format!("{}/events?uid=me", hub.url()).parse().ok()?,
@@ -533,6 +538,9 @@ impl Actor {
                 match self.feeds[place].replay_until() {
                     Some(until) => self.settling.until(&id, until),
                     None => self.settling.done(&id),
+                }
+                if id == TRY_FEED && std::mem::take(&mut self.like_when_live) {
+                    self.send_like();
                 }
             }
             State::Connecting => self.feeds[place].changed(state, now_ms),

@@ -114,6 +114,7 @@ pub(crate) enum Request {
     TestFeed(Box<FeedForm>, Reply<()>),
     StopTest(Reply<()>),
     Send(SendForm, Reply<String>),
+    TryIt(Reply<()>),
     Shown(String, Vec<i64>, Reply<()>),
     NotShown(Vec<i64>, Text, Reply<()>),
     CanNotify(Option<Text>, Reply<()>),
@@ -332,6 +333,14 @@ impl NotifierHandle {
     /// When the hub is off or refuses.
     pub async fn send(&self, form: SendForm) -> Result<String, Refusal> {
         self.ask(|reply| Request::Send(form, reply)).await
+    }
+
+    /// Shows a newcomer the whole way: the hub on, a feed of it, and one like through both.
+    ///
+    /// # Errors
+    /// When the hub cannot start or the settings cannot be written.
+    pub async fn try_it(&self) -> Result<(), Refusal> {
+        self.ask(Request::TryIt).await
     }
 
     /// A notification is on the screen: nothing more is owed for its messages.

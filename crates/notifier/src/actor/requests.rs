@@ -18,7 +18,7 @@ use crate::{
     settings::{
         self, Access, FeedSettings, Secret, SettingsError, SettingsFile, feed_form, hub_form,
     },
-    subscription::{connect_config, shown_address},
+    subscription::{Subscription, connect_config, shown_address},
     view::{
         AppView, FeedForm, FeedState, FeedView, FieldError, GeneralForm, HubForm, HubState,
         HubView, RawEvent, Refusal, SendForm, SettingsView, TestUpdate, Text,
@@ -100,6 +100,10 @@ impl Actor {
                 answer(reply, Ok(()));
             }
             Request::Send(form, reply) => self.send(&form, reply),
+            Request::TryIt(reply) => {
+                let done = self.try_it().await;
+                answer(reply, done);
+            }
             Request::Shown(key, ids, reply) => {
                 let now = self.now_ms();
                 let done = self.read_mut(|inbox| inbox.announced(&ids, now));
@@ -589,6 +593,53 @@ impl Actor {
         });
         self.test = Some(AbortOnDropHandle::new(task));
         Ok(())
+    }
+
+    async fn try_it(&mut self) -> Result<(), Refusal> {
+        if !matches!(self.hub, HubNow::On(_)) {
+            let form = hub_form(&self.file.settings.hub);
+            self.save_hub(&HubForm { on: true, ..form }).await?;
+        }
+        if let HubNow::Failed(why) = &self.hub {
+            return Err(Refusal::of(why.clone()));
+        }
+        if !self.feeds.iter().any(|feed| feed.settings.id == TRY_FEED)
+            && let Some(feed) = self.try_feed()
+        {
+            let before = self.file.settings.clone();
+            self.file
+                .put_feed(&feed)
+                .map_err(|why| refused_file(&why))?;
+            self.settings_changed(&before).await;
+        }
+        let live =
+            |feed: &Subscription| feed.settings.id == TRY_FEED && feed.state == FeedState::Live;
+        if self.feeds.iter().any(live) {
+            self.send_like();
+        } else {
+            // A new feed starts at "now": what is sent before it listens would pass it by.
+            self.like_when_live = true;
+        }
+        Ok(())
+    }
+
+    /// One like to this desk, through the hub like any other.
+    pub(super) fn send_like(&self) {
+        let HubNow::On(hub) = &self.hub else { return };
+        let data = serde_json::json!({
+            "title": self.localizer.get("try-title"),
+            "body": self.localizer.get("try-body"),
+        });
+        let (Ok(event), Ok(uid)) = (EventName::parse("like"), Uid::parse("me")) else {
+            return;
+        };
+        let like = Publication::to_user(uid, data.to_string()).event(event);
+        let hub = hub.hub.clone();
+        tokio::spawn(async move {
+            if let Err(why) = hub.publish(like).await {
+                tracing::error!(%why, "the like could not be sent");
+            }
+        });
     }
 
     fn send(&self, form: &SendForm, reply: Reply<String>) {
