@@ -57,7 +57,7 @@ enum Internal {
     Configured {
         feed: String,
         generation: u64,
-        config: Result<FeedConfig, SecretError>,
+        config: Result<Box<FeedConfig>, SecretError>,
     },
     /// A feed form's secrets are stored.
     Stored {
@@ -478,7 +478,7 @@ impl Actor {
         let secrets = self.secrets.clone();
         let internal = self.internal.0.clone();
         tokio::spawn(async move {
-            let config = connect_config(&settings, &secrets).await;
+            let config = connect_config(&settings, &secrets).await.map(Box::new);
             let feed = settings.id;
             let _ = internal
                 .send(Internal::Configured {
@@ -490,7 +490,12 @@ impl Actor {
         });
     }
 
-    fn configured(&mut self, feed: &str, generation: u64, config: Result<FeedConfig, SecretError>) {
+    fn configured(
+        &mut self,
+        feed: &str,
+        generation: u64,
+        config: Result<Box<FeedConfig>, SecretError>,
+    ) {
         let news = self.news.0.clone();
         let start_limit = self.start_limit;
         let Some(subscription) = self
@@ -502,7 +507,7 @@ impl Actor {
         };
         match config {
             Ok(config) => {
-                subscription.start(config, news);
+                subscription.start(*config, news);
                 if let Some(limit) = start_limit
                     && subscription.may_bring_backlog()
                 {

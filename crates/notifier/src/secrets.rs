@@ -65,14 +65,14 @@ impl Secrets {
                 if let Some(value) = self.read_file().remove(name) {
                     return Ok(value);
                 }
-                self.from_keyring(name).await.ok_or(SecretError::Missing)
+                self.read_keyring(name).await.ok_or(SecretError::Missing)
             }
         }
     }
 
     /// Stores a secret under a name, in the keyring if there is one.
     pub(crate) async fn store(&self, name: &str, value: &str) -> Result<(), SecretError> {
-        let in_keyring = self.into_keyring(name, value).await;
+        let in_keyring = self.write_keyring(name, value).await;
         let mut file = self.read_file();
         let changed = if in_keyring {
             file.remove(name).is_some()
@@ -92,7 +92,7 @@ impl Secrets {
         let before = file.len();
         for name in names {
             file.remove(name);
-            self.off_keyring(name).await;
+            self.clear_keyring(name).await;
         }
         if file.len() != before {
             self.write_file(&file)?;
@@ -100,18 +100,18 @@ impl Secrets {
         Ok(())
     }
 
-    async fn from_keyring(&self, name: &str) -> Option<String> {
+    async fn read_keyring(&self, name: &str) -> Option<String> {
         self.with_keyring(name, |entry| entry.get_password()).await
     }
 
-    async fn into_keyring(&self, name: &str, value: &str) -> bool {
+    async fn write_keyring(&self, name: &str, value: &str) -> bool {
         let value = value.to_owned();
         self.with_keyring(name, move |entry| entry.set_password(&value))
             .await
             .is_some()
     }
 
-    async fn off_keyring(&self, name: &str) {
+    async fn clear_keyring(&self, name: &str) {
         self.with_keyring(name, |entry| entry.delete_credential())
             .await;
     }

@@ -1,5 +1,7 @@
 //! The arrows between the crates, read from the manifests. A new arrow is a decision, not an accident.
 
+#![expect(clippy::unwrap_used, reason = "a test file, helpers included")]
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use toml_edit::{DocumentMut, Item};

@@ -1,0 +1,10 @@
+//! The notifier against servers that misbehave in every way the five known systems do.
+//!
+//! Each server is a fixture on loopback that writes what the real one writes, byte for byte.
+
+mod fixtures;
+mod lifecycle;
+mod sites;
+mod support;
+mod systems;
+mod trouble;
