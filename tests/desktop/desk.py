@@ -7,6 +7,7 @@
 Nothing outside the session's own folder is read or written, and whatever was started ends with it.
 """
 import ctypes
+import glob
 import os
 import shutil
 import signal
@@ -52,7 +53,7 @@ FONTS_CONFIG = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
                          ("monospace", "DejaVu Sans Mono"), ("ui-monospace", "DejaVu Sans Mono"))))
 
 BACKDROP = "#5b6b86"  # of one colour: a picture of nothing else is found to be blank
-XFCONFD = "/usr/lib/x86_64-linux-gnu/xfce4/xfconf/xfconfd"
+XFCONFD = "/usr/lib/*/xfce4/xfconf/xfconfd"  # by architecture
 
 
 LIBC = ctypes.CDLL(None)
@@ -194,7 +195,7 @@ class Desk:
         self.wait_for_name("org.freedesktop.Notifications")
 
     def _start_panel(self):
-        self.start("xfconfd", [XFCONFD])
+        self.start("xfconfd", [glob.glob(XFCONFD)[0]])
         self.wait_for_name("org.xfce.Xfconf")
         for name, *values in (
                 ("/panels", "-a", "-t", "int", "-s", "1"),
