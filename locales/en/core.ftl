@@ -116,6 +116,7 @@ trouble-inbox-newer = The inbox was written by a newer Feedbell. Update Feedbell
 trouble-inbox-unavailable = The inbox cannot be written: { $why }. New events wait at their servers until it can.
 trouble-data = The folder { $path } cannot be used: { $why }.
 trouble-running = Feedbell is already running with this inbox.
+trouble-feed = { $name }: { $why }
 trouble-notifications = Notifications cannot be shown: { $why }. Messages are kept in the inbox.
 
 ## Feeds

@@ -113,6 +113,7 @@ trouble-inbox-newer = 收件箱由更新版本的 Feedbell 写入。请更新 Fe
 trouble-inbox-unavailable = 收件箱无法写入：{ $why }。恢复之前，新事件会留在各自的服务器上。
 trouble-data = 文件夹 { $path } 无法使用：{ $why }。
 trouble-running = Feedbell 已在使用这个收件箱运行。
+trouble-feed = { $name }：{ $why }
 trouble-notifications = 无法显示通知：{ $why }。消息会保存在收件箱中。
 
 ## 订阅源

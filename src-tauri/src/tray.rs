@@ -125,12 +125,7 @@ pub(crate) fn look(app: &AppView, localizer: &Localizer) -> Look {
 
 /// Red is for trouble that needs a person, and nothing else.
 fn icon(app: &AppView) -> Icon {
-    let stopped = app
-        .feeds
-        .iter()
-        .any(|feed| matches!(feed.state, FeedState::Stopped { trouble: true, .. }));
-    let hub_failed = matches!(app.hub.state, HubState::Failed { .. });
-    if stopped || hub_failed || !app.troubles.is_empty() {
+    if !app.troubles.is_empty() {
         Icon::Attention
     } else if app.unread > 0 {
         Icon::Unread
@@ -305,10 +300,7 @@ mod tests {
             trouble: false,
         };
         assert_eq!(icon_of(&state), Icon::Unread);
-        state.feeds[0].state = FeedState::Stopped {
-            why: Text::new("stop-token"),
-            trouble: true,
-        };
+        state.troubles.push(Text::new("trouble-feed"));
         assert_eq!(icon_of(&state), Icon::Attention);
     }
 

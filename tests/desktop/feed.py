@@ -2,6 +2,7 @@
 import json
 import queue
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -47,6 +48,15 @@ class Feed:
                 subscriber.put(frame.encode())
         return number
 
+    def publish_until(self, seen, data, event="like", within=20):
+        """Publishes again and again until somebody saw it: for who may still be connecting."""
+        deadline = time.monotonic() + within
+        while not seen():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"nobody saw {data!r} within {within} s")
+            self.publish(data, event)
+            time.sleep(0.3)
+
     def drop(self):
         """Ends all connections."""
         with self.lock:
@@ -54,6 +64,9 @@ class Feed:
                 subscriber.put(None)
 
     def _serve(self, request):
+        if not request.path.startswith("/events"):
+            request.send_error(404)
+            return
         last = request.headers.get("Last-Event-ID")
         inbox = queue.Queue()
         with self.lock:

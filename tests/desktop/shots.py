@@ -166,6 +166,11 @@ def of_the_window(studio, locale, theme):
                 window.click(at(button))
                 window.element(at(sign))
                 picture(view, EXPECTED[view])
+            window.click(at("rail-add"))
+            window.type(at("feed-url"), feed.url)
+            window.click(at("feed-test"))
+            feed.publish_until(lambda: window.count(at("test-event")), {"title": last[1], "text": last[2]})
+            picture("test", [last[1]])
             window.click(at("rail-all"))
             window.until_text(at("message-list"), last[1])
             window.resize(*NARROW)
@@ -183,6 +188,45 @@ def of_the_empty_window(studio, locale, theme):
                 check(window, locale, theme, EXPECTED["empty"])
                 studio.keep(desk, f"empty-{locale}-{theme}", "Feedbell")
     studio.attempt(f"empty-{locale}-{theme}", take)
+
+
+FAILING = """
+[[feed]]
+id = "gone"
+name = "Build farm"
+url = "%s/nowhere"
+
+[[feed]]
+id = "off"
+name = "Front door"
+url = "http://127.0.0.1:1/events"
+
+[[feed]]
+id = "wrong"
+name = "Journal"
+url = "http://127.0.0.1:1/events"
+muted = "sometimes"
+"""
+
+
+def of_the_failing_window(studio, locale, theme):
+    def take():
+        with Feed() as feed, Desk(env=THEMES[theme]) as desk:
+            server = feed.url.removesuffix("/events")
+            bell = Bell(desk, feed.url, language=locale, rule=RULE, hub=True, more=FAILING % server)
+            with Window(desk, [DESKTOP]) as window:
+                bell.ready()
+                desk.until(lambda: bell.feed("gone")["state"]["kind"] == "stopped", "a feed that gave up")
+                desk.until(lambda: bell.feed("off")["state"]["kind"] == "waiting", "a feed that waits")
+                title = MESSAGES[locale][-1][1]
+                feed.publish({"title": title})
+                window.resize(*WIDE)
+                window.until_text("[data-testid=message-row]", title)
+                window.element("[data-testid=strip]")
+                settle(desk, window)
+                check(window, locale, theme, ["Build farm", "Front door", "Journal", title])
+                studio.keep(desk, f"failing-{locale}-{theme}", "Feedbell")
+    studio.attempt(f"failing-{locale}-{theme}", take)
 
 
 def of_the_desktop(studio, locale):
@@ -226,7 +270,7 @@ def main():
     studio = Studio(asked.folder)
     for locale in LOCALES:
         for theme in THEMES:
-            for series in (of_the_window, of_the_empty_window):
+            for series in (of_the_window, of_the_empty_window, of_the_failing_window):
                 name = f"{series.__name__}-{locale}-{theme}"
                 if asked.word in name:
                     studio.attempt(name, lambda: series(studio, locale, theme))

@@ -1,4 +1,10 @@
 //! The binary `feedbell`, run as people and scripts run it, against real sockets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic, in its helpers too"
+)]
 
 mod feeds;
 mod hubs;

@@ -142,7 +142,7 @@ fn what_was_missed_comes_once_after_a_restart() {
 #[test]
 fn wrong_settings_are_said_and_the_rest_goes_on() {
     let home = Home::new();
-    home.settings("version = 1\nkeep_days = \"many\"\n");
+    home.settings("version = 1\n\n[inbox]\nkeep_days = \"many\"\n");
     let mut run = home.start(&["run", "--try"]);
     run.err.until("keep_days");
     assert!(run.is_running());

@@ -211,6 +211,18 @@ impl Actor {
                 .with("name", left_out.name.as_str())
                 .with("why", self.localizer.text(&left_out.why))
         }));
+        for feed in &self.feeds {
+            if let FeedState::Stopped { why, trouble: true } = &feed.state {
+                troubles.push(
+                    Text::new("trouble-feed")
+                        .with("name", feed.settings.name.as_str())
+                        .with("why", self.localizer.text(why)),
+                );
+            }
+        }
+        if let HubNow::Failed(why) = &self.hub {
+            troubles.push(why.clone());
+        }
         let general = self
             .file
             .errors

@@ -283,6 +283,7 @@ fn read_detail(row: &Row<'_>, name: &impl Fn(&str) -> String) -> rusqlite::Resul
             at,
         });
     }
+    ledger.sort_by_key(|line| line.at);
     Ok(MessageDetail {
         body: row.get(5)?,
         link: row.get(12)?,
@@ -349,6 +350,9 @@ fn flatten(value: &serde_json::Value, path: &str, out: &mut Vec<Field>) {
 }
 
 fn push_field(out: &mut Vec<Field>, name: &str, value: &str) {
+    if value.trim().is_empty() {
+        return;
+    }
     out.push(Field {
         name: name.to_owned(),
         value: value.chars().take(FIELD_VALUE).collect(),

@@ -152,7 +152,6 @@ impl<S: Site> Server<S> {
         self.lock().requests.clone()
     }
 
-    /// How many requests opened a stream so far, and what the last one was.
     pub(crate) fn last_request(&self) -> Request {
         self.lock().requests.last().unwrap().clone()
     }

@@ -158,8 +158,10 @@ impl Bell {
 
     /// The sentence of a feed that waits or has stopped.
     pub(crate) async fn ill(&mut self, id: &str) -> Text {
-        let state = self.until_state(id, "ill", |state| why(state).is_some());
-        why(&state.await).unwrap().clone()
+        let state = self
+            .until_state(id, "ill", |state| why(state).is_some())
+            .await;
+        why(&state).unwrap().clone()
     }
 
     /// The connection breaks and is made again, without the wait in between.
