@@ -214,6 +214,7 @@ impl Actor {
 
     async fn stop(mut self) {
         self.test = None;
+        self.take_all_news();
         self.feeds.clear();
         if let HubNow::On(hub) = std::mem::replace(&mut self.hub, HubNow::Off) {
             hub.stop().await;
@@ -256,6 +257,23 @@ impl Actor {
                 tracing::error!(%why, "the inbox cannot be used");
                 self.troubles.insert("inbox", inbox_trouble(&why));
             }
+        }
+    }
+
+    /// Stores what feeds have handed over, before they end: a server without history could not
+    /// send it again.
+    fn take_all_news(&mut self) {
+        while self.unhandled.is_empty() && self.unwritten.is_empty() {
+            let Ok(news) = self.news.1.try_recv() else {
+                return;
+            };
+            self.unhandled.push_back(news);
+            while self.unhandled.len() < BATCH
+                && let Ok(more) = self.news.1.try_recv()
+            {
+                self.unhandled.push_back(more);
+            }
+            self.handle_news();
         }
     }
 
@@ -402,6 +420,7 @@ impl Actor {
 
     /// Follows the settings: starts, stops and restarts only what changed.
     fn follow_feeds(&mut self, settings: &Settings) {
+        self.take_all_news();
         let mut wanted = settings.feeds.clone();
         if self.config.trying && !wanted.iter().any(|feed| feed.id == TRY_FEED) {
             wanted.extend(self.try_feed());
@@ -418,7 +437,10 @@ impl Actor {
         }
         for feed in wanted {
             match old.remove(&feed.id) {
-                Some(running) if running.settings == feed => self.feeds.push(running),
+                Some(mut running) if running.connects_like(&feed) => {
+                    running.adopt(feed, &self.localizer);
+                    self.feeds.push(running);
+                }
                 replaced => {
                     // Its connection ends before the new one begins: never two of one feed.
                     drop(replaced);
@@ -616,8 +638,6 @@ impl Actor {
         let after = self.file.settings.clone();
         if after.language != before.language {
             self.localizer = Arc::new(Localizer::new(Locale::from_setting(&after.language)));
-            // Rules speak the language: they are made anew with their feeds.
-            self.feeds.clear();
         }
         if after.hub != before.hub {
             self.restart_hub(&after.hub).await;

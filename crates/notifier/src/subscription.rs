@@ -95,6 +95,24 @@ impl Subscription {
         }
     }
 
+    /// Whether new settings need no new connection.
+    pub(crate) fn connects_like(&self, new: &FeedSettings) -> bool {
+        let presentation = FeedSettings {
+            name: new.name.clone(),
+            muted: new.muted,
+            rules: new.rules.clone(),
+            ..self.settings.clone()
+        };
+        presentation == *new
+    }
+
+    /// Takes over a new name, mute, rules or language without touching the connection.
+    pub(crate) fn adopt(&mut self, settings: FeedSettings, localizer: &Arc<Localizer>) {
+        let localizer = Arc::clone(localizer);
+        self.rules = Rules::new(&settings.name, &settings.rules, self.preset, localizer);
+        self.settings = settings;
+    }
+
     /// Connects. `config` comes from [`connect_config`].
     pub(crate) fn start(&mut self, mut config: FeedConfig, news: mpsc::Sender<News>) {
         config.last_event_id = Some(self.cursor.clone()).filter(|cursor| !cursor.is_empty());

@@ -146,7 +146,9 @@ impl Bell {
         holds: impl Fn(&FeedState) -> bool,
     ) -> FeedState {
         let app = self
-            .until_app(what, |app| find(app, id).is_some_and(|feed| holds(&feed.state)))
+            .until_app(what, |app| {
+                find(app, id).is_some_and(|feed| holds(&feed.state))
+            })
             .await;
         find(&app, id).unwrap().state.clone()
     }
@@ -235,7 +237,8 @@ impl Bell {
     }
 
     pub(crate) async fn opening(&mut self) -> (Option<i64>, Option<String>) {
-        self.next("an opening", |bell| bell.opened.pop_front()).await
+        self.next("an opening", |bell| bell.opened.pop_front())
+            .await
     }
 
     pub(crate) async fn test_news(&mut self) -> TestUpdate {
