@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
-use front::{Click, Ringer, places::Places};
+use front::{Click, Ringer, Role, places::Places};
 use notifier::{
     Localizer, NotifierConfig, NotifierHandle, Update,
     view::{HubForm, WindowUpdate},
@@ -98,7 +98,7 @@ async fn follow(
     mut updates: mpsc::Receiver<Update>,
     mut tray: Tray,
 ) {
-    let (ringer, mut clicks) = Ringer::start(notifier.clone());
+    let (ringer, mut clicks) = Ringer::start(notifier.clone(), Role::Bell);
     show_tray(&app, &notifier, &mut tray).await;
     loop {
         tokio::select! {

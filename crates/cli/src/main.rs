@@ -10,7 +10,6 @@ mod check;
 mod control;
 mod exit;
 mod listen;
-mod pop_ups;
 mod run;
 mod send;
 mod serve;

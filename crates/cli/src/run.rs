@@ -5,7 +5,7 @@
 
 use std::{io, path::PathBuf, pin::pin, sync::Arc};
 
-use front::{logging, places::Places};
+use front::{Click, Ringer, Role, logging, places::Places};
 use jiff::Zoned;
 use notifier::{
     Announcement, Localizer, NotifierConfig, NotifierHandle, Update, control,
@@ -16,7 +16,6 @@ use crate::{
     args::Run,
     control::{feed_text, pause_text},
     exit::Ended,
-    pop_ups::PopUps,
     signals::Signals,
     terminal::{Terminal, harmless},
 };
@@ -43,10 +42,11 @@ pub(crate) async fn run(options: Run, terminal: &Terminal) -> anyhow::Result<End
     let Ok(words) = handle.localizer().await else {
         return Ok(Ended::Trouble);
     };
+    let (ringer, mut clicks) = Ringer::start(handle.clone(), Role::Echo);
     let mut face = Face {
         terminal,
         words,
-        pop_ups: PopUps::start(handle.clone()),
+        ringer,
         handle: handle.clone(),
         settings: places.settings,
         told: None,
@@ -63,6 +63,7 @@ pub(crate) async fn run(options: Run, terminal: &Terminal) -> anyhow::Result<End
                     face.unreachable(&why);
                 }
             }
+            Some(click) = clicks.recv() => face.follow(click).await,
             update = updates.recv() => match update {
                 Some(update) => {
                     if let Err(why) = face.take(update).await {
@@ -84,7 +85,7 @@ struct Face<'a> {
     handle: NotifierHandle,
     /// In the language of the settings.
     words: Arc<Localizer>,
-    pop_ups: PopUps,
+    ringer: Ringer,
     settings: PathBuf,
     /// What was told last.
     told: Option<AppView>,
@@ -94,7 +95,7 @@ impl Face<'_> {
     async fn take(&mut self, update: Update) -> io::Result<()> {
         match update {
             Update::Notify(announcement) => self.notify(announcement).await?,
-            Update::Withdraw(key) => self.pop_ups.withdraw(key).await,
+            Update::Withdraw(key) => self.ringer.withdraw(key).await,
             Update::App => self.look().await,
             Update::Settings => {
                 if let Ok(words) = self.handle.localizer().await {
@@ -115,11 +116,23 @@ impl Face<'_> {
         if let Some(link) = &announcement.link {
             self.indented(link)?;
         }
-        self.pop_ups.show(announcement.clone());
-        if let Err(why) = self.handle.shown(announcement).await {
+        if let Err(why) = self.handle.shown(announcement.clone()).await {
             self.tell(&why.text);
         }
+        self.ringer.show(announcement).await;
         Ok(())
+    }
+
+    /// A click on a pop-up: there is no window, only links lead anywhere.
+    async fn follow(&self, click: Click) {
+        let Click::Link { id, link } = click else {
+            return;
+        };
+        match open::that_detached(link) {
+            // A refusal means that the notifier is stopping.
+            Ok(()) => drop(self.handle.mark_read(vec![id], true).await),
+            Err(why) => tracing::warn!(%why, "the link could not be opened"),
+        }
     }
 
     /// Tells what changed since the last look.

@@ -5,4 +5,4 @@ pub mod logging;
 pub mod places;
 mod ringer;
 
-pub use ringer::{Click, Ringer};
+pub use ringer::{Click, Ringer, Role};

@@ -39,9 +39,18 @@ pub fn filter(default: &str) -> EnvFilter {
     let directives = if own.contains(['=', ',']) {
         own
     } else {
-        ["cli", "feed", "feedbell", "feedbell_desktop", "front", "hub", "notification", "notifier"]
-            .iter()
-            .fold("warn".to_owned(), |all, name| format!("{all},{name}={own}"))
+        [
+            "cli",
+            "feed",
+            "feedbell",
+            "feedbell_desktop",
+            "front",
+            "hub",
+            "notification",
+            "notifier",
+        ]
+        .iter()
+        .fold("warn".to_owned(), |all, name| format!("{all},{name}={own}"))
     };
     EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new(default))
 }

@@ -6,13 +6,24 @@
 use std::collections::VecDeque;
 
 use notification::{Action, App, Notification, Notifications, Signal, Trouble, Urgency};
-use notifier::{Announcement, NotifierHandle, view};
+use notifier::{Announcement, Localizer, NotifierHandle, view};
 use tokio::sync::mpsc;
 
 /// Announcements that may wait for a slow daemon; further ones stay owed.
 const WAITING: usize = 64;
 /// Announcements whose clicks we can place.
 const REMEMBERED: usize = 256;
+
+/// What a pop-up means to its front end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It is how a person hears of a message: shown is what the daemon took, a daemon that is
+    /// missing is trouble, and a click opens the window.
+    Bell,
+    /// It repeats what a person was told already: one that does not come is no trouble, and only
+    /// links can be opened.
+    Echo,
+}
 
 /// A click on a pop-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +46,7 @@ pub enum Click {
 pub struct Ringer {
     orders: mpsc::Sender<Order>,
     handle: NotifierHandle,
+    role: Role,
 }
 
 #[derive(Debug)]
@@ -46,24 +58,31 @@ enum Order {
 impl Ringer {
     /// Starts ringing for a notifier. Clicks that need a window or a browser come back.
     #[must_use]
-    pub fn start(handle: NotifierHandle) -> (Self, mpsc::Receiver<Click>) {
+    pub fn start(handle: NotifierHandle, role: Role) -> (Self, mpsc::Receiver<Click>) {
         let (orders, order_receiver) = mpsc::channel(WAITING);
         let (clicks, click_receiver) = mpsc::channel(WAITING);
         let (notifications, signals) = Notifications::start(App::new("Feedbell", "feedbell"));
         let bell = Bell {
             notifications,
             handle: handle.clone(),
+            role,
             clicks,
             shown: VecDeque::new(),
         };
         tokio::spawn(bell.run(order_receiver, signals));
-        (Self { orders, handle }, click_receiver)
+        let ringer = Self {
+            orders,
+            handle,
+            role,
+        };
+        (ringer, click_receiver)
     }
 
     /// Shows an announcement soon. If too many wait already, it stays owed.
     pub async fn show(&self, announcement: Announcement) {
         if let Err(refused) = self.orders.try_send(Order::Show(announcement))
             && let Order::Show(announcement) = refused.into_inner()
+            && self.role == Role::Bell
         {
             let why = text(&Trouble::NoAnswer);
             let _ = self.handle.not_shown(announcement, why).await;
@@ -79,6 +98,7 @@ impl Ringer {
 struct Bell {
     notifications: Notifications,
     handle: NotifierHandle,
+    role: Role,
     clicks: mpsc::Sender<Click>,
     shown: VecDeque<Announcement>,
 }
@@ -114,11 +134,7 @@ impl Bell {
                 view::Urgency::High => Urgency::Critical,
             },
             icon: announcement.icon.clone(),
-            actions: vec![
-                Action::new(Action::CLICK, localizer.get("announce-action-open")),
-                Action::new("open", localizer.get("announce-action-open")),
-                Action::new("read", localizer.get("announce-action-read")),
-            ],
+            actions: self.actions(&announcement, &localizer),
             category: Some("im.received".to_owned()),
             ..Notification::new(announcement.key.clone())
         };
@@ -129,8 +145,11 @@ impl Bell {
                 if self.shown.len() > REMEMBERED {
                     self.shown.pop_front();
                 }
-                let _ = self.handle.shown(announcement).await;
+                if self.role == Role::Bell {
+                    let _ = self.handle.shown(announcement).await;
+                }
             }
+            Err(why) if self.role == Role::Echo => tracing::info!(%why, "no pop-up"),
             Err(why) => {
                 tracing::warn!(%why, "a notification was not shown");
                 let _ = self.handle.not_shown(announcement, text(&why)).await;
@@ -138,10 +157,23 @@ impl Bell {
         }
     }
 
+    /// Only what the front end can do.
+    fn actions(&self, announcement: &Announcement, localizer: &Localizer) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.role == Role::Bell || announcement.link.is_some() {
+            let open = localizer.get("announce-action-open");
+            actions.push(Action::new(Action::CLICK, open.as_str()));
+            actions.push(Action::new("open", open));
+        }
+        actions.push(Action::new("read", localizer.get("announce-action-read")));
+        actions
+    }
+
     async fn hear(&mut self, signal: Signal) {
         match signal {
             Signal::Action { key, action, .. } => self.act(&key, &action).await,
             Signal::Closed { .. } => {}
+            Signal::Available(_) | Signal::Unavailable(_) if self.role == Role::Echo => {}
             Signal::Available(server) => {
                 tracing::info!(name = server.name, "notifications can be shown");
                 let _ = self.handle.can_notify(None).await;
@@ -164,7 +196,9 @@ impl Bell {
             return;
         }
         let click = match (announcement.ids.as_slice(), announcement.link) {
-            ([id], Some(link)) if action == Action::CLICK => Click::Link { id: *id, link },
+            ([id], Some(link)) if action == Action::CLICK || self.role == Role::Echo => {
+                Click::Link { id: *id, link }
+            }
             ([id], _) => Click::Message(*id),
             _ => Click::Inbox,
         };

@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("notifier", &["feed", "hub", "sse"]),
     ("notification", &[]),
     ("front", &["notification", "notifier"]),
-    ("cli", &["feed", "front", "hub", "notification", "notifier"]),
+    ("cli", &["feed", "front", "hub", "notifier"]),
     ("feedbell-desktop", &["front", "notifier"]),
 ];
 

@@ -80,6 +80,7 @@ pub(crate) struct Server<S> {
 struct Shared<S> {
     site: S,
     requests: Vec<Request>,
+    opened: usize,
     streams: Vec<Stream>,
 }
 
@@ -99,6 +100,7 @@ impl<S: Site> Server<S> {
         let shared = Arc::new(Mutex::new(Shared {
             site,
             requests: Vec::new(),
+            opened: 0,
             streams: Vec::new(),
         }));
         let accept = tokio::spawn({
@@ -150,6 +152,11 @@ impl<S: Site> Server<S> {
 
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.lock().requests.clone()
+    }
+
+    /// How many streams were opened so far.
+    pub(crate) fn opened(&self) -> usize {
+        self.lock().opened
     }
 
     pub(crate) fn last_request(&self) -> Request {
@@ -225,6 +232,7 @@ impl<S: Site> Shared<S> {
                 for text in first {
                     let _ = bytes.send(chunk(&text));
                 }
+                self.opened += 1;
                 self.streams.push(Stream { uid, bytes });
                 Taken::Stream(receiver)
             }

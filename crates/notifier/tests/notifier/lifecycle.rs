@@ -1,6 +1,6 @@
 //! What a notifier keeps across restarts, pauses, edits and its other doors.
 
-use std::fs;
+use std::time::Duration;
 
 use notifier::{
     NotifierError,
@@ -8,16 +8,17 @@ use notifier::{
     system_clock,
     view::{
         AccessForm, FeedState, GeneralForm, HeaderForm, HubState, MessageQuery, PauseView,
-        SecretForm, SendForm, Text,
+        RuleForm, SecretForm, SendForm, Text,
     },
 };
 use serde_json::json;
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     fixtures::Server,
     sites::{SiteMessages, told},
-    support::{Bell, Desk, feed, find, form, ids, silences, texts, trouble_ids},
+    support::{Bell, Desk, feed, find, form, ids, nowhere, silences, texts, trouble_ids},
 };
 
 /// A site that remembers, and a notifier's folder with a feed of it.
@@ -45,14 +46,19 @@ async fn what_was_missed_comes_once_and_rings_once() {
     let mut bell = live(&desk).await;
     server.tell("a").await;
     let shown = bell.show().await;
-    assert_eq!((shown.title.as_str(), &shown.body), ("Notification", &told("a")));
+    assert_eq!(
+        (shown.title.as_str(), &shown.body),
+        ("Notification", &told("a"))
+    );
     bell.stop().await;
 
     server.tell("b").await;
     server.tell("c").await;
     let mut bell = desk.start().await;
     let summary = bell.show().await;
-    let rows = bell.until_texts(&[&told("a"), &told("b"), &told("c")]).await;
+    let rows = bell
+        .until_texts(&[&told("a"), &told("b"), &told("c")])
+        .await;
     assert_eq!(summary.ids, ids(&rows, &[&told("b"), &told("c")]));
     assert_eq!(summary.title, "2 messages while you were away");
     assert_eq!(summary.body, "From letters");
@@ -98,6 +104,37 @@ async fn messages_whose_pop_up_was_never_confirmed_are_summed_up_at_the_next_sta
 }
 
 #[tokio::test]
+async fn what_is_owed_and_what_was_missed_make_one_summary() {
+    let (server, desk) = letters().await;
+    let mut bell = live(&desk).await;
+    server.tell("owed").await;
+    assert_eq!(bell.announcement().await.body, told("owed"));
+    bell.stop().await;
+    server.tell("missed").await;
+    let mut bell = desk.start().await;
+    let summary = bell.show().await;
+    let rows = bell.until_texts(&[&told("owed"), &told("missed")]).await;
+    assert_eq!(summary.ids, [rows[0].id, rows[1].id]);
+    server.tell("live").await;
+    assert_eq!(bell.show().await.body, told("live"));
+    bell.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_owed_rings_also_when_its_server_is_gone() {
+    let (server, desk) = letters().await;
+    let mut bell = live(&desk).await;
+    server.tell("a").await;
+    let owed = bell.announcement().await;
+    bell.stop().await;
+    drop(server);
+    let mut bell = desk.start().await;
+    assert_eq!(bell.show().await, owed, "one message speaks for itself");
+    assert_eq!(bell.ill("letters").await.id, "trouble-refused");
+    bell.stop().await;
+}
+
+#[tokio::test]
 async fn a_notification_that_could_not_be_shown_comes_again_when_they_can() {
     let (server, desk) = letters().await;
     let mut bell = live(&desk).await;
@@ -108,9 +145,7 @@ async fn a_notification_that_could_not_be_shown_comes_again_when_they_can() {
         .not_shown(failed.clone(), why.clone())
         .await
         .unwrap();
-    let app = bell
-        .until_app("said", |app| !app.troubles.is_empty())
-        .await;
+    let app = bell.until_app("said", |app| !app.troubles.is_empty()).await;
     assert_eq!(app.troubles, [why]);
 
     bell.handle.can_notify(None).await.unwrap();
@@ -199,7 +234,10 @@ async fn a_pause_until_a_moment_ends_by_itself() {
     let mut bell = live(&desk).await;
     let until = system_clock()() + 150;
     bell.handle.pause(Some(until)).await.unwrap();
-    assert_eq!(bell.app().await.pause, Some(PauseView { until: Some(until) }));
+    assert_eq!(
+        bell.app().await.pause,
+        Some(PauseView { until: Some(until) })
+    );
     bell.until_app("the pause is over", |app| app.pause.is_none())
         .await;
     assert!(system_clock()() >= until);
@@ -228,6 +266,29 @@ async fn a_muted_feed_fills_the_inbox_and_rings_nothing() {
     bell.stop().await;
 }
 
+#[tokio::test]
+async fn a_storm_is_stored_whole_and_rings_a_handful_of_times() {
+    const STORM: u32 = 3000;
+    let (server, desk) = letters().await;
+    let mut bell = live(&desk).await;
+    for n in 0..STORM {
+        server.push("like", &json!({ "msg": n.to_string() }));
+    }
+    let app = bell
+        .until_app("all are stored", |app| app.unread >= STORM)
+        .await;
+    assert_eq!(app.unread, STORM);
+    let (mut rung, mut times) = (Vec::new(), 0);
+    while rung.len() < STORM as usize {
+        rung.extend(bell.show().await.ids);
+        times += 1;
+    }
+    assert!(rung.is_sorted_by(|a, b| a < b), "each once, in order");
+    assert_eq!(rung.len(), STORM as usize);
+    assert!(times <= 20, "{times}");
+    bell.stop().await;
+}
+
 // --- the inbox ---------------------------------------------------------------------------
 
 #[tokio::test]
@@ -237,8 +298,8 @@ async fn a_deleted_message_can_be_restored_and_does_not_come_back_by_itself() {
     server.tell("a").await;
     server.tell("b").await;
     let rows = bell.until_texts(&[&told("a"), &told("b")]).await;
+    bell.show().await;
     let b = bell.show().await;
-    let b = [b, bell.show().await].into_iter().next_back().unwrap();
     bell.handle.delete(vec![rows[1].id]).await.unwrap();
     assert_eq!(bell.withdrawal().await, b.key);
     assert_eq!(texts(&bell.rows().await), [told("a")]);
@@ -348,6 +409,35 @@ async fn what_is_sent_through_the_embedded_hub_reaches_whom_it_is_for() {
 }
 
 #[tokio::test]
+async fn the_embedded_hub_goes_on_where_it_was() {
+    let address = nowhere().await;
+    let hub = format!("[hub]\non = true\nlisten = \"{address}\"\n");
+    let url = format!("http://{address}/events?uid=ada");
+    let desk = Desk::new(&format!("{hub}{}", feed("mine", &url, "hub")));
+    let form = |text: &str| SendForm {
+        event: String::new(),
+        to: "ada".to_owned(),
+        text: text.to_owned(),
+    };
+    let mut all: Vec<String> = Vec::new();
+    for text in ["one", "two", "three"] {
+        let mut bell = desk.start().await;
+        // Sent before the feed is back: it resumes from where it was.
+        if !all.is_empty() {
+            bell.handle.send(form(text)).await.unwrap();
+            all.push(text.to_owned());
+        }
+        bell.live("mine").await;
+        let again = format!("{text} again");
+        bell.handle.send(form(&again)).await.unwrap();
+        all.push(again);
+        let expected: Vec<&str> = all.iter().map(String::as_str).collect();
+        bell.until_texts(&expected).await;
+        bell.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn without_the_hub_sending_is_refused() {
     let desk = Desk::new("");
     let bell = desk.start().await;
@@ -375,11 +465,7 @@ async fn an_edit_by_hand_is_followed_and_outlives_the_next_save() {
     );
     desk.write_settings(&edited);
     bell.live("second").await;
-    assert_eq!(
-        server.requests().len(),
-        2,
-        "the first stays on its connection"
-    );
+    assert_eq!(server.opened(), 2, "the first stays on its connection");
 
     let settings = bell.handle.settings().await.unwrap();
     let mut form = settings.feeds[1].clone();
@@ -390,7 +476,11 @@ async fn an_edit_by_hand_is_followed_and_outlives_the_next_save() {
     })
     .await;
     let saved = desk.read_settings();
-    for kept in ["# my feeds\n", "# the second one\n", "colour = \"green\" # mine\n"] {
+    for kept in [
+        "# my feeds\n",
+        "# the second one\n",
+        "colour = \"green\" # mine\n",
+    ] {
         assert!(saved.contains(kept), "{kept:?} in\n{saved}");
     }
     assert!(saved.contains("name = \"Second\""), "{saved}");
@@ -399,6 +489,69 @@ async fn an_edit_by_hand_is_followed_and_outlives_the_next_save() {
     let app = bell.app().await;
     assert_eq!(app.feeds.len(), 1);
     assert!(!desk.read_settings().contains("colour"));
+    bell.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_name_rule_or_mute_needs_no_new_connection() {
+    let (server, desk) = letters().await;
+    let mut bell = live(&desk).await;
+    let mut form = bell.handle.settings().await.unwrap().feeds.remove(0);
+    form.name = "Post".to_owned();
+    form.rules = vec![RuleForm {
+        events: vec!["like".to_owned()],
+        title: "{{ feed }}: {{ msg }}".to_owned(),
+        ..RuleForm::default()
+    }];
+    bell.handle.save_feed(form.clone()).await.unwrap();
+    server.push("like", &json!({ "msg": "a" }));
+    let rows = bell.until_texts(&["a"]).await;
+    assert_eq!(
+        (rows[0].title.as_str(), rows[0].feed_name.as_str()),
+        ("Post: a", "Post")
+    );
+    assert_eq!(bell.show().await.title, "Post: a");
+
+    form.muted = true;
+    bell.handle.save_feed(form.clone()).await.unwrap();
+    server.push("like", &json!({ "msg": "b" }));
+    let rows = bell.until_texts(&["a", "b"]).await;
+    assert_eq!(silences(&rows), ["", "muted"]);
+    assert_eq!(server.opened(), 1);
+
+    // Switched off and on again it resumes where it was.
+    form.enabled = false;
+    form.muted = false;
+    bell.handle.save_feed(form.clone()).await.unwrap();
+    bell.until_state("letters", "off", |state| *state == FeedState::Off)
+        .await;
+    server.push("like", &json!({ "msg": "c" }));
+    form.enabled = true;
+    bell.handle.save_feed(form).await.unwrap();
+    bell.until_texts(&["a", "b", "c"]).await;
+    assert_eq!(server.opened(), 2);
+    bell.stop().await;
+}
+
+#[tokio::test]
+async fn a_feed_that_moved_to_another_server_starts_afresh() {
+    let (server, desk) = letters().await;
+    let other = Server::start(SiteMessages::resuming()).await;
+    let mut bell = live(&desk).await;
+    server.tell("a").await;
+    bell.until_texts(&[&told("a")]).await;
+    let mut form = bell.handle.settings().await.unwrap().feeds.remove(0);
+    form.url = other.url("/push?uid=1");
+    bell.handle.save_feed(form).await.unwrap();
+    bell.until_app("connected there", |_| other.opened() == 1)
+        .await;
+    bell.live("letters").await;
+    assert_eq!(other.last_request().header("last-event-id"), None);
+    // The same words under the same id, but another server's.
+    other.tell("a").await;
+    other.tell("b").await;
+    bell.until_texts(&[&told("a"), &told("a"), &told("b")])
+        .await;
     bell.stop().await;
 }
 
@@ -423,12 +576,12 @@ async fn another_language_changes_the_texts_of_what_comes_next() {
             .find_map(|line| line.strip_prefix("silenced-keep = "))
             .unwrap()
     );
-    bell.live("letters").await;
     server.push("like", &json!({ "msg": "b" }));
     let rows = bell.until_texts(&["a", "b"]).await;
     assert_eq!(rows[0].title, "Like", "what is stored stays as it was");
     assert_eq!(bell.show().await.title, rows[1].title);
     assert_eq!(rows[1].title, "点赞");
+    assert_eq!(server.opened(), 1, "no connection is made anew for it");
 
     let refusal = bell
         .handle
@@ -492,12 +645,12 @@ async fn a_secret_goes_into_the_request_and_nowhere_else() {
     );
 
     // An edit that keeps the secret, and a restart.
-    form.name = "Letters to me".to_owned();
+    form.watchdog_seconds = 120;
     bell.handle.save_feed(form.clone()).await.unwrap();
     assert_eq!(server.requests().len(), 1, "a name needs no new connection");
     form.watchdog_seconds = 61;
     bell.handle.save_feed(form.clone()).await.unwrap();
-    bell.until_app("a second connection", |_| server.requests().len() == 2)
+    bell.until_app("a second connection", |_| server.opened() == 2)
         .await;
     bell.live(&id).await;
     assert_eq!(sent(server.last_request()), both);
@@ -528,23 +681,29 @@ async fn the_control_socket_tells_and_obeys() {
     server.tell("a").await;
     let rows = bell.until_texts(&[&told("a")]).await;
     let socket = desk.path("run/feedbell.sock");
-    fs::create_dir_all(socket.parent().unwrap()).unwrap();
-    // What an earlier run left behind does not stand in the way.
-    fs::write(&socket, "").unwrap();
-    fs::remove_file(&socket).unwrap();
+    // What a run that was killed left behind does not stand in the way.
+    #[cfg(unix)]
+    {
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        assert!(socket.exists());
+    }
     let door = AbortOnDropHandle::new(tokio::spawn({
         let (handle, socket) = (bell.handle.clone(), socket.clone());
         async move { control::serve(handle, &socket).await }
     }));
     let ask = async |command: Command| {
         // The door opens in its own time.
-        loop {
-            match control::ask(&socket, &command).await {
-                Ok(Answer::Ok(value)) => break value,
-                Ok(Answer::Refused(why)) => break serde_json::to_value(why).unwrap(),
-                Err(_) => tokio::task::yield_now().await,
+        let answered = async {
+            loop {
+                match control::ask(&socket, &command).await {
+                    Ok(Answer::Ok(value)) => break value,
+                    Ok(Answer::Refused(why)) => break serde_json::to_value(why).unwrap(),
+                    Err(_) => tokio::task::yield_now().await,
+                }
             }
-        }
+        };
+        timeout(Duration::from_secs(20), answered).await.unwrap()
     };
     let status = ask(Command::Status).await;
     assert_eq!(status["unread"], 1);
@@ -553,7 +712,10 @@ async fn the_control_socket_tells_and_obeys() {
     assert_eq!(status["pause"], json!(null));
 
     ask(Command::Pause { until: None }).await;
-    assert_eq!(ask(Command::Status).await["pause"], json!({ "until": null }));
+    assert_eq!(
+        ask(Command::Status).await["pause"],
+        json!({ "until": null })
+    );
     assert!(bell.app().await.pause.is_some());
     ask(Command::Resume).await;
     assert_eq!(bell.app().await.pause, None);
@@ -572,7 +734,7 @@ async fn the_control_socket_tells_and_obeys() {
     assert_eq!(ask(unknown).await["id"], "refused-unknown-feed");
     let again = Command::Reconnect { feed: None };
     ask(again).await;
-    bell.until_app("a second connection", |_| server.requests().len() == 2)
+    bell.until_app("a second connection", |_| server.opened() == 2)
         .await;
     drop(door);
     bell.stop().await;

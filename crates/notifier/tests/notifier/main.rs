@@ -1,6 +1,12 @@
 //! The notifier against servers that misbehave in every way the five known systems do.
 //!
 //! Each server is a fixture on loopback that writes what the real one writes, byte for byte.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by a panic, in its helpers too"
+)]
 
 mod fixtures;
 mod lifecycle;

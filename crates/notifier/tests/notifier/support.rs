@@ -11,6 +11,7 @@ use notifier::{
 };
 use tempfile::TempDir;
 use tokio::{
+    net::TcpListener,
     sync::mpsc,
     time::{Instant, timeout_at},
 };
@@ -168,7 +169,7 @@ impl Bell {
 
     /// The connection breaks and is made again, without the wait in between.
     pub(crate) async fn reconnect<S: Site>(&mut self, id: &str, server: &Server<S>) {
-        let before = server.requests().len();
+        let before = server.opened();
         server.cut();
         let waiting = |state: &FeedState| match state {
             // A short wait ends by itself; asking as it ends would make two connections.
@@ -277,6 +278,12 @@ impl Bell {
     }
 }
 
+/// An address at which nothing listens.
+pub(crate) async fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
 pub(crate) fn find<'a>(app: &'a AppView, id: &str) -> Option<&'a FeedView> {
     app.feeds.iter().find(|feed| feed.id == id)
 }
@@ -320,5 +327,5 @@ fn why(state: &FeedState) -> Option<&Text> {
 }
 
 fn again<S: Site>(feed: &FeedView, server: &Server<S>, before: usize) -> bool {
-    feed.state == FeedState::Live && server.requests().len() > before
+    feed.state == FeedState::Live && server.opened() > before
 }

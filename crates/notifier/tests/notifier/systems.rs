@@ -343,11 +343,11 @@ async fn a_pause_event_ends_the_feed_until_the_user_reconnects() {
     let mut bell = desk.start().await;
     bell.live("counter").await;
     assert!(ended(&find(&bell.app().await, "pause").unwrap().state));
-    assert_eq!(server.requests().len(), 1);
+    assert_eq!(server.opened(), 1);
 
     bell.handle.reconnect(Some("pause".into())).await.unwrap();
     bell.live("pause").await;
-    assert_eq!(server.requests().len(), 2);
+    assert_eq!(server.opened(), 2);
     assert_eq!(server.last_request().header("last-event-id"), Some("2"));
     server.measure("test", 4, 3);
     bell.until_texts(&["0", "1", "3"]).await;

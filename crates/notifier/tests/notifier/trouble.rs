@@ -2,16 +2,14 @@
 
 use std::fs;
 
-use notifier::view::{
-    Arg, FeedState, HubState, MessageQuery, Refusal, TestUpdate, Text, Verdict,
-};
+use notifier::view::{Arg, FeedState, HubState, MessageQuery, Refusal, TestUpdate, Text, Verdict};
 use rusqlite::Connection;
 use tokio::net::TcpListener;
 
 use crate::{
     fixtures::Server,
     sites::{Clock, Fixed, SiteMessages, told},
-    support::{Bell, Desk, feed, find, form, trouble_ids},
+    support::{Bell, Desk, feed, find, form, nowhere, trouble_ids},
 };
 
 /// A feed that is well: whatever happens beside it, its messages come.
@@ -58,12 +56,6 @@ fn is_waiting(state: &FeedState) -> bool {
     matches!(state, FeedState::Waiting { trouble: true, .. })
 }
 
-/// An address at which nothing listens.
-async fn nowhere() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
 // --- feeds -------------------------------------------------------------------------------
 
 #[tokio::test]
@@ -72,7 +64,10 @@ async fn an_unreachable_host_is_tried_again() {
     let (state, why) = sentence(&format!("http://{address}/events")).await;
     assert_eq!(why.id, "trouble-refused");
     assert_eq!(why.args["host"], Arg::Words(address));
-    assert!(is_waiting(&state) || state == FeedState::Connecting, "{state:?}");
+    assert!(
+        is_waiting(&state) || state == FeedState::Connecting,
+        "{state:?}"
+    );
 }
 
 #[tokio::test]
@@ -125,6 +120,28 @@ async fn a_server_that_comes_up_later_is_found() {
     bell.stop().await;
 }
 
+#[tokio::test]
+async fn a_server_that_never_answers_holds_nothing_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let healthy = Healthy::start().await;
+    let desk = Desk::new(&format!("{}{}", feed("mute", &url, ""), healthy.settings()));
+    let mut bell = desk.start().await;
+    bell.live("healthy").await;
+    // Right at the start, while the other feed may still bring what was missed: a desktop that
+    // is not ready yet, and then is.
+    healthy.0.tell("early").await;
+    let failed = bell.announcement().await;
+    let why = Text::new("trouble-notifications").with("why", "no daemon");
+    bell.handle.not_shown(failed.clone(), why).await.unwrap();
+    bell.handle.can_notify(None).await.unwrap();
+    assert_eq!(bell.show().await, failed);
+    let app = bell.app().await;
+    assert_eq!(find(&app, "mute").unwrap().state, FeedState::Connecting);
+    healthy.goes_on(&mut bell).await;
+    bell.stop().await;
+}
+
 // --- settings ----------------------------------------------------------------------------
 
 #[tokio::test]
@@ -140,8 +157,16 @@ async fn a_feed_with_a_wrong_type_is_left_out() {
     healthy.goes_on(&mut bell).await;
     let app = bell.app().await;
     assert_eq!(trouble_ids(&app), ["settings-left-out"]);
-    let said = bell.handle.localizer().await.unwrap().text(&app.troubles[0]);
-    assert!(said.contains("slow") && said.contains("watchdog_seconds"), "{said}");
+    let said = bell
+        .handle
+        .localizer()
+        .await
+        .unwrap()
+        .text(&app.troubles[0]);
+    assert!(
+        said.contains("slow") && said.contains("watchdog_seconds"),
+        "{said}"
+    );
     assert_eq!(bell.ill("slow").await.id, "feed-left-out");
     let errors = bell.handle.settings().await.unwrap().errors;
     assert_eq!(errors.len(), 1);
@@ -246,7 +271,7 @@ async fn a_settings_file_broken_while_running_leaves_the_last_good_ones_in_force
     desk.write_settings(&good);
     bell.until_app("the trouble is over", |app| app.troubles.is_empty())
         .await;
-    assert_eq!(healthy.0.requests().iter().filter(|r| r.method == "GET").count(), 1);
+    assert_eq!(healthy.0.opened(), 1, "on the same connection all along");
     bell.stop().await;
 }
 
@@ -327,7 +352,11 @@ async fn a_newer_inbox_is_refused_and_left_untouched() {
         .filter(|name| name.starts_with("inbox"))
         .collect();
     assert_eq!(names, ["inbox.db"], "nothing was set aside");
-    assert_eq!(healthy.0.requests().len(), 0, "no event is taken that cannot be kept");
+    assert_eq!(
+        healthy.0.requests().len(),
+        0,
+        "no event is taken that cannot be kept"
+    );
 }
 
 // --- the hub and the test button ---------------------------------------------------------
@@ -412,7 +441,10 @@ async fn a_test_shows_each_step_and_what_arrives() {
     // The server ends it: said, and over.
     clock.cut();
     let ended = bell.test_news().await;
-    assert!(matches!(ended, TestUpdate::Step { passed: false, .. }), "{ended:?}");
+    assert!(
+        matches!(ended, TestUpdate::Step { passed: false, .. }),
+        "{ended:?}"
+    );
     assert_eq!(bell.test_news().await, TestUpdate::Ended);
     assert_eq!(bell.rows().await.len(), 0, "a test stores nothing");
     healthy.goes_on(&mut bell).await;
