@@ -14,8 +14,12 @@ const FILES: usize = 7;
 /// Starts the log. It is complete once the guard is dropped; none if the folder cannot be used.
 #[must_use]
 pub fn start(places: &Places) -> Option<WorkerGuard> {
-    // The appender looks for old files before it makes the folder, and complains.
-    std::fs::create_dir_all(&places.logs).ok()?;
+    // The appender would make the folder too, for everybody to read.
+    let mut folder = std::fs::DirBuilder::new();
+    folder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.create(&places.logs).ok()?;
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("feedbell")

@@ -824,12 +824,20 @@ fn lock(config: &NotifierConfig) -> Result<File, NotifierError> {
     let data = |path: PathBuf| move |source| NotifierError::Data { path, source };
     make_private(&config.data).map_err(data(config.data.clone()))?;
     let path = config.data.join("lock");
-    let file = File::create(&path).map_err(data(path.clone()))?;
+    let file = private_file(&path).map_err(data(path.clone()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(NotifierError::Running),
         Err(std::fs::TryLockError::Error(source)) => Err(data(path)(source)),
     }
+}
+
+fn private_file(path: &std::path::Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn make_private(folder: &std::path::Path) -> std::io::Result<()> {

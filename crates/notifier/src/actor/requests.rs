@@ -118,10 +118,13 @@ impl Actor {
             Request::CanNotify(trouble, reply) => {
                 let works = trouble.is_none();
                 self.set_notification_trouble(trouble);
-                if works && self.start_limit.is_none() {
+                if works {
                     let now = Instant::now();
                     self.recall_owed(now);
-                    self.ring.settled(now);
+                    // At the start it joins the summary that is still being gathered.
+                    if self.start_limit.is_none() {
+                        self.ring.settled(now);
+                    }
                     self.settle(now);
                 }
                 answer(reply, Ok(()));
