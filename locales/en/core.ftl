@@ -95,7 +95,7 @@ rule-template = The template does not compile: { $why }.
 
 secret-missing = The stored secret is gone. Enter it again.
 secret-command = The command for the secret failed: { $why }.
-secret-store = The secret could not be stored: { $why }.
+secret-store = The file of secrets could not be used: { $why }.
 secret-needed = Enter the secret.
 
 refused-form = Some fields need a change.

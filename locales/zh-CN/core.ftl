@@ -92,7 +92,7 @@ rule-template = 模板无法编译：{ $why }。
 
 secret-missing = 保存的密钥已不存在。请重新输入。
 secret-command = 获取密钥的命令失败：{ $why }。
-secret-store = 密钥无法保存：{ $why }。
+secret-store = 密钥文件无法使用：{ $why }。
 secret-needed = 请输入密钥。
 
 refused-form = 有些字段需要修改。

@@ -24,12 +24,12 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     NotifierConfig, NotifierError, Update,
     embedded::Embedded,
-    inbox::{Entry, Inbox, InboxError, Outcome, Owed},
+    inbox::{Entry, FeedMemory, Inbox, InboxError, Outcome, Owed},
     notifier::{Reply, Request},
     ring::{Ring, Settling},
     secrets::{SecretError, Secrets},
     settings::{Access, FeedSettings, HubSettings, Settings, SettingsFile},
-    subscription::{News, Subscription, connect_config, shown_address},
+    subscription::{News, Subscription, address_key, connect_config},
     text::{Locale, Localizer},
     view::{FeedState, PauseView, TestUpdate, Text},
 };
@@ -40,6 +40,8 @@ pub(crate) const TRY_FEED: &str = "try";
 const BATCH: usize = 256;
 /// News that may wait; beyond it, feeds wait, and through TCP their servers.
 const NEWS: usize = 256;
+/// Updates that may wait for the front end before tests of feeds have to wait.
+const OUTBOX: usize = 64;
 /// How long after a failed write the next is tried.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// How long feeds get at the start to bring what was missed, before the summary.
@@ -105,6 +107,8 @@ pub(crate) struct Actor {
     earlier: VecDeque<FeedSettings>,
     /// A like is sent once the feed of the hub is live.
     like_when_live: bool,
+    /// The hub runs whatever the settings say, until a person switches it off.
+    hub_forced: bool,
     generation: u64,
     _watcher: Option<RecommendedWatcher>,
     _lock: File,
@@ -130,6 +134,7 @@ impl Actor {
         )));
         let now = Instant::now();
         let touched = mpsc::channel(1);
+        let trying = config.trying;
         let watcher = watch_settings(&config, touched.0.clone());
         let mut actor = Self {
             secrets: Secrets::new(config.data.join("secrets.json"), config.keyring),
@@ -157,6 +162,7 @@ impl Actor {
             test: None,
             earlier: VecDeque::new(),
             like_when_live: false,
+            hub_forced: trying,
             generation: 0,
             _watcher: watcher,
             _lock: lock,
@@ -197,7 +203,7 @@ impl Actor {
                     self.unhandled.extend(batch.drain(..));
                     self.handle_news();
                 }
-                Some(internal) = self.internal.1.recv() => self.handle_internal(internal),
+                Some(internal) = self.internal.1.recv(), if self.outbox.len() < OUTBOX => self.handle_internal(internal).await,
                 Some(()) = self.touched.1.recv() => {
                     self.settings_at = Some(Instant::now() + SETTINGS_REST);
                 }
@@ -219,6 +225,13 @@ impl Actor {
         if let HubNow::On(hub) = std::mem::replace(&mut self.hub, HubNow::Off) {
             hub.stop().await;
         }
+    }
+
+    /// Whether notifications are paused at this moment. Timers sleep with the machine; this does not.
+    fn paused(&self, now_ms: i64) -> bool {
+        self.pause
+            .as_ref()
+            .is_some_and(|pause| pause.until.is_none_or(|until| until > now_ms))
     }
 
     fn now_ms(&self) -> i64 {
@@ -289,7 +302,7 @@ impl Actor {
             let received = self.now_ms();
             match &news.update {
                 FeedUpdate::Event(event) => {
-                    let paused = self.pause.is_some();
+                    let paused = self.paused(received);
                     let entries = self.feeds[place].entries(event, received, now, paused);
                     self.unwritten
                         .extend(entries.into_iter().map(Unwritten::new));
@@ -326,10 +339,6 @@ impl Actor {
         };
         match inbox.commit(&entries) {
             Ok(outcomes) => {
-                if self.write_again.take().is_some() {
-                    self.troubles.remove("inbox");
-                    self.tell(Update::App);
-                }
                 let written = std::mem::take(&mut self.unwritten);
                 self.written(written, &outcomes, now);
                 true
@@ -395,7 +404,7 @@ impl Actor {
     fn cannot_write(&mut self, why: &InboxError, now: Instant) {
         tracing::error!(%why, "the inbox could not be written; trying again");
         self.write_again = Some(now + WRITE_AGAIN);
-        self.troubles.insert("inbox", inbox_trouble(why));
+        self.troubles.insert("inbox-write", inbox_trouble(why));
         self.tell(Update::App);
     }
 
@@ -422,8 +431,12 @@ impl Actor {
     fn follow_feeds(&mut self, settings: &Settings) {
         self.take_all_news();
         let mut wanted = settings.feeds.clone();
-        if self.config.trying && !wanted.iter().any(|feed| feed.id == TRY_FEED) {
-            wanted.extend(self.try_feed());
+        if self.config.trying
+            && let Some(feed) = self.try_feed()
+        {
+            // A feed of an earlier try may point to where the hub was then.
+            wanted.retain(|other| other.id != TRY_FEED);
+            wanted.push(feed);
         }
         let keep: HashSet<&str> = wanted.iter().map(|feed| feed.id.as_str()).collect();
         let mut old: BTreeMap<String, Subscription> = std::mem::take(&mut self.feeds)
@@ -459,7 +472,10 @@ impl Actor {
                 preset: "hub".to_owned(),
                 enabled: true,
                 muted: false,
-                access: Access::None,
+                access: match &self.file.settings.hub.token {
+                    Some(token) => Access::Bearer(token.clone()),
+                    None => Access::None,
+                },
                 headers: Vec::new(),
                 stop_on: Vec::new(),
                 watchdog_seconds: 0,
@@ -470,24 +486,55 @@ impl Actor {
     }
 
     fn subscribe(&mut self, settings: FeedSettings) {
-        let Some(inbox) = &mut self.inbox else {
-            return;
-        };
-        let memory = match inbox.remember(&settings.id, &shown_address(&settings.url)) {
-            Ok(memory) => memory,
-            Err(why) => {
-                tracing::error!(%why, feed = settings.id, "a feed could not be prepared");
-                self.troubles.insert("inbox", inbox_trouble(&why));
-                return;
-            }
-        };
+        if let Some(subscription) = self.prepare(settings) {
+            self.feeds.push(subscription);
+            self.connect_if_wanted(self.feeds.len() - 1);
+        }
+    }
+
+    /// A feed with what the inbox remembers of it. Nothing without an inbox; stopped, to be tried
+    /// again, if the inbox cannot be used now.
+    fn prepare(&mut self, settings: FeedSettings) -> Option<Subscription> {
+        let memory = self
+            .inbox
+            .as_mut()?
+            .remember(&settings.id, &address_key(&settings.url));
         self.generation += 1;
         let localizer = Arc::clone(&self.localizer);
-        let subscription = Subscription::new(settings, self.generation, &memory, localizer);
-        let starts = subscription.state == FeedState::Connecting;
-        self.feeds.push(subscription);
-        if starts {
-            self.connect(self.feeds.len() - 1);
+        Some(match memory {
+            Ok(memory) => Subscription::new(settings, self.generation, &memory, localizer),
+            Err(why) => {
+                self.cannot_write(&why, Instant::now());
+                let unknown = FeedMemory::default();
+                let mut stopped = Subscription::new(settings, self.generation, &unknown, localizer);
+                stopped.fail(inbox_trouble(&why));
+                stopped.unprepared = true;
+                stopped
+            }
+        })
+    }
+
+    /// Feeds that could not be prepared, once the inbox can be used again.
+    fn prepare_again(&mut self) {
+        for place in 0..self.feeds.len() {
+            if self.feeds[place].unprepared {
+                let settings = self.feeds[place].settings.clone();
+                self.resubscribe(place, settings);
+            }
+        }
+    }
+
+    /// Starts a feed anew at its place.
+    fn resubscribe(&mut self, place: usize, settings: FeedSettings) {
+        if let Some(subscription) = self.prepare(settings) {
+            self.feeds[place] = subscription;
+            self.connect_if_wanted(place);
+        }
+    }
+
+    fn connect_if_wanted(&mut self, place: usize) {
+        if self.feeds[place].state == FeedState::Connecting {
+            self.connect(place);
         }
     }
 
@@ -578,6 +625,7 @@ impl Actor {
             }
             State::Stopped { why, .. } => {
                 tracing::warn!(feed = id, %why, "stopped");
+                self.like_when_live &= id != TRY_FEED;
                 self.feeds[place].changed(state, now_ms);
                 self.settling.done(&id);
             }
@@ -589,7 +637,7 @@ impl Actor {
     // --- the hub -------------------------------------------------------------------------
 
     async fn start_hub(&mut self, settings: &HubSettings) {
-        if !(settings.on || self.config.trying) {
+        if !(settings.on || self.hub_forced) {
             self.hub = HubNow::Off;
             return;
         }
@@ -618,6 +666,7 @@ impl Actor {
     }
 
     async fn restart_hub(&mut self, settings: &HubSettings) {
+        self.like_when_live = false;
         if let HubNow::On(hub) = std::mem::replace(&mut self.hub, HubNow::Off) {
             hub.stop().await;
         }
@@ -639,7 +688,12 @@ impl Actor {
         if after.language != before.language {
             self.localizer = Arc::new(Localizer::new(Locale::from_setting(&after.language)));
         }
-        if after.hub != before.hub {
+        let same_but_on = HubSettings {
+            on: before.hub.on,
+            ..after.hub.clone()
+        };
+        let runs = matches!(self.hub, HubNow::On(_));
+        if same_but_on != before.hub || runs != (after.hub.on || self.hub_forced) {
             self.restart_hub(&after.hub).await;
         }
         self.follow_feeds(&after);
@@ -655,7 +709,7 @@ impl Actor {
             .as_ref()
             .and_then(|pause| pause.until)
             .map(|until| {
-                let left = u64::try_from(until - self.now_ms()).unwrap_or(0);
+                let left = u64::try_from(until.saturating_sub(self.now_ms())).unwrap_or(0);
                 Instant::now() + Duration::from_millis(left)
             });
         [
@@ -673,9 +727,17 @@ impl Actor {
 
     async fn handle_timers(&mut self) {
         let now = Instant::now();
-        if self.write_again.is_some_and(|at| at <= now) && self.write(now) {
+        if self.write_again.is_some_and(|at| at <= now) {
             self.write_again = None;
-            self.handle_news();
+            // Each of these plans the next try if it fails.
+            if self.write(now) {
+                self.handle_news();
+                self.prepare_again();
+            }
+            if self.write_again.is_none() {
+                self.troubles.remove("inbox-write");
+                self.tell(Update::App);
+            }
         }
         if self.settings_at.is_some_and(|at| at <= now) {
             self.settings_at = None;
@@ -735,7 +797,7 @@ impl Actor {
         self.purge_at = now + if more { PURGE_PAUSE } else { PURGE_EVERY };
     }
 
-    fn handle_internal(&mut self, internal: Internal) {
+    async fn handle_internal(&mut self, internal: Internal) {
         match internal {
             Internal::Configured {
                 feed,
@@ -746,7 +808,7 @@ impl Actor {
                 feed,
                 result,
                 reply,
-            } => self.feed_stored(&feed, result, reply),
+            } => self.feed_stored(&feed, result, reply).await,
             Internal::Test { generation, update } => {
                 if self.test.is_some() && generation == self.generation {
                     self.tell(Update::Test(update));

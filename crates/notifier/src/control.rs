@@ -8,7 +8,7 @@ use std::{io, path::Path, time::Duration};
 use interprocess::local_socket::{
     ConnectOptions, GenericFilePath, ListenerOptions, Name, ToFsName as _,
     tokio::{Listener, Stream},
-    traits::tokio::Listener as _,
+    traits::tokio::{Listener as _, Stream as _},
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -24,6 +24,8 @@ const REQUEST: u64 = 64 * 1024;
 const ANSWER: u64 = 16 * 1024 * 1024;
 /// How long either side may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause after a failed accept: too many open files, for example.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// What can be asked over the control socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,12 +67,22 @@ pub enum Answer {
 /// Answers at `socket` until dropped. An old socket that nobody answers is replaced.
 ///
 /// # Errors
-/// When the socket cannot be made.
+/// When the socket cannot be made; `AddrInUse` if another notifier answers there.
 pub async fn serve(handle: NotifierHandle, socket: &Path) -> io::Result<()> {
     private_folder(socket)?;
+    if Stream::connect(name(socket)?).await.is_ok() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
     let listener = listen(socket)?;
     loop {
-        let stream = listener.accept().await?;
+        let stream = match listener.accept().await {
+            Ok(stream) => stream,
+            Err(why) => {
+                tracing::warn!(%why, "the control socket could not accept");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
         let handle = handle.clone();
         tokio::spawn(async move {
             if let Ok(Err(why)) = timeout(PATIENCE, converse(stream, &handle)).await {

@@ -19,6 +19,8 @@ pub(crate) struct Embedded {
     pub(crate) hub: Hub,
     pub(crate) stats: watch::Receiver<HubStats>,
     address: SocketAddr,
+    /// Requests need a token.
+    guarded: bool,
     stop: CancellationToken,
     task: JoinHandle<Result<(), HubError>>,
 }
@@ -37,6 +39,7 @@ impl Embedded {
         if !settings.listen.ip().is_loopback() && config.tokens.is_empty() {
             return Err(Text::new("hub-token"));
         }
+        let guarded = !config.tokens.is_empty();
         let listener = bind(settings.listen, any_port).await?;
         let open = |why: String| Text::new("hub-open").with("why", why);
         let address = listener.local_addr().map_err(|why| open(why.to_string()))?;
@@ -54,6 +57,7 @@ impl Embedded {
             stats: hub.watch(),
             hub,
             address,
+            guarded,
             stop,
             task,
         })
@@ -82,10 +86,11 @@ impl Embedded {
     pub(crate) fn state(&self) -> HubState {
         let url = self.url();
         let lan = !self.address.ip().is_loopback();
+        let token = if self.guarded { "&token=TOKEN" } else { "" };
         HubState::Running {
-            curl: curl_line(&url, lan),
+            curl: curl_line(&url, self.guarded),
             receive: format!(
-                "const bell = new EventSource(\"{url}/events?uid=me\");\n\
+                "const bell = new EventSource(\"{url}/events?uid=me{token}\");\n\
                  bell.addEventListener(\"like\", e => console.log(e.data));"
             ),
             url,
@@ -95,8 +100,8 @@ impl Embedded {
 }
 
 /// A line for a terminal that sends one like to everyone.
-fn curl_line(url: &str, lan: bool) -> String {
-    let token = if lan {
+fn curl_line(url: &str, guarded: bool) -> String {
+    let token = if guarded {
         "-H \"Authorization: Bearer $TOKEN\" "
     } else {
         ""

@@ -430,7 +430,7 @@ impl Inbox {
     }
 
     /// Removes for good what nobody can see or wants any more: deleted messages past their undo,
-    /// read and unpinned ones older than `keep_days` (0: kept for ever), old keys. In small
+    /// read or silenced, unpinned ones older than `keep_days` (0: kept for ever), old keys. In small
     /// batches; returns true while there is more to do. Cursors are not touched.
     ///
     /// # Errors
@@ -446,7 +446,8 @@ impl Inbox {
         let doomed: Vec<i64> = tx
             .prepare_cached(
                 "SELECT id FROM messages WHERE deleted < ?1
-                    OR (unread = 0 AND pinned = 0 AND announced = 1 AND received < ?2) LIMIT ?3",
+                    OR ((unread = 0 OR silenced IS NOT NULL) AND pinned = 0 AND announced = 1
+                        AND received < ?2) LIMIT ?3",
             )?
             .query_map(params![undo, keep, PURGE_BATCH], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
@@ -520,7 +521,17 @@ impl Inbox {
 
 fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome, InboxError> {
     let outcome = match &entry.draft {
-        None => Outcome::Dropped,
+        None => {
+            if !entry.replaying {
+                // What came before can no longer be re-sent once the cursor has passed it.
+                tx.prepare_cached(
+                    "UPDATE seen SET after = 0 WHERE feed = ?1 AND after = 1
+                        AND (SELECT cursor FROM feeds WHERE feed = ?1) <> ?2",
+                )?
+                .execute(params![entry.feed, entry.cursor])?;
+            }
+            Outcome::Dropped
+        }
         Some(draft) => {
             if is_resent(tx, entry, draft)? {
                 Outcome::Duplicate

@@ -3,7 +3,14 @@
 //! A secret is resolved when a connection needs it and goes straight into a
 //! request header. It is in no view, no log line and no export.
 
-use std::{collections::BTreeMap, io, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::{io::AsyncReadExt as _, process::Command, time::timeout};
 
@@ -47,12 +54,18 @@ pub(crate) struct Secrets {
     /// For machines without a keyring: readable by the owner alone.
     file: PathBuf,
     keyring: bool,
+    /// One change of the file at a time.
+    changing: Arc<Mutex<()>>,
 }
 
 impl Secrets {
     /// `keyring`: whether to ask the system's keyring at all.
     pub(crate) fn new(file: PathBuf, keyring: bool) -> Self {
-        Self { file, keyring }
+        Self {
+            file,
+            keyring,
+            changing: Arc::default(),
+        }
     }
 
     /// The secret itself.
@@ -62,7 +75,7 @@ impl Secrets {
             Secret::Command(command) => run(command).await,
             Secret::Stored(name) => {
                 // What had to go to the file is newer than anything the keyring may still hold.
-                if let Some(value) = self.read_file().remove(name) {
+                if let Some(value) = self.read_file()?.remove(name) {
                     return Ok(value);
                 }
                 self.read_keyring(name).await.ok_or(SecretError::Missing)
@@ -73,31 +86,21 @@ impl Secrets {
     /// Stores a secret under a name, in the keyring if there is one.
     pub(crate) async fn store(&self, name: &str, value: &str) -> Result<(), SecretError> {
         let in_keyring = self.write_keyring(name, value).await;
-        let mut file = self.read_file();
-        let changed = if in_keyring {
-            file.remove(name).is_some()
-        } else {
-            file.insert(name.to_owned(), value.to_owned());
-            true
-        };
-        if changed {
-            self.write_file(&file)?;
-        }
-        Ok(())
+        self.change_file(|secrets| {
+            if in_keyring {
+                secrets.remove(name);
+            } else {
+                secrets.insert(name.to_owned(), value.to_owned());
+            }
+        })
     }
 
     /// Forgets secrets, wherever they are.
     pub(crate) async fn forget(&self, names: &[String]) -> Result<(), SecretError> {
-        let mut file = self.read_file();
-        let before = file.len();
         for name in names {
-            file.remove(name);
             self.clear_keyring(name).await;
         }
-        if file.len() != before {
-            self.write_file(&file)?;
-        }
-        Ok(())
+        self.change_file(|secrets| secrets.retain(|name, _| !names.contains(name)))
     }
 
     async fn read_keyring(&self, name: &str) -> Option<String> {
@@ -140,15 +143,29 @@ impl Secrets {
         }
     }
 
-    fn read_file(&self) -> BTreeMap<String, String> {
-        std::fs::read_to_string(&self.file)
-            .ok()
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default()
+    /// A file that cannot be read is not an empty one: nothing is written over it.
+    fn read_file(&self) -> Result<BTreeMap<String, String>, SecretError> {
+        match std::fs::read_to_string(&self.file) {
+            Ok(text) => {
+                serde_json::from_str(&text).map_err(|why| SecretError::NotStored(why.into()))
+            }
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(why) => Err(SecretError::NotStored(why)),
+        }
     }
 
-    fn write_file(&self, secrets: &BTreeMap<String, String>) -> Result<(), SecretError> {
-        let text = serde_json::to_string_pretty(secrets)
+    fn change_file(
+        &self,
+        change: impl FnOnce(&mut BTreeMap<String, String>),
+    ) -> Result<(), SecretError> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.read_file()?;
+        let mut secrets = before.clone();
+        change(&mut secrets);
+        if secrets == before {
+            return Ok(());
+        }
+        let text = serde_json::to_string_pretty(&secrets)
             .map_err(|why| SecretError::NotStored(why.into()))?;
         let mut temporary = self.file.clone().into_os_string();
         temporary.push(".new");

@@ -204,6 +204,7 @@ impl SettingsFile {
         if document.get("version").is_none() {
             document["version"] = toml_edit::value(VERSION);
         }
+        write::name_feeds(&mut document);
         edit(&mut document);
         let text = document.to_string();
         write_atomically(&self.path, &text)?;

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use base64::Engine as _;
 use feed::{Feed, FeedConfig, FeedUpdate, GiveUp, State, StopReason, Trouble};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use sha2::Digest as _;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
@@ -53,6 +54,8 @@ pub(crate) struct Subscription {
     facts: u32,
     connected_before: bool,
     replay: Option<Replay>,
+    /// The inbox could not be asked what it remembers: not to be connected before.
+    pub(crate) unprepared: bool,
 }
 
 struct Running {
@@ -92,11 +95,15 @@ impl Subscription {
             facts: memory.facts,
             connected_before: memory.connected_before,
             replay: None,
+            unprepared: false,
         }
     }
 
     /// Whether new settings need no new connection.
     pub(crate) fn connects_like(&self, new: &FeedSettings) -> bool {
+        if self.unprepared {
+            return false;
+        }
         let presentation = FeedSettings {
             name: new.name.clone(),
             muted: new.muted,
@@ -415,6 +422,12 @@ pub(crate) async fn connect_config(
         seconds => Duration::from_secs(u64::from(seconds)),
     };
     Ok(config)
+}
+
+/// What a cursor belongs to: the whole address. A digest, as queries hold tokens.
+pub(crate) fn address_key(url: &Url) -> String {
+    let digest = sha2::Sha256::digest(url.as_str());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An address as it may be shown: without query and credentials.

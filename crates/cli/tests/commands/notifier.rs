@@ -140,6 +140,30 @@ fn what_was_missed_comes_once_after_a_restart() {
 }
 
 #[test]
+fn a_feed_that_ends_as_a_matter_of_routine_is_told_once() {
+    let (home, server) = (Home::new(), Server::new());
+    home.settings(&format!(
+        "version = 1\n\n[[feed]]\nid = \"a\"\nname = \"Ada\"\nurl = \"{}\"\n",
+        server.url("/feed")
+    ));
+    let mut run = home.start(&["run"]);
+    for id in 1..=4 {
+        let mut visit = server.accept();
+        visit.open();
+        visit.send(&format!("retry: 1\nid: {id}\ndata: number {id}\n\n"));
+        run.out.until(&format!("number {id}"));
+        // The state is known to be told before the stream ends.
+        assert_eq!(status(&home)["feeds"][0]["state"]["kind"], "live");
+    }
+    run.terminate();
+    run.out.rest();
+    let told: Vec<String> = run.err.rest();
+    let live = told.iter().filter(|line| line.ends_with("Ada: live"));
+    assert_eq!(live.count(), 1, "{told:?}");
+    assert_eq!(run.wait().code(), Some(0));
+}
+
+#[test]
 fn wrong_settings_are_said_and_the_rest_goes_on() {
     let home = Home::new();
     home.settings("version = 1\n\n[inbox]\nkeep_days = \"many\"\n");

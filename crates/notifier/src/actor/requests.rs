@@ -1,10 +1,13 @@
 //! What front ends ask, answered.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use feed::{CheckUpdate, check};
 use hub::{Address, Audience, EventName, Publication, Uid};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Actor, HubNow, Internal, TRY_FEED, feed_name, inbox_trouble};
@@ -25,6 +28,9 @@ use crate::{
     },
 };
 
+/// A test of a feed ends after this time or so many events.
+const TEST_LIMIT: Duration = Duration::from_secs(300);
+const TEST_EVENTS: u64 = 200;
 /// Versions of feeds that undo can go back to.
 const EARLIER: usize = 64;
 /// Where the inbox remembers which secrets went out of use.
@@ -108,6 +114,11 @@ impl Actor {
                 let now = self.now_ms();
                 let done = self.read_mut(|inbox| inbox.announced(&ids, now));
                 self.ring.shown(key, ids);
+                if self.troubles.contains_key("notifications") {
+                    // Pop-ups work again: what was refused meanwhile gets its turn.
+                    self.set_notification_trouble(None);
+                    self.recall_owed(Instant::now());
+                }
                 answer(reply, done);
             }
             Request::NotShown(ids, why, reply) => {
@@ -244,7 +255,10 @@ impl Actor {
         SettingsView {
             language: settings.language.clone(),
             keep_days: settings.keep_days,
-            hub: hub_form(&settings.hub),
+            hub: HubForm {
+                on: settings.hub.on || self.hub_forced,
+                ..hub_form(&settings.hub)
+            },
             feeds: settings.feeds.iter().map(feed_form).collect(),
             presets: presets::all().iter().map(presets::Preset::view).collect(),
             path: self.file.path().display().to_string(),
@@ -311,27 +325,25 @@ impl Actor {
 
     async fn save_general(&mut self, form: &GeneralForm) -> Result<(), Refusal> {
         refuse_wrong(settings::check_general(form))?;
-        let before = self.file.settings.clone();
-        self.file
-            .put_general(form)
-            .map_err(|why| refused_file(&why))?;
-        self.settings_changed(&before).await;
-        Ok(())
+        self.change_settings(|file| file.put_general(form)).await
     }
 
     async fn save_hub(&mut self, form: &HubForm) -> Result<(), Refusal> {
         let token = self.file.settings.hub.token.is_some();
         refuse_wrong(settings::check_hub(form, token))?;
+        self.hub_forced &= form.on;
+        self.change_settings(|file| file.put_hub(form)).await
+    }
+
+    /// Changes the file and follows it: also what an editor wrote a moment before is taken along.
+    async fn change_settings(
+        &mut self,
+        change: impl FnOnce(&mut SettingsFile) -> Result<(), SettingsError>,
+    ) -> Result<(), Refusal> {
         let before = self.file.settings.clone();
-        self.file.put_hub(form).map_err(|why| refused_file(&why))?;
+        let changed = change(&mut self.file);
         self.settings_changed(&before).await;
-        if form.on && before.hub == self.file.settings.hub && !matches!(self.hub, HubNow::On(_)) {
-            // Saving unchanged settings is how a person says: try again.
-            let hub = before.hub;
-            self.restart_hub(&hub).await;
-            self.tell(Update::App);
-        }
-        Ok(())
+        changed.map_err(|why| refused_file(&why))
     }
 
     /// Checks the form, stores its secrets beside the loop, then writes the file.
@@ -359,7 +371,7 @@ impl Actor {
         });
     }
 
-    pub(super) fn feed_stored(
+    pub(super) async fn feed_stored(
         &mut self,
         feed: &FeedSettings,
         result: Result<(), SecretError>,
@@ -368,37 +380,28 @@ impl Actor {
         if let Err(why) = result {
             return answer(reply, Err(Refusal::of(why.text())));
         }
-        let before = self
-            .file
-            .settings
-            .feeds
-            .iter()
-            .find(|old| old.id == feed.id);
-        let before = before.cloned();
-        if let Err(why) = self.file.put_feed(feed) {
-            return answer(reply, Err(refused_file(&why)));
+        let mut known = self.file.settings.feeds.iter();
+        let before = known.find(|old| old.id == feed.id).cloned();
+        if let Err(refusal) = self.change_settings(|file| file.put_feed(feed)).await {
+            return answer(reply, Err(refusal));
         }
         if let Some(before) = before {
             self.remember_earlier(before);
         }
-        let settings = self.file.settings.clone();
-        self.follow_feeds(&settings);
-        self.tell(Update::Settings);
-        self.tell(Update::App);
         answer(reply, Ok(feed.id.clone()));
     }
 
     async fn remove_feed(&mut self, id: &str) -> Result<(), Refusal> {
-        let Some(feed) = self.file.settings.feeds.iter().find(|feed| feed.id == id) else {
+        let mut feeds = self.file.settings.feeds.iter();
+        let Some(feed) = feeds.find(|feed| feed.id == id).cloned() else {
             return Err(Refusal::of(Text::new("refused-unknown-feed")));
         };
-        let feed = feed.clone();
-        let before = self.file.settings.clone();
-        self.file
-            .remove_feed(id)
-            .map_err(|why| refused_file(&why))?;
+        self.change_settings(|file| file.remove_feed(id)).await?;
+        if let Some(inbox) = &mut self.inbox {
+            // Whoever adds it again wants to hear from it.
+            inbox.resume_feed(id).map_err(|why| refused_inbox(&why))?;
+        }
         self.remember_earlier(feed);
-        self.settings_changed(&before).await;
         Ok(())
     }
 
@@ -562,11 +565,7 @@ impl Actor {
                     .resume_feed(&settings.id)
                     .map_err(|why| refused_inbox(&why))?;
             }
-            self.feeds.remove(place);
-            self.subscribe(settings);
-            if let Some(feed) = self.feeds.pop() {
-                self.feeds.insert(place, feed);
-            }
+            self.resubscribe(place, settings);
         }
         self.tell(Update::App);
         Ok(())
@@ -618,14 +617,15 @@ impl Actor {
         if let HubNow::Failed(why) = &self.hub {
             return Err(Refusal::of(why.clone()));
         }
-        if !self.feeds.iter().any(|feed| feed.settings.id == TRY_FEED)
-            && let Some(feed) = self.try_feed()
-        {
-            let before = self.file.settings.clone();
-            self.file
-                .put_feed(&feed)
-                .map_err(|why| refused_file(&why))?;
-            self.settings_changed(&before).await;
+        let known = self.feeds.iter().find(|feed| feed.settings.id == TRY_FEED);
+        let fits = |wanted: &FeedSettings| {
+            known.is_some_and(|known| {
+                let known = &known.settings;
+                known.enabled && known.url == wanted.url && known.access == wanted.access
+            })
+        };
+        if let Some(feed) = self.try_feed().filter(|wanted| !fits(wanted)) {
+            self.change_settings(|file| file.put_feed(&feed)).await?;
         }
         let live =
             |feed: &Subscription| feed.settings.id == TRY_FEED && feed.state == FeedState::Live;
@@ -714,7 +714,10 @@ async fn run_test<F: Future<Output = ()>>(
 ) {
     let (_check, mut updates): (_, mpsc::Receiver<CheckUpdate>) = check(config);
     let mut nth = 0;
-    while let Some(update) = updates.recv().await {
+    let until = Instant::now() + TEST_LIMIT;
+    while nth < TEST_EVENTS
+        && let Ok(Some(update)) = timeout_at(until, updates.recv()).await
+    {
         let update = match update {
             CheckUpdate::Step(step) => TestUpdate::Step {
                 passed: matches!(step.outcome, feed::Outcome::Passed(_)),

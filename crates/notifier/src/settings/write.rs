@@ -99,6 +99,19 @@ pub(super) fn put_feed(document: &mut DocumentMut, feed: &FeedSettings) {
     put_rules(table, &feed.rules);
 }
 
+/// Writes down the ids that feeds have by their place: another place is not another feed.
+pub(super) fn name_feeds(document: &mut DocumentMut) {
+    if document.get("feed").is_none() {
+        return;
+    }
+    for (place, table) in feeds(document).iter_mut().enumerate() {
+        let id = table.get("id").and_then(Item::as_str).unwrap_or_default();
+        if id.is_empty() {
+            table["id"] = value(format!("feed-{}", place + 1));
+        }
+    }
+}
+
 pub(super) fn remove_feed(document: &mut DocumentMut, id: &str) {
     let feeds = feeds(document);
     if let Some(place) = place_of(feeds, id) {
