@@ -81,7 +81,9 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
 
     app.run(move |_, event| match event {
         // The last window is closed: the bell stays in the tray.
-        RunEvent::ExitRequested { code: None, api, .. } => api.prevent_exit(),
+        RunEvent::ExitRequested {
+            code: None, api, ..
+        } => api.prevent_exit(),
         RunEvent::Exit => {
             // The timer has to be made inside the runtime.
             let _ = runtime.block_on(async { timeout(GRACE, notifier.stop()).await });
@@ -105,7 +107,7 @@ async fn follow(
             update = updates.recv() => match update {
                 None => return,
                 Some(Update::Notify(announcement)) => ringer.show(announcement).await,
-                Some(Update::Withdraw(key)) => ringer.withdraw(key).await,
+                Some(Update::Withdraw(key)) => ringer.withdraw(key),
                 Some(Update::App) => {
                     window::tell(&app, &WindowUpdate::App);
                     show_tray(&app, &notifier, &mut tray).await;
@@ -194,9 +196,10 @@ async fn quit_on_signal(app: AppHandle) {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut interrupt)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        else {
+        let (Ok(mut terminate), Ok(mut interrupt)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+        ) else {
             return;
         };
         tokio::select! {

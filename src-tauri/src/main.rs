@@ -67,7 +67,9 @@ impl Options {
                     return Err(ExitCode::SUCCESS);
                 }
                 other => {
-                    fail(&format!("feedbell-desktop: unknown option {other:?}\n\n{USAGE}"));
+                    fail(&format!(
+                        "feedbell-desktop: unknown option {other:?}\n\n{USAGE}"
+                    ));
                     return Err(ExitCode::from(2));
                 }
             }
@@ -81,7 +83,10 @@ fn print(text: &str) {
     println!("{text}");
 }
 
-#[expect(clippy::print_stderr, reason = "the last word of a binary that cannot go on")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a binary that cannot go on"
+)]
 fn fail(sentence: &str) -> ExitCode {
     eprintln!("{sentence}");
     ExitCode::FAILURE

@@ -27,8 +27,16 @@ pub(crate) enum Icon {
 /// One line of the menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
-    Choice { id: String, label: String, enabled: bool },
-    Switch { id: String, label: String, on: bool },
+    Choice {
+        id: String,
+        label: String,
+        enabled: bool,
+    },
+    Switch {
+        id: String,
+        label: String,
+        on: bool,
+    },
     Line,
 }
 
@@ -191,12 +199,23 @@ fn menu(app: &AppHandle, items: &[Item]) -> tauri::Result<Menu<tauri::Wry>> {
     let menu = Menu::new(app)?;
     for item in items {
         let item: Box<dyn IsMenuItem<tauri::Wry>> = match item {
-            Item::Choice { id, label, enabled } => {
-                Box::new(MenuItem::with_id(app, id, mnemonic_free(label), *enabled, None::<&str>)?)
-            }
+            Item::Choice { id, label, enabled } => Box::new(MenuItem::with_id(
+                app,
+                id,
+                mnemonic_free(label),
+                *enabled,
+                None::<&str>,
+            )?),
             Item::Switch { id, label, on } => {
                 let label = mnemonic_free(label);
-                Box::new(CheckMenuItem::with_id(app, id, label, true, *on, None::<&str>)?)
+                Box::new(CheckMenuItem::with_id(
+                    app,
+                    id,
+                    label,
+                    true,
+                    *on,
+                    None::<&str>,
+                )?)
             }
             Item::Line => Box::new(PredefinedMenuItem::separator(app)?),
         };
@@ -217,8 +236,12 @@ fn picture(icon: Icon, panel: Panel) -> Image<'static> {
         (Icon::Idle, Panel::Template) => tauri::include_image!("icons/tray/idle-template-36.png"),
         (Icon::Unread, Panel::Light) => tauri::include_image!("icons/tray/unread-light-32.png"),
         (Icon::Unread, Panel::Dark) => tauri::include_image!("icons/tray/unread-dark-32.png"),
-        (Icon::Unread, Panel::Template) => tauri::include_image!("icons/tray/unread-template-36.png"),
-        (Icon::Attention, Panel::Light) => tauri::include_image!("icons/tray/attention-light-32.png"),
+        (Icon::Unread, Panel::Template) => {
+            tauri::include_image!("icons/tray/unread-template-36.png")
+        }
+        (Icon::Attention, Panel::Light) => {
+            tauri::include_image!("icons/tray/attention-light-32.png")
+        }
         (Icon::Attention, Panel::Dark) => tauri::include_image!("icons/tray/attention-dark-32.png"),
         (Icon::Attention, Panel::Template) => {
             tauri::include_image!("icons/tray/attention-template-36.png")
@@ -276,15 +299,28 @@ mod tests {
         let quiet = app();
         assert_eq!(
             labels(&quiet, Locale::English),
-            ["Open Feedbell", "R&D: live", "Pause notifications", "Hub", "Settings", "Quit Feedbell"]
+            [
+                "Open Feedbell",
+                "R&D: live",
+                "Pause notifications",
+                "Hub",
+                "Settings",
+                "Quit Feedbell"
+            ]
         );
         let busy = AppView {
             unread: 12,
             pause: Some(PauseView { until: None }),
             ..app()
         };
-        assert_eq!(labels(&busy, Locale::English)[0], "Open Feedbell (12 unread)");
-        assert_eq!(labels(&busy, Locale::Chinese)[0], "打开 Feedbell（12 条未读）");
+        assert_eq!(
+            labels(&busy, Locale::English)[0],
+            "Open Feedbell (12 unread)"
+        );
+        assert_eq!(
+            labels(&busy, Locale::Chinese)[0],
+            "打开 Feedbell（12 条未读）"
+        );
         assert_eq!(labels(&busy, Locale::Chinese)[2], "恢复通知");
     }
 
@@ -312,6 +348,9 @@ mod tests {
                 assert!(Choice::from_id(&id).is_some(), "{id}");
             }
         }
-        assert_eq!(Choice::from_id("feed-a"), Some(Choice::Reconnect("a".into())));
+        assert_eq!(
+            Choice::from_id("feed-a"),
+            Some(Choice::Reconnect("a".into()))
+        );
     }
 }

@@ -15,7 +15,10 @@ pub(crate) struct Pending(Mutex<Option<WindowUpdate>>);
 /// Brings the window up and tells it what to show.
 pub(crate) fn open(app: &AppHandle, show: Option<WindowUpdate>) {
     if let Some(window) = app.get_webview_window(LABEL) {
-        let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+        let shown = window
+            .unminimize()
+            .and_then(|()| window.show())
+            .and_then(|()| window.set_focus());
         if let Err(why) = shown {
             tracing::warn!(%why, "the window could not be brought up");
         }
@@ -57,5 +60,9 @@ pub(crate) fn listens(app: &AppHandle) {
 
 fn pending(app: &AppHandle) -> std::sync::MutexGuard<'_, Option<WindowUpdate>> {
     let pending = app.state::<Pending>();
-    pending.inner().0.lock().unwrap_or_else(PoisonError::into_inner)
+    pending
+        .inner()
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,13 +3,13 @@
 //! Notifications go to standard output and, if the session has a notification
 //! daemon, to it as well. News of feeds and of the hub go to standard error.
 
-use std::{io, path::PathBuf, pin::pin, sync::Arc};
+use std::{collections::HashMap, io, path::PathBuf, pin::pin, sync::Arc};
 
 use front::{Click, Ringer, Role, logging, places::Places};
 use jiff::Zoned;
 use notifier::{
     Announcement, Localizer, NotifierConfig, NotifierHandle, Update, control,
-    view::{AppView, FeedState, FeedView, HubState, Text},
+    view::{AppView, FeedState, HubState, Text},
 };
 
 use crate::{
@@ -50,6 +50,7 @@ pub(crate) async fn run(options: Run, terminal: &Terminal) -> anyhow::Result<End
         handle: handle.clone(),
         settings: places.settings,
         told: None,
+        told_feeds: HashMap::new(),
     };
     let mut door = pin!(control::serve(handle.clone(), &places.control));
     let mut open = true;
@@ -89,13 +90,15 @@ struct Face<'a> {
     settings: PathBuf,
     /// What was told last.
     told: Option<AppView>,
+    /// What was told last of each feed, by its id.
+    told_feeds: HashMap<String, Text>,
 }
 
 impl Face<'_> {
     async fn take(&mut self, update: Update) -> io::Result<()> {
         match update {
             Update::Notify(announcement) => self.notify(announcement).await?,
-            Update::Withdraw(key) => self.ringer.withdraw(key).await,
+            Update::Withdraw(key) => self.ringer.withdraw(key),
             Update::App => self.look().await,
             Update::Settings => {
                 if let Ok(words) = self.handle.localizer().await {
@@ -154,7 +157,7 @@ impl Face<'_> {
         self.told = Some(app);
     }
 
-    fn news(&self, told: Option<&AppView>, app: &AppView) -> Vec<Text> {
+    fn news(&mut self, told: Option<&AppView>, app: &AppView) -> Vec<Text> {
         let mut news = Vec::new();
         if told.is_none_or(|told| told.hub.state != app.hub.state) {
             match &app.hub.state {
@@ -169,10 +172,13 @@ impl Face<'_> {
             let path = self.settings.display().to_string();
             news.push(Text::new("run-no-feeds").with("path", path));
         }
-        for feed in &app.feeds {
-            let before = told.and_then(|told| told.feeds.iter().find(|told| told.id == feed.id));
-            if is_news(before, feed) {
-                news.push(feed_text(feed, &self.words));
+        self.told_feeds
+            .retain(|id, _| app.feeds.iter().any(|feed| feed.id == *id));
+        for feed in app.feeds.iter().filter(|feed| is_news(&feed.state)) {
+            let text = feed_text(feed, &self.words);
+            let before = self.told_feeds.insert(feed.id.clone(), text.clone());
+            if before.as_ref() != Some(&text) {
+                news.push(text);
             }
         }
         let paused = told.and_then(|told| told.pause.as_ref());
@@ -230,17 +236,11 @@ fn clock() -> String {
     Zoned::now().strftime("%H:%M:%S").to_string()
 }
 
-/// Connecting is not worth a line, and neither is an end that is routine.
-fn is_news(before: Option<&FeedView>, feed: &FeedView) -> bool {
-    let same = match (before.map(|before| &before.state), &feed.state) {
-        (Some(FeedState::Waiting { why: a, .. }), FeedState::Waiting { why: b, .. }) => a == b,
-        (Some(before), now) => before == now,
-        (None, _) => false,
-    };
-    let worth = match &feed.state {
-        FeedState::Connecting | FeedState::Waiting { trouble: false, .. } => false,
-        FeedState::Off => before.is_some(),
-        FeedState::Live | FeedState::Waiting { .. } | FeedState::Stopped { .. } => true,
-    };
-    worth && !same
+/// Connecting is not worth a line, and neither is an end that is routine: what
+/// was told before still holds.
+fn is_news(state: &FeedState) -> bool {
+    !matches!(
+        state,
+        FeedState::Connecting | FeedState::Waiting { trouble: false, .. }
+    )
 }

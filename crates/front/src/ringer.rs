@@ -89,9 +89,12 @@ impl Ringer {
         }
     }
 
-    /// Takes a pop-up away.
-    pub async fn withdraw(&self, key: String) {
-        let _ = self.orders.send(Order::Withdraw(key)).await;
+    /// Takes a pop-up away. If too many orders wait already it stays until it is dismissed: a slow
+    /// daemon must not hold up whoever asks.
+    pub fn withdraw(&self, key: String) {
+        if self.orders.try_send(Order::Withdraw(key)).is_err() {
+            tracing::info!("a pop-up could not be taken away");
+        }
     }
 }
 

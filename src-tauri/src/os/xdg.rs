@@ -17,7 +17,8 @@ pub(crate) fn panel() -> Panel {
             words.iter().any(|word| value.contains(word))
         })
     };
-    if names("XDG_CURRENT_DESKTOP", &["gnome", "ubuntu", "unity"]) || names("GTK_THEME", &["dark"]) {
+    if names("XDG_CURRENT_DESKTOP", &["gnome", "ubuntu", "unity"]) || names("GTK_THEME", &["dark"])
+    {
         Panel::Dark
     } else {
         Panel::Light

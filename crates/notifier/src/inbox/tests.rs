@@ -299,3 +299,42 @@ fn restoring_takes_a_deletion_back_with_all_its_facts() {
     assert!(row.unread && row.pinned);
     assert_eq!(desk.found("a"), ["a"]);
 }
+
+#[test]
+fn once_the_cursor_passed_it_an_event_without_an_id_cannot_be_resent() {
+    let mut desk = Desk::new();
+    new(desk.live(None, "x"));
+    let dropped = Entry {
+        draft: None,
+        ..desk.entry(Some("9"), "greeting", false)
+    };
+    desk.inbox.commit(&[dropped]).unwrap();
+    desk.reconnect();
+    new(desk.replayed(None, "x"));
+}
+
+#[test]
+fn old_messages_go_when_they_were_read_or_kept_silently_and_never_when_pinned_or_owed() {
+    let mut desk = Desk::new();
+    let day = 24 * 3600 * 1000;
+    let mut ids = Vec::new();
+    for title in ["read", "silent", "pinned", "owed", "unread"] {
+        let mut entry = desk.entry(None, title, false);
+        if title == "silent" || title == "pinned" {
+            entry.draft.as_mut().unwrap().silenced = Some(Text::new("silenced-keep"));
+        }
+        ids.push(new(desk.inbox.commit(&[entry]).unwrap()[0]));
+    }
+    desk.inbox.mark_read(&ids[..1], true, 0).unwrap();
+    desk.inbox.pin(&ids[2..3], true).unwrap();
+    desk.inbox.announced(&ids[4..], 0).unwrap();
+    while desk.inbox.purge(7, 8 * day).unwrap() {}
+    let mut left = desk.found("read owed pinned silent");
+    assert_eq!(left, [""; 0]);
+    left = ["read", "silent", "pinned", "owed", "unread"]
+        .into_iter()
+        .filter(|title| !desk.found(title).is_empty())
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(left, ["pinned", "owed", "unread"]);
+}

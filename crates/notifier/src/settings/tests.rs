@@ -319,3 +319,17 @@ fn the_hub_needs_an_address_a_token_on_the_network_and_exact_origins() {
     );
     assert_eq!(check("here", "*", false), ["field-listen", "field-origin"]);
 }
+
+#[test]
+fn a_feed_without_an_id_keeps_the_one_its_place_gave_it() {
+    let text = "[[feed]]\nurl = \"http://a.example\"\n[[feed]]\nurl = \"http://b.example\"\n";
+    let (_folder, mut file) = file_with(text);
+    file.remove_feed("feed-1").unwrap();
+    let left: Vec<_> = file
+        .settings
+        .feeds
+        .iter()
+        .map(|feed| feed.id.as_str())
+        .collect();
+    assert_eq!(left, ["feed-2"]);
+}

@@ -14,3 +14,4 @@ mod sites;
 mod support;
 mod systems;
 mod trouble;
+mod trying;

@@ -63,11 +63,20 @@ impl Desk {
         self.try_start().await.unwrap()
     }
 
+    /// As `--try` starts it.
+    pub(crate) async fn start_trying(&self) -> Bell {
+        self.start_as(true).await.unwrap()
+    }
+
     pub(crate) async fn try_start(&self) -> Result<Bell, NotifierError> {
+        self.start_as(false).await
+    }
+
+    async fn start_as(&self, trying: bool) -> Result<Bell, NotifierError> {
         let config = NotifierConfig {
             settings: self.settings_path(),
             data: self.data(),
-            trying: false,
+            trying,
             keyring: false,
             clock: system_clock(),
         };
