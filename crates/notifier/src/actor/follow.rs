@@ -1,0 +1,293 @@
+//! What runs follows the settings: feeds, the hub, the language. Only what changed is touched.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
+
+use feed::{FeedConfig, State};
+use tokio::{sync::watch, time::Instant};
+
+use super::{Actor, HubNow, Internal, TRY_FEED, inbox_trouble};
+use crate::{
+    Update,
+    embedded::Embedded,
+    inbox::FeedMemory,
+    secrets::SecretError,
+    settings::{Access, FeedSettings, HubSettings, Settings},
+    subscription::{Subscription, address_key, connect_config},
+    text::{Locale, Localizer},
+    view::{FeedState, Text},
+};
+
+impl Actor {
+    /// Follows the settings: starts, stops and restarts only what changed.
+    pub(super) fn follow_feeds(&mut self, settings: &Settings) {
+        self.take_all_news();
+        let mut wanted = settings.feeds.clone();
+        if self.config.trying
+            && let Some(feed) = self.try_feed()
+        {
+            // A feed of an earlier try may point to where the hub was then.
+            wanted.retain(|other| other.id != TRY_FEED);
+            wanted.push(feed);
+        }
+        let keep: HashSet<&str> = wanted.iter().map(|feed| feed.id.as_str()).collect();
+        let mut old: BTreeMap<String, Subscription> = std::mem::take(&mut self.feeds)
+            .into_iter()
+            .map(|feed| (feed.settings.id.clone(), feed))
+            .collect();
+        for id in old.keys() {
+            if !keep.contains(id.as_str()) {
+                self.settling.done(id);
+            }
+        }
+        for feed in wanted {
+            match old.remove(&feed.id) {
+                Some(mut running) if running.connects_like(&feed) => {
+                    running.adopt(feed, &self.localizer);
+                    self.feeds.push(running);
+                }
+                replaced => {
+                    // Its connection ends before the new one begins: never two of one feed.
+                    drop(replaced);
+                    self.subscribe(feed);
+                }
+            }
+        }
+    }
+
+    pub(super) fn try_feed(&self) -> Option<FeedSettings> {
+        match &self.hub {
+            HubNow::On(hub) => Some(FeedSettings {
+                id: TRY_FEED.to_owned(),
+                name: self.localizer.get("try-feed"),
+                url: format!("{}/events?uid=me", hub.url()).parse().ok()?,
+                preset: "hub".to_owned(),
+                enabled: true,
+                muted: false,
+                access: match &self.file.settings.hub.token {
+                    Some(token) => Access::Bearer(token.clone()),
+                    None => Access::None,
+                },
+                headers: Vec::new(),
+                stop_on: Vec::new(),
+                watchdog_seconds: 0,
+                rules: Vec::new(),
+            }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, settings: FeedSettings) {
+        if let Some(subscription) = self.prepare(settings) {
+            self.feeds.push(subscription);
+            self.connect_if_wanted(self.feeds.len() - 1);
+        }
+    }
+
+    /// A feed with what the inbox remembers of it. Nothing without an inbox; stopped, to be tried
+    /// again, if the inbox cannot be used now.
+    pub(super) fn prepare(&mut self, settings: FeedSettings) -> Option<Subscription> {
+        let memory = self
+            .inbox
+            .as_mut()?
+            .remember(&settings.id, &address_key(&settings.url));
+        self.generation += 1;
+        let localizer = Arc::clone(&self.localizer);
+        Some(match memory {
+            Ok(memory) => Subscription::new(settings, self.generation, &memory, localizer),
+            Err(why) => {
+                self.cannot_write(&why, Instant::now());
+                let unknown = FeedMemory::default();
+                let mut stopped = Subscription::new(settings, self.generation, &unknown, localizer);
+                stopped.fail(inbox_trouble(&why));
+                stopped.unprepared = true;
+                stopped
+            }
+        })
+    }
+
+    /// Feeds that could not be prepared, once the inbox can be used again.
+    pub(super) fn prepare_again(&mut self) {
+        for place in 0..self.feeds.len() {
+            if self.feeds[place].unprepared {
+                let settings = self.feeds[place].settings.clone();
+                self.resubscribe(place, settings);
+            }
+        }
+    }
+
+    /// Starts a feed anew at its place.
+    pub(super) fn resubscribe(&mut self, place: usize, settings: FeedSettings) {
+        if let Some(subscription) = self.prepare(settings) {
+            self.feeds[place] = subscription;
+            self.connect_if_wanted(place);
+        }
+    }
+
+    pub(super) fn connect_if_wanted(&mut self, place: usize) {
+        if self.feeds[place].state == FeedState::Connecting {
+            self.connect(place);
+        }
+    }
+
+    /// Resolves the feed's secrets beside the loop, then starts it.
+    pub(super) fn connect(&mut self, place: usize) {
+        let subscription = &mut self.feeds[place];
+        subscription.state = FeedState::Connecting;
+        let settings = subscription.settings.clone();
+        let generation = subscription.generation;
+        let secrets = self.secrets.clone();
+        let internal = self.internal.0.clone();
+        tokio::spawn(async move {
+            let config = connect_config(&settings, &secrets).await.map(Box::new);
+            let feed = settings.id;
+            let _ = internal
+                .send(Internal::Configured {
+                    feed,
+                    generation,
+                    config,
+                })
+                .await;
+        });
+    }
+
+    pub(super) fn configured(
+        &mut self,
+        feed: &str,
+        generation: u64,
+        config: Result<Box<FeedConfig>, SecretError>,
+    ) {
+        let news = self.news.0.clone();
+        let start_limit = self.start_limit;
+        let Some(subscription) = self
+            .feeds
+            .iter_mut()
+            .find(|one| one.settings.id == feed && one.generation == generation)
+        else {
+            return;
+        };
+        match config {
+            Ok(config) => {
+                subscription.start(*config, news);
+                if let Some(limit) = start_limit
+                    && subscription.may_bring_backlog()
+                {
+                    self.settling.until(feed, limit);
+                }
+            }
+            Err(why) => {
+                let why = self.localizer.text(&why.text());
+                subscription.fail(Text::new("feed-left-out").with("why", why));
+                self.settling.done(feed);
+            }
+        }
+        self.settle(Instant::now());
+        self.tell(Update::App);
+    }
+
+    /// False if the inbox could not take it: the news is handled again.
+    pub(super) fn change_state(&mut self, place: usize, state: &State, now: Instant) -> bool {
+        let id = self.feeds[place].settings.id.clone();
+        let now_ms = self.now_ms();
+        match state {
+            State::Live { .. } => {
+                let connection = match self.inbox.as_mut().map(|inbox| inbox.connected(&id)) {
+                    Some(Ok(connection)) => connection,
+                    Some(Err(why)) => {
+                        self.cannot_write(&why, now);
+                        return false;
+                    }
+                    None => return true,
+                };
+                tracing::info!(feed = id, connection, "live");
+                self.feeds[place].connected(connection, now);
+                match self.feeds[place].replay_until() {
+                    Some(until) => self.settling.until(&id, until),
+                    None => self.settling.done(&id),
+                }
+                if id == TRY_FEED && std::mem::take(&mut self.like_when_live) {
+                    self.send_like();
+                }
+            }
+            State::Connecting => self.feeds[place].changed(state, now_ms),
+            State::Waiting { why, .. } => {
+                tracing::info!(feed = id, %why, "waiting");
+                self.feeds[place].changed(state, now_ms);
+                self.settling.done(&id);
+            }
+            State::Stopped { why, .. } => {
+                tracing::warn!(feed = id, %why, "stopped");
+                self.like_when_live &= id != TRY_FEED;
+                self.feeds[place].changed(state, now_ms);
+                self.settling.done(&id);
+            }
+        }
+        self.tell(Update::App);
+        true
+    }
+
+    pub(super) async fn start_hub(&mut self, settings: &HubSettings) {
+        if !(settings.on || self.hub_forced) {
+            self.hub = HubNow::Off;
+            return;
+        }
+        let token = match &settings.token {
+            None => None,
+            Some(secret) => match self.secrets.resolve(secret).await {
+                Ok(token) => Some(token),
+                Err(why) => {
+                    self.hub = HubNow::Failed(why.text());
+                    return;
+                }
+            },
+        };
+        let store = self.config.data.join("hub.db");
+        let started = Embedded::start(settings, token, store, self.config.trying).await;
+        self.hub = match started {
+            Ok(hub) => {
+                tracing::info!(url = hub.url(), "the hub is on");
+                HubNow::On(Box::new(hub))
+            }
+            Err(why) => {
+                tracing::error!(why = self.localizer.text(&why), "the hub could not start");
+                HubNow::Failed(why)
+            }
+        };
+    }
+
+    pub(super) async fn restart_hub(&mut self, settings: &HubSettings) {
+        self.like_when_live = false;
+        if let HubNow::On(hub) = std::mem::replace(&mut self.hub, HubNow::Off) {
+            hub.stop().await;
+        }
+        self.start_hub(settings).await;
+    }
+
+    pub(super) fn hub_stats(&self) -> Option<watch::Receiver<hub::HubStats>> {
+        match &self.hub {
+            HubNow::On(hub) => Some(hub.stats.clone()),
+            _ => None,
+        }
+    }
+
+    /// Follows a change of the settings, from a form or from an editor alike.
+    pub(super) async fn settings_changed(&mut self, before: &Settings) {
+        let after = self.file.settings.clone();
+        if after.language != before.language {
+            self.localizer = Arc::new(Localizer::new(Locale::from_setting(&after.language)));
+        }
+        let same_but_on = HubSettings {
+            on: before.hub.on,
+            ..after.hub.clone()
+        };
+        let runs = matches!(self.hub, HubNow::On(_));
+        if same_but_on != before.hub || runs != (after.hub.on || self.hub_forced) {
+            self.restart_hub(&after.hub).await;
+        }
+        self.follow_feeds(&after);
+        self.tell(Update::Settings);
+        self.tell(Update::App);
+    }
+}

@@ -1,0 +1,191 @@
+//! From news of feeds to the inbox, and from there to the ring.
+
+use feed::FeedUpdate;
+use tokio::time::Instant;
+
+use super::{Actor, BATCH, Unwritten, WRITE_AGAIN, inbox_trouble};
+use crate::{
+    Update,
+    inbox::{Entry, Inbox, InboxError, Outcome, Owed},
+    subscription::Subscription,
+    view::Text,
+};
+
+impl Actor {
+    pub(super) fn open_inbox(&mut self) {
+        let path = self.config.data.join("inbox.db");
+        match Inbox::open(&path, self.now_ms()) {
+            Ok(opened) => {
+                if let Some(aside) = opened.set_aside {
+                    let text = Text::new("trouble-inbox-damaged")
+                        .with("path", aside.display().to_string());
+                    tracing::warn!(aside = %aside.display(), "the inbox was damaged and set aside");
+                    self.troubles.insert("inbox", text);
+                }
+                self.pause = opened
+                    .inbox
+                    .state("pause")
+                    .ok()
+                    .flatten()
+                    .and_then(|json| serde_json::from_str(&json).ok());
+                self.inbox = Some(opened.inbox);
+            }
+            Err(why) => {
+                tracing::error!(%why, "the inbox cannot be used");
+                self.troubles.insert("inbox", inbox_trouble(&why));
+            }
+        }
+    }
+
+    /// Stores what feeds have handed over, before they end: a server without history could not
+    /// send it again.
+    pub(super) fn take_all_news(&mut self) {
+        while self.unhandled.is_empty() && self.unwritten.is_empty() {
+            let Ok(news) = self.news.1.try_recv() else {
+                return;
+            };
+            self.unhandled.push_back(news);
+            while self.unhandled.len() < BATCH
+                && let Ok(more) = self.news.1.try_recv()
+            {
+                self.unhandled.push_back(more);
+            }
+            self.handle_news();
+        }
+    }
+
+    /// Takes news one by one; what is stored together is what came together.
+    pub(super) fn handle_news(&mut self) {
+        while let Some(news) = self.unhandled.pop_front() {
+            let Some(place) = self.feeds.iter().position(|feed| {
+                feed.settings.id == news.feed && feed.generation == news.generation
+            }) else {
+                continue;
+            };
+            let now = Instant::now();
+            let received = self.now_ms();
+            match &news.update {
+                FeedUpdate::Event(event) => {
+                    let paused = self.paused(received);
+                    let entries = self.feeds[place].entries(event, received, now, paused);
+                    self.unwritten
+                        .extend(entries.into_iter().map(Unwritten::new));
+                }
+                FeedUpdate::LastEventId(cursor) => {
+                    let entry = self.feeds[place].cursor_entry(cursor, received);
+                    self.unwritten.push(Unwritten::new(entry));
+                }
+                FeedUpdate::State(state) => {
+                    // In order: what came before belongs to the connection before.
+                    if !self.write(now) || !self.change_state(place, state, now) {
+                        self.unhandled.push_front(news);
+                        return;
+                    }
+                }
+            }
+            if self.unwritten.len() >= BATCH && !self.write(now) {
+                return;
+            }
+        }
+        let now = Instant::now();
+        self.write(now);
+        self.settle(now);
+    }
+
+    /// Stores what waits, in one transaction. False if it could not: it is tried again.
+    pub(super) fn write(&mut self, now: Instant) -> bool {
+        if self.unwritten.is_empty() {
+            return true;
+        }
+        let entries: Vec<Entry> = self.unwritten.iter().map(|one| one.entry.clone()).collect();
+        let Some(inbox) = &mut self.inbox else {
+            return false;
+        };
+        match inbox.commit(&entries) {
+            Ok(outcomes) => {
+                let written = std::mem::take(&mut self.unwritten);
+                self.written(written, &outcomes, now);
+                true
+            }
+            Err(why) => {
+                self.cannot_write(&why, now);
+                false
+            }
+        }
+    }
+
+    pub(super) fn written(&mut self, written: Vec<Unwritten>, outcomes: &[Outcome], now: Instant) {
+        let mut news = false;
+        for (unwritten, outcome) in written.into_iter().zip(outcomes) {
+            let feed = unwritten.entry.feed.clone();
+            let subscription = self.feeds.iter_mut().find(|one| one.settings.id == feed);
+            match outcome {
+                Outcome::Dropped => {}
+                Outcome::Duplicate => {
+                    if let Some(subscription) = subscription {
+                        subscription.absorbed(now);
+                    }
+                }
+                Outcome::New(id) => {
+                    news = true;
+                    if let Some(mut owed) = unwritten.owed {
+                        owed.id = *id;
+                        let backlog =
+                            unwritten.entry.replaying || self.settling.expects(&feed, now);
+                        self.ring_for(owed, backlog, now);
+                    }
+                }
+            }
+            self.expect_quiet(&feed, now);
+        }
+        if news {
+            self.tell(Update::Inbox);
+            self.tell(Update::App);
+        }
+    }
+
+    pub(super) fn ring_for(&mut self, owed: Owed, backlog: bool, now: Instant) {
+        if backlog {
+            self.ring.backlog(owed, now);
+        } else if let Some(announcement) = self.ring.live(owed, now) {
+            self.tell(Update::Notify(announcement));
+        }
+    }
+
+    /// While a server re-sends, each event moves the moment at which the backlog counts as over.
+    pub(super) fn expect_quiet(&mut self, feed: &str, now: Instant) {
+        let until = self
+            .feeds
+            .iter()
+            .find(|one| one.settings.id == feed)
+            .and_then(Subscription::replay_until);
+        match until {
+            Some(until) if until > now => self.settling.until(feed, until),
+            _ => {}
+        }
+    }
+
+    pub(super) fn cannot_write(&mut self, why: &InboxError, now: Instant) {
+        tracing::error!(%why, "the inbox could not be written; trying again");
+        self.write_again = Some(now + WRITE_AGAIN);
+        self.troubles.insert("inbox-write", inbox_trouble(why));
+        self.tell(Update::App);
+    }
+
+    /// Messages of an earlier run whose pop-up was never confirmed, and those that failed.
+    pub(super) fn recall_owed(&mut self, now: Instant) {
+        let owed = match self.inbox.as_ref().map(Inbox::owed) {
+            Some(Ok(owed)) => owed,
+            Some(Err(why)) => {
+                tracing::warn!(%why, "owed notifications could not be read");
+                return;
+            }
+            None => return,
+        };
+        for message in owed {
+            if !self.ring.knows(message.id) {
+                self.ring.backlog(message, now);
+            }
+        }
+    }
+}
