@@ -243,16 +243,18 @@ class Scenario(unittest.TestCase):
         self.one_click()
 
     def test_without_a_display_one_sentence_names_the_way_out(self):
-        desk = self.open()
-        env = {key: value for key, value in desk.env.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
-        desk.env = env
-        app = desk.start("app", [DESKTOP])
-        desk.until(lambda: not app.running(), "the end")
-        said = app.log().strip()
-        self.assertEqual(app.popen.returncode, 1, said)
-        self.assertIn("feedbell run", said)
-        self.assertEqual(len(said.splitlines()), 1, said)
-        self.assertNotIn("panicked", said)
+        for display in (None, ":4711"):  # none at all, and one that nobody answers at
+            with self.subTest(display=display):
+                desk = self.open()
+                env = {key: value for key, value in desk.env.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+                desk.env = env if display is None else {**env, "DISPLAY": display}
+                app = desk.start("app", [DESKTOP])
+                desk.until(lambda: not app.running(), "the end")
+                said = app.log().strip()
+                self.assertEqual(app.popen.returncode, 1, said)
+                self.assertIn("feedbell run", said)
+                self.assertEqual(len(said.splitlines()), 1, said)
+                self.assertNotIn("panicked", said)
 
     def test_a_quit_by_signal_is_clean(self):
         desk = self.open()

@@ -2,11 +2,12 @@
 
 use super::Panel;
 
-/// Whether there is anything to open a window on.
+/// Whether there is anything to open a window on: named, and answering.
 pub(crate) fn has_display() -> bool {
     ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+        && gtk::init().is_ok()
 }
 
 /// Panels do not tell their colour: GNOME's and Ubuntu's are dark, others follow the theme.
