@@ -222,6 +222,15 @@ class Scenario(unittest.TestCase):
         self.shown(title="Grace liked “Hello”")
         self.assertEqual([n["title"] for n in desk.recorder.shown], ["Grace liked “Hello”"], "paused is silent")
 
+        def hub(kind):
+            desk.until(lambda: bell.status()["hub"]["state"]["kind"] == kind, f"the hub {kind}")
+        hub("off")
+        desk.tray.click("Hub")
+        hub("running")
+        desk.until(lambda: any("0 listening" in label for label in desk.tray.labels()), "the subscribers, in the menu")
+        desk.tray.click("Hub")
+        hub("off")
+
         desk.tray.click("Quit")
         desk.until(lambda: not app.running(), "the end")
         self.assertEqual(app.popen.returncode, 0)
