@@ -9,6 +9,13 @@ describe('Words', () => {
   const en = new Words('en', ['port = Port { NUMBER($port, useGrouping: "false") }\nraw = { $n } of { $what }']);
   const zh = new Words('zh-CN');
 
+  it('speaks of feeds, notifications and settings as the notifier does', () => {
+    for (const id of ['stop-not-found', 'trouble-ended', 'notification-no-daemon', 'field-url-missing', 'check-tls', 'tray-open']) {
+      expect(new Words('en').text({ id, args: {} })).not.toBe(id);
+      expect(new Words('zh-CN').text({ id, args: {} })).toMatch(/[\u4e00-\u9fff]/);
+    }
+  });
+
   it('shows an id that is nowhere', () => {
     expect(en.text({ id: 'from-the-future', args: {} })).toBe('from-the-future');
   });

@@ -3,7 +3,7 @@ import type { Text } from './bindings';
 
 export type Locale = 'en' | 'zh-CN';
 
-const sources = import.meta.glob<string>('../../locales/*/{core,desktop,notification,ui}.ftl', {
+const sources = import.meta.glob<string>('../../locales/*/{core,desktop,feed,notification,ui}.ftl', {
   query: '?raw', import: 'default', eager: true,
 });
 

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::view::{Text, Urgency};
 
-pub(crate) use query::Counts;
+pub(crate) use query::{Counts, flattened};
 
 /// The schema this program writes.
 const VERSION: i64 = 1;

@@ -12,12 +12,14 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    inbox::Key,
+    inbox::{Key, flattened},
     presets::{Ids, Preset},
     text::Localizer,
     view::{RuleForm, Text, Urgency, Verdict},
 };
 
+/// The fields that are taken for a title.
+const TITLES: [&str; 3] = ["title", "subject", "summary"];
 /// Longest title and body, in characters. The raw event is stored whole.
 const TITLE: usize = 300;
 const BODY: usize = 20_000;
@@ -230,16 +232,14 @@ impl Rules {
 
     fn defaults(&self, event: Arrived<'_>, data: Option<&Value>) -> Judged {
         let pick = |names: &[&str]| names.iter().find_map(|name| scalar(data?.get(name)?));
-        let title = pick(&["title", "subject", "summary"]);
+        let title = pick(&TITLES);
         let body = pick(&["body", "message", "msg", "text", "content", "description"]);
         let body = match (body, data) {
             (Some(body), _) => body,
-            (None, Some(Value::Object(map))) => map
-                .iter()
-                .filter(|(name, _)| {
-                    title.is_none() || !["title", "subject", "summary"].contains(&name.as_str())
-                })
-                .filter_map(|(name, value)| Some(format!("{name}: {}", scalar(value)?)))
+            (None, Some(value @ Value::Object(_))) => flattened(value)
+                .into_iter()
+                .filter(|field| title.is_none() || !TITLES.contains(&field.name.as_str()))
+                .map(|field| format!("{}: {}", field.name, field.value))
                 .collect::<Vec<_>>()
                 .join("\n"),
             (None, _) => event.data.to_owned(),

@@ -249,7 +249,16 @@ impl Actor {
             feeds: settings.feeds.iter().map(feed_form).collect(),
             presets: presets::all().iter().map(presets::Preset::view).collect(),
             path: self.file.path().display().to_string(),
-            errors: self.file.errors.clone(),
+            errors: self
+                .file
+                .unusable
+                .iter()
+                .map(|text| FieldError {
+                    field: String::new(),
+                    text: text.clone(),
+                })
+                .chain(self.file.errors.iter().cloned())
+                .collect(),
         }
     }
 

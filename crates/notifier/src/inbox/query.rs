@@ -320,10 +320,16 @@ fn excerpt(body: &str) -> String {
 
 /// The data's fields, flattened; none if the data is no JSON object.
 fn fields(data: &str) -> Vec<Field> {
-    let mut out = Vec::new();
-    if let Ok(value @ serde_json::Value::Object(_)) = serde_json::from_str(data) {
-        flatten(&value, "", &mut out);
+    match serde_json::from_str(data) {
+        Ok(value @ serde_json::Value::Object(_)) => flattened(&value),
+        _ => Vec::new(),
     }
+}
+
+/// The leaves of a JSON value by their paths, a bounded number of bounded length.
+pub(crate) fn flattened(value: &serde_json::Value) -> Vec<Field> {
+    let mut out = Vec::new();
+    flatten(value, "", &mut out);
     out
 }
 

@@ -269,6 +269,9 @@ fn parse_url(words: &str) -> Result<Url, Text> {
     if words.is_empty() {
         return Err(Text::new("field-url-missing"));
     }
+    if Url::parse(words) == Err(url::ParseError::RelativeUrlWithoutBase) {
+        return Err(Text::new("field-url-scheme").with("value", words));
+    }
     let url = Url::parse(words).map_err(|why| {
         Text::new("field-url")
             .with("value", words)
