@@ -103,9 +103,9 @@ pub(crate) struct Send {
     /// To the subscribers of this topic
     #[arg(long)]
     pub(crate) topic: Option<String>,
-    /// The hub's address
-    #[arg(long, env = "FEEDBELL_HUB", default_value = "http://127.0.0.1:2355", value_parser = web_address)]
-    pub(crate) hub: Url,
+    /// The hub's address; by default the running Feedbell's, else http://127.0.0.1:2355
+    #[arg(long, env = "FEEDBELL_HUB", value_parser = web_address)]
+    pub(crate) hub: Option<Url>,
     /// The hub's token
     #[arg(long, env = "FEEDBELL_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,

@@ -3,11 +3,18 @@
 use std::io::Read as _;
 
 use feed::{Publication, PublishError, publish};
-
+use front::places::Places;
 use hub::MAX_DATA;
-use notifier::view::Text;
+use notifier::{
+    control::{Answer, Command, ask},
+    view::{AppView, HubState, Text},
+};
+use url::Url;
 
 use crate::{args::Send, exit::Ended, listen::log_to_stderr, terminal::Terminal};
+
+/// Where a hub listens unless it was told otherwise.
+const USUAL_HUB: &str = "http://127.0.0.1:2355";
 
 pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<Ended> {
     log_to_stderr();
@@ -30,7 +37,11 @@ pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<E
         ..Publication::default()
     };
     let token = options.token.as_deref().filter(|token| !token.is_empty());
-    match publish(&options.hub, token, &publication).await {
+    let hub = match options.hub {
+        Some(hub) => hub,
+        None => running_hub().await.map_or_else(|| USUAL_HUB.parse(), Ok)?,
+    };
+    match publish(&hub, token, &publication).await {
         Ok(id) => {
             terminal.say(&id)?;
             Ok(Ended::Done)
@@ -47,6 +58,18 @@ pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<E
                 _ => Ended::Trouble,
             })
         }
+    }
+}
+
+/// The hub of the Feedbell that runs here, wherever it listens.
+async fn running_hub() -> Option<Url> {
+    let places = Places::find().ok()?;
+    let Ok(Answer::Ok(app)) = ask(&places.control, &Command::Status).await else {
+        return None;
+    };
+    match serde_json::from_value::<AppView>(app).ok()?.hub.state {
+        HubState::Running { url, .. } => url.parse().ok(),
+        _ => None,
     }
 }
 
