@@ -166,8 +166,7 @@ fn chosen(app: &AppHandle, choice: Choice) {
             let notifier = app.state::<NotifierHandle>().inner().clone();
             tauri::async_runtime::spawn(async move {
                 let done = match choice {
-                    Choice::Pause => notifier.pause(None).await,
-                    Choice::Resume => notifier.resume().await,
+                    Choice::Pause => switch_pause(&notifier).await,
                     Choice::Reconnect(feed) => notifier.reconnect(Some(feed)).await,
                     _ => switch_hub(&notifier).await,
                 };
@@ -176,6 +175,13 @@ fn chosen(app: &AppHandle, choice: Choice) {
                 }
             });
         }
+    }
+}
+
+async fn switch_pause(notifier: &NotifierHandle) -> Result<(), notifier::view::Refusal> {
+    match notifier.app().await?.pause {
+        None => notifier.pause(None).await,
+        Some(_) => notifier.resume().await,
     }
 }
 

@@ -53,7 +53,6 @@ pub(crate) enum Choice {
     Open,
     Reconnect(String),
     Pause,
-    Resume,
     Hub,
     Settings,
     Quit,
@@ -64,7 +63,6 @@ impl Choice {
         Some(match id {
             "open" => Choice::Open,
             "pause" => Choice::Pause,
-            "resume" => Choice::Resume,
             "hub" => Choice::Hub,
             "settings" => Choice::Settings,
             "quit" => Choice::Quit,
@@ -110,7 +108,7 @@ pub(crate) fn look(app: &AppView, localizer: &Localizer) -> Look {
     items.push(Item::Line);
     items.push(match app.pause {
         None => choice("pause", localizer.get("tray-pause")),
-        Some(_) => choice("resume", localizer.get("tray-resume")),
+        Some(_) => choice("pause", localizer.get("tray-resume")),
     });
     let hub_on = matches!(app.hub.state, HubState::Running { .. });
     items.push(Item::Switch {
@@ -157,6 +155,14 @@ fn state_word(feed: &FeedView) -> &'static str {
 pub(crate) struct Tray {
     tray: TrayIcon,
     shown: Option<Look>,
+    lines: Vec<Line>,
+}
+
+/// One line of the menu on the screen.
+enum Line {
+    Choice(MenuItem<tauri::Wry>),
+    Switch(CheckMenuItem<tauri::Wry>),
+    Separator(PredefinedMenuItem<tauri::Wry>),
 }
 
 impl Tray {
@@ -177,7 +183,11 @@ impl Tray {
                 }
             })
             .build(app)?;
-        Ok(Self { tray, shown: None })
+        Ok(Self {
+            tray,
+            shown: None,
+            lines: Vec::new(),
+        })
     }
 
     /// Draws what changed.
@@ -187,41 +197,84 @@ impl Tray {
             self.tray.set_icon(Some(picture(look.icon, panel())))?;
             self.tray.set_icon_as_template(panel() == Panel::Template)?;
         }
-        if before.is_none_or(|before| before.items != look.items) {
-            self.tray.set_menu(Some(menu(app, &look.items)?))?;
+        match before {
+            Some(before) if before.items == look.items => {}
+            // The menu may be open: its lines change where they stand.
+            Some(before) if same_lines(&before.items, &look.items) => {
+                for (line, item) in self.lines.iter().zip(&look.items) {
+                    line.follow(item)?;
+                }
+            }
+            _ => {
+                let lines = look.items.iter().map(|item| Line::new(app, item));
+                self.lines = lines.collect::<tauri::Result<_>>()?;
+                let menu = Menu::new(app)?;
+                for line in &self.lines {
+                    menu.append(line.item())?;
+                }
+                self.tray.set_menu(Some(menu))?;
+            }
         }
         self.shown = Some(look);
         Ok(())
     }
 }
 
-fn menu(app: &AppHandle, items: &[Item]) -> tauri::Result<Menu<tauri::Wry>> {
-    let menu = Menu::new(app)?;
-    for item in items {
-        let item: Box<dyn IsMenuItem<tauri::Wry>> = match item {
-            Item::Choice { id, label, enabled } => Box::new(MenuItem::with_id(
+impl Line {
+    fn new(app: &AppHandle, item: &Item) -> tauri::Result<Self> {
+        Ok(match item {
+            Item::Choice { id, label, enabled } => Line::Choice(MenuItem::with_id(
                 app,
                 id,
                 mnemonic_free(label),
                 *enabled,
                 None::<&str>,
             )?),
-            Item::Switch { id, label, on } => {
-                let label = mnemonic_free(label);
-                Box::new(CheckMenuItem::with_id(
-                    app,
-                    id,
-                    label,
-                    true,
-                    *on,
-                    None::<&str>,
-                )?)
-            }
-            Item::Line => Box::new(PredefinedMenuItem::separator(app)?),
-        };
-        menu.append(&*item)?;
+            Item::Switch { id, label, on } => Line::Switch(CheckMenuItem::with_id(
+                app,
+                id,
+                mnemonic_free(label),
+                true,
+                *on,
+                None::<&str>,
+            )?),
+            Item::Line => Line::Separator(PredefinedMenuItem::separator(app)?),
+        })
     }
-    Ok(menu)
+
+    fn item(&self) -> &dyn IsMenuItem<tauri::Wry> {
+        match self {
+            Line::Choice(item) => item,
+            Line::Switch(item) => item,
+            Line::Separator(item) => item,
+        }
+    }
+
+    fn follow(&self, item: &Item) -> tauri::Result<()> {
+        match (self, item) {
+            (Line::Choice(line), Item::Choice { label, enabled, .. }) => {
+                line.set_text(mnemonic_free(label))?;
+                line.set_enabled(*enabled)
+            }
+            (Line::Switch(line), Item::Switch { label, on, .. }) => {
+                line.set_text(mnemonic_free(label))?;
+                line.set_checked(*on)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether two menus have the same lines, whatever they say.
+fn same_lines(before: &[Item], after: &[Item]) -> bool {
+    let ids = |items: &[Item]| {
+        let id = |item: &Item| match item {
+            Item::Choice { id, .. } | Item::Switch { id, .. } => id.clone(),
+            Item::Line => String::new(),
+        };
+        items.iter().map(id).collect::<Vec<_>>()
+    };
+    ids(before) == ids(after)
 }
 
 /// An ampersand in a feed's name is no keyboard mark.

@@ -123,6 +123,15 @@ class Scenario(unittest.TestCase):
             window.until_text("[data-testid=detail-title]", "Grace liked “Second post”")
             bell.until_unread(0)
 
+    def test_a_failed_feed_test_says_why_in_words(self):
+        desk = self.open()
+        Bell(desk, self.feed.url)
+        with Window(desk, [DESKTOP]) as window:
+            window.click("[data-testid=rail-add]")
+            window.type("[data-testid=feed-url]", self.feed.url.replace("/events", "/nowhere"))
+            window.click("[data-testid=feed-test]")
+            window.until_text("[data-testid=test-step][data-passed=false]", "There is no feed at this address")
+
     def test_a_kill_loses_and_doubles_nothing(self):
         desk = self.open(overlap=1)  # the server sends the last event again
         bell = Bell(desk, self.feed.url)
