@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
     Options, commands,
-    tray::{Choice, Tray, look},
+    tray::{Choice, Look, Tray, look},
     window::{self, Pending},
 };
 
@@ -71,7 +71,10 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
     let (notifier, updates) =
         started.map_err(|why| anyhow::anyhow!(localizer.text(&why.text())))?;
     app.manage(notifier.clone());
-    let tray = Tray::new(&handle, chosen).context("the tray icon could not be made")?;
+    let first = runtime
+        .block_on(tray_look(&notifier))
+        .context("the notifier ended at once")?;
+    let tray = Tray::new(&handle, first, chosen).context("the tray icon could not be made")?;
     if !options.hidden {
         window::open(&handle, None);
     }
@@ -79,14 +82,19 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
     runtime.spawn(follow(handle.clone(), notifier.clone(), updates, tray));
     runtime.spawn(quit_on_signal(handle));
 
+    let mut runtime = Some(runtime);
     app.run(move |_, event| match event {
         // The last window is closed: the bell stays in the tray.
         RunEvent::ExitRequested {
             code: None, api, ..
         } => api.prevent_exit(),
         RunEvent::Exit => {
-            // The timer has to be made inside the runtime.
-            let _ = runtime.block_on(async { timeout(GRACE, notifier.stop()).await });
+            if let Some(runtime) = runtime.take() {
+                // The timer has to be made inside the runtime.
+                let _ = runtime.block_on(async { timeout(GRACE, notifier.stop()).await });
+                // A task may wait for this very thread to draw the tray: it is not waited for.
+                runtime.shutdown_background();
+            }
         }
         _ => {}
     });
@@ -145,12 +153,18 @@ async fn follow_click(app: &AppHandle, notifier: &NotifierHandle, click: Click) 
 }
 
 async fn show_tray(app: &AppHandle, notifier: &NotifierHandle, tray: &mut Tray) {
-    let (Ok(view), Ok(localizer)) = (notifier.app().await, notifier.localizer().await) else {
-        return;
-    };
-    if let Err(why) = tray.show(app, look(&view, &localizer)) {
+    if let Some(look) = tray_look(notifier).await
+        && let Err(why) = tray.show(app, look)
+    {
         tracing::warn!(%why, "the tray could not be drawn");
     }
+}
+
+/// Nothing while the notifier stops.
+async fn tray_look(notifier: &NotifierHandle) -> Option<Look> {
+    let app = notifier.app().await.ok()?;
+    let localizer = notifier.localizer().await.ok()?;
+    Some(look(&app, &localizer))
 }
 
 /// A choice in the tray's menu.

@@ -154,7 +154,7 @@ fn state_word(feed: &FeedView) -> &'static str {
 /// The tray on the screen.
 pub(crate) struct Tray {
     tray: TrayIcon,
-    shown: Option<Look>,
+    shown: Look,
     lines: Vec<Line>,
 }
 
@@ -169,14 +169,16 @@ impl Tray {
     /// Puts the icon into the tray. Without a tray host nothing is visible, and nothing fails.
     pub(crate) fn new(
         app: &AppHandle,
+        first: Look,
         chosen: impl Fn(&AppHandle, Choice) + Send + Sync + 'static,
     ) -> tauri::Result<Self> {
+        let (menu, lines) = menu(app, &first.items)?;
         // On Linux an icon without a menu is not shown at all, and the menu is all that works.
         let tray = TrayIconBuilder::with_id("main")
-            .icon(picture(Icon::Idle, panel()))
+            .icon(picture(first.icon, panel()))
             .icon_as_template(panel() == Panel::Template)
             .tooltip("Feedbell")
-            .menu(&Menu::new(app)?)
+            .menu(&menu)
             .on_menu_event(move |app, event| {
                 if let Some(choice) = Choice::from_id(event.id().as_ref()) {
                     chosen(app, choice);
@@ -185,39 +187,40 @@ impl Tray {
             .build(app)?;
         Ok(Self {
             tray,
-            shown: None,
-            lines: Vec::new(),
+            shown: first,
+            lines,
         })
     }
 
     /// Draws what changed.
     pub(crate) fn show(&mut self, app: &AppHandle, look: Look) -> tauri::Result<()> {
-        let before = self.shown.as_ref();
-        if before.is_none_or(|before| before.icon != look.icon) {
+        if self.shown.icon != look.icon {
             self.tray.set_icon(Some(picture(look.icon, panel())))?;
             self.tray.set_icon_as_template(panel() == Panel::Template)?;
         }
-        match before {
-            Some(before) if before.items == look.items => {}
+        if same_lines(&self.shown.items, &look.items) {
             // The menu may be open: its lines change where they stand.
-            Some(before) if same_lines(&before.items, &look.items) => {
-                for (line, item) in self.lines.iter().zip(&look.items) {
-                    line.follow(item)?;
-                }
+            for (line, item) in self.lines.iter().zip(&look.items) {
+                line.follow(item)?;
             }
-            _ => {
-                let lines = look.items.iter().map(|item| Line::new(app, item));
-                self.lines = lines.collect::<tauri::Result<_>>()?;
-                let menu = Menu::new(app)?;
-                for line in &self.lines {
-                    menu.append(line.item())?;
-                }
-                self.tray.set_menu(Some(menu))?;
-            }
+        } else {
+            let (menu, lines) = menu(app, &look.items)?;
+            self.tray.set_menu(Some(menu))?;
+            self.lines = lines;
         }
-        self.shown = Some(look);
+        self.shown = look;
         Ok(())
     }
+}
+
+fn menu(app: &AppHandle, items: &[Item]) -> tauri::Result<(Menu<tauri::Wry>, Vec<Line>)> {
+    let lines = items.iter().map(|item| Line::new(app, item));
+    let lines = lines.collect::<tauri::Result<Vec<_>>>()?;
+    let menu = Menu::new(app)?;
+    for line in &lines {
+        menu.append(line.item())?;
+    }
+    Ok((menu, lines))
 }
 
 impl Line {
