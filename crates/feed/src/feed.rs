@@ -136,6 +136,12 @@ impl Feed {
         self.shared.reconnect.notify_one();
     }
 
+    /// The machine woke up or its network changed: whatever is held may be dead
+    /// and whatever is waited for may be there, so it connects anew at once.
+    pub fn woken(&self) {
+        self.shared.reconnect.notify_one();
+    }
+
     /// For servers whose events carry no ids: the next connections ask to
     /// resume from this, in place of the last event id.
     pub fn resume_from(&self, cursor: String) {
