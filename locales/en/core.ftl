@@ -84,6 +84,13 @@ field-header = “{ $value }” is not a header name.
 field-header-ours = Feedbell sets the header { $value } itself. Remove it.
 field-username-colon = A user name cannot contain a colon.
 field-password-missing = Enter the password.
+field-resume = Write “header”, “off”, {"{"} query = "since" {"}"} or {"{"} field = "time", query = "since" {"}"}.
+field-resume-name = Enter the name of the parameter, and of the field if there is one.
+field-proxy = “{ $value }” is not a proxy. Write it like http://proxy.example:8080 or socks5://127.0.0.1:1080, or “none”.
+field-proxy-credentials = A proxy with a user name and password cannot be used. Choose one that asks for none.
+field-key-alone = A key needs a client certificate too.
+field-query-name = Enter the name of the parameter.
+field-cookie-name = Enter the name of the cookie, without spaces or “=”.
 field-then = “{ $value }” should be notify, keep or drop.
 field-listen = “{ $value }” should be an address and a port, like 127.0.0.1:2355.
 field-listen-token = A hub on the network needs a token. Add one as “token” under [hub] in the settings file, or listen on 127.0.0.1.

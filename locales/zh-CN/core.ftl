@@ -81,6 +81,13 @@ field-header = “{ $value }”不是请求头名称。
 field-header-ours = 请求头 { $value } 由 Feedbell 设置。请删除它。
 field-username-colon = 用户名不能包含冒号。
 field-password-missing = 请输入密码。
+field-resume = 请写“header”、“off”、{"{"} query = "since" {"}"} 或 {"{"} field = "time", query = "since" {"}"}。
+field-resume-name = 请填写参数名；如果取自字段，也要填写字段名。
+field-proxy = “{ $value }”不是代理地址。请写成 http://proxy.example:8080 或 socks5://127.0.0.1:1080，或者“none”。
+field-proxy-credentials = 不支持带用户名和密码的代理。请换一个不需要登录的代理。
+field-key-alone = 只有密钥还不够，还需要客户端证书。
+field-query-name = 请填写参数名。
+field-cookie-name = 请填写 Cookie 的名称，不能有空格或“=”。
 field-then = “{ $value }”应为 notify、keep 或 drop。
 field-listen = “{ $value }”应为地址加端口，例如 127.0.0.1:2355。
 field-listen-token = 面向网络的广播站需要令牌。请在设置文件的 [hub] 下添加 token，或改为监听 127.0.0.1。

@@ -57,6 +57,7 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
             commands::pause,
             commands::resume,
             commands::reconnect,
+            commands::guess_preset,
             commands::test_feed,
             commands::stop_test,
             commands::send,

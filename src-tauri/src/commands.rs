@@ -114,6 +114,11 @@ pub(crate) async fn reconnect(notifier: Notifier<'_>, feed: Option<String>) -> R
 }
 
 #[tauri::command]
+pub(crate) fn guess_preset(url: &str) -> Option<String> {
+    notifier::guess_preset(url)
+}
+
+#[tauri::command]
 pub(crate) async fn test_feed(notifier: Notifier<'_>, form: FeedForm) -> Result<(), Refusal> {
     notifier.test_feed(form).await
 }

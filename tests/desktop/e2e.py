@@ -130,7 +130,7 @@ class Scenario(unittest.TestCase):
             window.click("[data-testid=rail-add]")
             window.type("[data-testid=feed-url]", self.feed.url.replace("/events", "/nowhere"))
             window.click("[data-testid=feed-test]")
-            window.until_text("[data-testid=test-step][data-passed=false]", "There is no feed at this address")
+            window.until_text("[data-testid=test-step][data-outcome=failed]", "There is no feed at this address")
 
     def test_a_kill_loses_and_doubles_nothing(self):
         desk = self.open(overlap=1)  # the server sends the last event again

@@ -188,7 +188,7 @@ describe('the feed editor', () => {
     flushSync();
     one('feed-test').click();
     await soon(() => expect(all('test-event')).toHaveLength(3));
-    expect(all('test-step').map((step) => step.dataset.passed)).toEqual(['true', 'true', 'true', 'true']);
+    expect(all('test-step').map((step) => step.dataset.outcome)).toEqual(['passed', 'passed', 'passed', 'passed']);
     expect(all('test-event').at(-1)!.textContent).toContain('23 likes');
     expect(model.settings!.feeds).toHaveLength(6);
   });

@@ -27,6 +27,8 @@ export interface Backend {
   pause(until: number | null): Promise<void>;
   resume(): Promise<void>;
   reconnect(feed: string): Promise<void>;
+  /** The preset that an address looks like. */
+  guessPreset(url: string): Promise<string | null>;
   testFeed(form: FeedForm): Promise<void>;
   stopTest(): Promise<void>;
   send(form: SendForm): Promise<void>;
@@ -55,6 +57,7 @@ export const tauri: Backend = {
   pause: (until) => invoke('pause', { until }),
   resume: () => invoke('resume'),
   reconnect: (feed) => invoke('reconnect', { feed }),
+  guessPreset: (url) => invoke('guess_preset', { url }),
   testFeed: (form) => invoke('test_feed', { form }),
   stopTest: () => invoke('stop_test'),
   send: (form) => invoke('send', { form }),

@@ -40,9 +40,13 @@ export type GeneralForm = { language: string, keep_days: number, };
 
 export type HubForm = { on: boolean, listen: string, allow_origins: Array<string>, };
 
-export type FeedForm = { id: string, name: string, url: string, preset: string, enabled: boolean, muted: boolean, access: AccessForm, headers: Array<HeaderForm>, stop_on: Array<string>, watchdog_seconds: number, rules: Array<RuleForm>, };
+export type FeedForm = { id: string, name: string, url: string, preset: string, enabled: boolean, muted: boolean, access: AccessForm, headers: Array<HeaderForm>, stop_on: Array<string>, watchdog_seconds: number, connection: ConnectionForm, rules: Array<RuleForm>, };
 
-export type AccessForm = { "kind": "none" } | { "kind": "bearer", token: SecretForm, } | { "kind": "basic", username: string, password: SecretForm, };
+export type ConnectionForm = { resume: ResumeForm, history: boolean, poll_seconds: number, proxy: string, ca: string, certificate: string, key: string, plain_http: boolean, };
+
+export type ResumeForm = { "kind": "preset" } | { "kind": "header" } | { "kind": "query", name: string, } | { "kind": "field", field: string, name: string, } | { "kind": "off" };
+
+export type AccessForm = { "kind": "none" } | { "kind": "bearer", token: SecretForm, } | { "kind": "basic", username: string, password: SecretForm, } | { "kind": "query", name: string, value: SecretForm, } | { "kind": "cookie", name: string, value: SecretForm, };
 
 export type HeaderForm = { name: string, value: SecretForm, };
 
@@ -52,7 +56,7 @@ export type RuleForm = { name: string, events: Array<string>, when: string, then
 
 export type Verdict = "notify" | "keep" | "drop";
 
-export type PresetView = { id: string, name: Text, about: Text, example: string, };
+export type PresetView = { id: string, name: Text, about: Text, example: string, access: string, muted: boolean, history: boolean, };
 
 export type FieldError = { field: string, text: Text, };
 
@@ -60,6 +64,10 @@ export type Refusal = { text: Text, fields: Array<FieldError>, };
 
 export type SendForm = { event: string, to: string, text: string, };
 
-export type TestUpdate = { "kind": "step", passed: boolean, text: Text, } | { "kind": "event", raw: RawEvent, verdict: Verdict, title: string, body: string, } | { "kind": "ended" };
+export type TestStep = "access" | "name" | "connect" | "tls" | "proxy" | "answer" | "content_type" | "first_byte" | "keep_alive" | "first_event" | "resume";
+
+export type TestOutcome = "passed" | "failed" | "noted";
+
+export type TestUpdate = { "kind": "step", step: TestStep, outcome: TestOutcome, text: Text, ms: number, } | { "kind": "event", raw: RawEvent, verdict: Verdict, title: string, body: string, } | { "kind": "ended" };
 
 export type WindowUpdate = { "kind": "app" } | { "kind": "inbox" } | { "kind": "settings" } | { "kind": "test", update: TestUpdate, } | { "kind": "open", message: number | null, } | { "kind": "page", page: string, };

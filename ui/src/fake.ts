@@ -1,6 +1,6 @@
 import type { Backend } from './backend';
 import type {
-  AppView, FeedForm, FeedState, FieldError, MessageDetail, MessageQuery, MessageRow, Refusal,
+  AppView, ConnectionForm, FeedForm, FeedState, FieldError, MessageDetail, MessageQuery, MessageRow, Refusal,
   SettingsView, Text, WindowUpdate,
 } from './bindings';
 
@@ -14,6 +14,12 @@ export interface FakeOptions {
   rows?: number;
   now?: number;
 }
+
+const fakeSteps = ['name', 'connect', 'tls', 'content_type'] as const;
+
+const usual = (): ConnectionForm => ({
+  resume: { kind: 'preset' }, history: false, poll_seconds: 0, proxy: '', ca: '', certificate: '', key: '', plain_http: false,
+});
 
 /** Texts that the notifier would bring along: the sample data's own. */
 export const FAKE_TEXTS = {
@@ -101,8 +107,8 @@ export class Fake implements Backend {
       language: 'auto', keep_days: 30, hub: { on: true, listen: '127.0.0.1:2355', allow_origins: ['http://localhost:3000'] },
       feeds: full ? this.#feeds() : [], path: '/home/ada/.config/feedbell/settings.toml', errors: [],
       presets: [
-        { id: 'likes', name: plain('fake-p-likes'), about: plain('fake-p-likes-about'), example: 'http://localhost:3000/push?uid=1' },
-        { id: 'ntfy', name: plain('fake-p-ntfy'), about: plain('fake-p-ntfy-about'), example: 'https://ntfy.example/door/sse' },
+        { id: 'likes', name: plain('fake-p-likes'), about: plain('fake-p-likes-about'), example: 'http://localhost:3000/push?uid=1', access: 'none', muted: false, history: false },
+        { id: 'ntfy', name: plain('fake-p-ntfy'), about: plain('fake-p-ntfy-about'), example: 'https://ntfy.example/door/sse', access: 'bearer', muted: false, history: true },
       ],
     };
     if (scene === 'deaf') this.#settings.errors = [{ field: 'feed.2.url', text: plain('fake-url') }];
@@ -251,6 +257,10 @@ export class Fake implements Backend {
   resume(): Promise<void> { return this.#tell('resume', ['app'], () => { this.#pause = null; }); }
   reconnect(): Promise<void> { return this.#tell('reconnect', ['app'], () => undefined); }
 
+  guessPreset(url: string): Promise<string | null> {
+    return Promise.resolve(/\/(sse|json)(\?|$)/.test(url) ? 'ntfy' : null);
+  }
+
   async testFeed(form: FeedForm): Promise<void> {
     if (!/^https?:\/\//.test(form.url)) throw refuse(plain('fake-form'), [{ field: 'url', text: plain('fake-url') }]);
     const run = this.#testing += 1;
@@ -260,7 +270,7 @@ export class Fake implements Backend {
       for (const [i, id] of steps.entries()) {
         await new Promise((done) => setTimeout(done, 60));
         if (run !== this.#testing) return;
-        this.say({ kind: 'test', update: { kind: 'step', passed: !(bad && i === 3), text: plain(id) } });
+        this.say({ kind: 'test', update: { kind: 'step', step: fakeSteps[i]!, outcome: bad && i === 3 ? 'failed' : 'passed', text: plain(id), ms: 20 * (i + 1) } });
       }
       if (!bad) {
         for (const sample of this.#samples().slice(0, 3)) {
@@ -340,6 +350,7 @@ export class Fake implements Backend {
     const feed = (id: string, name: string, more: Partial<FeedForm> = {}): FeedForm => ({
       id, name, url: `https://${id}.example/events?topic=home`, preset: '', enabled: true, muted: false, access: { kind: 'none' },
       headers: [], stop_on: [], watchdog_seconds: 0, rules: [], ...more,
+      connection: usual(),
     });
     return [
       feed('journal', zh ? '我的日志' : 'Journal', {

@@ -27,6 +27,9 @@ pub struct FeedConfig {
     pub patience: Patience,
     /// How much one server may make us hold.
     pub limits: Limits,
+    /// Ask again after this time whenever the answer has ended, instead of
+    /// holding a stream. JSON and newline-delimited JSON count as events then.
+    pub poll: Option<Duration>,
 }
 
 impl FeedConfig {
@@ -43,6 +46,7 @@ impl FeedConfig {
             give_up: GiveUp::Stop,
             patience: Patience::default(),
             limits: Limits::default(),
+            poll: None,
         }
     }
 }
@@ -58,6 +62,7 @@ impl fmt::Debug for FeedConfig {
             .field("give_up", &self.give_up)
             .field("patience", &self.patience)
             .field("limits", &self.limits)
+            .field("poll", &self.poll)
             .finish()
     }
 }

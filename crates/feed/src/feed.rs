@@ -67,6 +67,9 @@ pub enum State {
     Live {
         /// The number of this connection, as events carry it.
         connection: u64,
+        /// The server was asked to resume and named another place to go on
+        /// from: events in between are lost (Mercure's `Last-Event-ID` answer).
+        lost: bool,
     },
     /// The next attempt comes by itself.
     Waiting {
@@ -259,7 +262,8 @@ impl Keeper {
                 Next::Opened => {
                     self.connection += 1;
                     let connection = self.connection;
-                    self.say(State::Live { connection }).await?;
+                    let lost = lock(aside).lost;
+                    self.say(State::Live { connection, lost }).await?;
                 }
                 Next::Event(event) => {
                     delivered = true;

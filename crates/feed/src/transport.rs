@@ -57,6 +57,8 @@ pub(crate) struct Aside {
     pub(crate) heard: bool,
     /// Whether a comment came.
     pub(crate) comment: bool,
+    /// The server goes on from another place than it was asked to.
+    pub(crate) lost: bool,
 }
 
 /// An answer that counts as a stream.
@@ -207,10 +209,14 @@ impl Attempt {
         };
 
         let content_type = accept(&response)?;
-        lock(&self.aside).opened = Some(Opened {
-            origin: url.origin().ascii_serialization(),
-            content_type,
-        });
+        {
+            let mut aside = lock(&self.aside);
+            aside.opened = Some(Opened {
+                origin: url.origin().ascii_serialization(),
+                content_type,
+            });
+            aside.lost = self.was_lost(response.headers());
+        }
         let body = Box::pin(Body {
             host: place(&url),
             incoming: Mutex::new(response.bytes_stream().boxed()),
@@ -222,6 +228,17 @@ impl Attempt {
             silence: None,
         });
         Ok(http::Response::new(body))
+    }
+
+    /// Whether the server says that it goes on from elsewhere: a hub of the
+    /// Mercure protocol names the place in a header of its answer.
+    fn was_lost(&self, answered: &HeaderMap) -> bool {
+        let asked = self.resume_from.as_deref().unwrap_or_default();
+        let asked = (self.config.resume != Resume::Off && !asked.is_empty()).then_some(asked);
+        match (asked, answered.get(LAST_EVENT_ID)) {
+            (Some(asked), Some(answered)) => answered.as_bytes() != asked.as_bytes(),
+            _ => false,
+        }
     }
 
     /// Mends: the crate forgets the id after a reconnect, closes for good on an

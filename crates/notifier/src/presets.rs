@@ -14,6 +14,12 @@ pub(crate) struct Preset {
     pub(crate) id: String,
     /// An address to start from.
     pub(crate) example: String,
+    /// The kind of access it usually needs.
+    #[serde(default)]
+    pub(crate) access: Option<String>,
+    /// Its feeds start muted.
+    #[serde(default)]
+    pub(crate) muted: bool,
     /// What its ids are worth.
     #[serde(default)]
     pub(crate) ids: Ids,
@@ -69,6 +75,12 @@ pub(crate) fn find(id: &str) -> Option<&'static Preset> {
     all().iter().find(|preset| preset.id == id)
 }
 
+/// The preset that an address looks like.
+#[must_use]
+pub fn guess_preset(_url: &str) -> Option<String> {
+    None
+}
+
 impl Preset {
     /// As the gallery shows it.
     #[must_use]
@@ -78,6 +90,9 @@ impl Preset {
             name: Text::new(&format!("preset-{}", self.id)),
             about: Text::new(&format!("preset-{}-about", self.id)),
             example: self.example.clone(),
+            access: self.access.clone().unwrap_or_else(|| "none".to_owned()),
+            muted: self.muted,
+            history: false,
         }
     }
 }

@@ -74,14 +74,21 @@ pub(crate) struct FeedSettings {
     pub(crate) headers: Vec<(String, Secret)>,
     pub(crate) stop_on: Vec<String>,
     pub(crate) watchdog_seconds: u32,
+    pub(crate) connection: Connection,
     pub(crate) rules: Vec<RuleForm>,
 }
+
+/// How a feed connects, where that differs from the usual. As the form has it: empty texts and
+/// zeros stand for "as usual".
+pub(crate) type Connection = crate::view::ConnectionForm;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     None,
     Bearer(Secret),
     Basic { username: String, password: Secret },
+    Query { name: String, value: Secret },
+    Cookie { name: String, value: Secret },
 }
 
 /// Where a secret is. The settings file holds the secret itself only if a person wrote it there.
@@ -307,6 +314,36 @@ impl Access {
                 username: username.clone(),
                 password: secret_form(password),
             },
+            Access::Query { name, value } => AccessForm::Query {
+                name: name.clone(),
+                value: secret_form(value),
+            },
+            Access::Cookie { name, value } => AccessForm::Cookie {
+                name: name.clone(),
+                value: secret_form(value),
+            },
+        }
+    }
+
+    /// The secret in it, if there is one.
+    pub(crate) fn secret_mut(&mut self) -> Option<&mut Secret> {
+        match self {
+            Access::None => None,
+            Access::Bearer(secret)
+            | Access::Basic {
+                password: secret, ..
+            }
+            | Access::Query { value: secret, .. }
+            | Access::Cookie { value: secret, .. } => Some(secret),
+        }
+    }
+
+    /// Where a form shows it.
+    pub(crate) fn secret_field(&self) -> &'static str {
+        match self {
+            Access::None | Access::Bearer(_) => "access.token",
+            Access::Basic { .. } => "access.password",
+            Access::Query { .. } | Access::Cookie { .. } => "access.value",
         }
     }
 }

@@ -390,7 +390,7 @@ pub(crate) async fn connect_config(
 ) -> Result<FeedConfig, SecretError> {
     let mut headers = HeaderMap::new();
     match &settings.access {
-        Access::None => {}
+        Access::None | Access::Query { .. } | Access::Cookie { .. } => {}
         Access::Bearer(token) => {
             let token = secrets.resolve(token).await?;
             put_secret(
@@ -409,12 +409,28 @@ pub(crate) async fn connect_config(
             )?;
         }
     }
+    let mut url = settings.url.clone();
+    match &settings.access {
+        Access::Query { name, value } => {
+            let value = secrets.resolve(value).await?;
+            url.query_pairs_mut().append_pair(name, &value);
+        }
+        Access::Cookie { name, value } => {
+            let value = secrets.resolve(value).await?;
+            put_secret(
+                &mut headers,
+                http::header::COOKIE,
+                &format!("{name}={value}"),
+            )?;
+        }
+        Access::None | Access::Bearer(_) | Access::Basic { .. } => {}
+    }
     for (name, value) in &settings.headers {
         let value = secrets.resolve(value).await?;
         let name = HeaderName::try_from(name.as_str()).map_err(|_| SecretError::Missing)?;
         put_secret(&mut headers, name, &value)?;
     }
-    let mut config = FeedConfig::new(settings.url.clone());
+    let mut config = FeedConfig::new(url);
     config.headers = headers;
     config.give_up = GiveUp::LookAgain(LOOK_AGAIN);
     config.patience.silence = match settings.watchdog_seconds {

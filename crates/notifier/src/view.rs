@@ -344,10 +344,61 @@ pub struct FeedForm {
     pub headers: Vec<HeaderForm>,
     /// Event names after which the feed stops until the user reconnects.
     pub stop_on: Vec<String>,
-    /// Reconnect when nothing arrives for this many seconds; 0: the default, 60.
+    /// Reconnect when nothing arrives for this many seconds; 0: learned from the server.
     pub watchdog_seconds: u32,
+    /// How it connects, where that differs from the usual.
+    pub connection: ConnectionForm,
     /// Own rules, tried before the preset's; the first match wins.
     pub rules: Vec<RuleForm>,
+}
+
+/// How a feed connects, where that differs from the usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct ConnectionForm {
+    /// Whether and how its place goes back to the server.
+    pub resume: ResumeForm,
+    /// On the first connection, load what the server still has.
+    pub history: bool,
+    /// Ask every so many seconds instead of holding a stream; 0: hold a stream.
+    pub poll_seconds: u32,
+    /// A proxy, `http://`, `https://`, `socks5://` or `socks5h://`; `none`: no proxy; empty: the
+    /// system's.
+    pub proxy: String,
+    /// A PEM file of further authorities to trust; empty: the system's alone.
+    pub ca: String,
+    /// A PEM file with a client certificate; empty: none.
+    pub certificate: String,
+    /// A PEM file with the key of the client certificate; empty: in the certificate's file.
+    pub key: String,
+    /// Secrets may go over plain http to a private address. To this computer they always may, to
+    /// a public address never.
+    pub plain_http: bool,
+}
+
+/// Whether and how a feed's place goes back to the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ResumeForm {
+    /// As the preset says; without one in the `Last-Event-ID` header.
+    #[default]
+    Preset,
+    /// The last event id, in the `Last-Event-ID` header.
+    Header,
+    /// The last event id, in a query parameter.
+    Query {
+        /// Its name.
+        name: String,
+    },
+    /// A field of the event's data, in a query parameter.
+    Field {
+        /// Path in the data: `time`, `meta.dt`.
+        field: String,
+        /// The parameter's name.
+        name: String,
+    },
+    /// Not at all.
+    Off,
 }
 
 /// How a feed signs in.
@@ -367,6 +418,20 @@ pub enum AccessForm {
         username: String,
         /// The password.
         password: SecretForm,
+    },
+    /// A parameter of the address, for servers that know no header.
+    Query {
+        /// Its name: `auth`, `access_token`.
+        name: String,
+        /// Its value.
+        value: SecretForm,
+    },
+    /// A cookie.
+    Cookie {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: SecretForm,
     },
 }
 
@@ -459,6 +524,12 @@ pub struct PresetView {
     pub about: Text,
     /// An address to start from.
     pub example: String,
+    /// The kind of access it usually needs: `none`, `bearer`, `basic`, `query` or `cookie`.
+    pub access: String,
+    /// Its feeds start muted: far too many events to ring for each.
+    pub muted: bool,
+    /// Its servers keep history that the first connection can load.
+    pub history: bool,
 }
 
 /// What is wrong with one field.
@@ -494,12 +565,16 @@ pub struct SendForm {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum TestUpdate {
-    /// A step of the check passed or failed.
+    /// A step of the check is done.
     Step {
-        /// Whether it passed.
-        passed: bool,
-        /// What was seen; on failure the likely cause and fix.
+        /// Which one.
+        step: TestStep,
+        /// How it went.
+        outcome: TestOutcome,
+        /// What was seen; on failure what happened and what to do.
         text: Text,
+        /// Since the test began, in milliseconds.
+        ms: u32,
     },
     /// An event arrived, with what the rules make of it.
     Event {
@@ -514,6 +589,46 @@ pub enum TestUpdate {
     },
     /// The test is over.
     Ended,
+}
+
+/// The steps of a feed test, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum TestStep {
+    /// The secrets are there and may be sent to this address.
+    Access,
+    /// The name has an address.
+    Name,
+    /// The host, or the proxy, accepts connections.
+    Connect,
+    /// The connection is secure.
+    Tls,
+    /// The way leads through a proxy.
+    Proxy,
+    /// The server answers, redirects followed.
+    Answer,
+    /// The answer is an event stream.
+    ContentType,
+    /// A first byte comes.
+    FirstByte,
+    /// Something comes that keeps the connection alive.
+    KeepAlive,
+    /// A first event comes.
+    FirstEvent,
+    /// The server goes on where a connection ended.
+    Resume,
+}
+
+/// How a step of a feed test went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum TestOutcome {
+    /// Well.
+    Passed,
+    /// Not well: the test ends here.
+    Failed,
+    /// Worth knowing, no obstacle.
+    Noted,
 }
 
 /// What the window is told: when to ask again, never what.

@@ -38,6 +38,8 @@ fn bindings() -> String {
         GeneralForm,
         HubForm,
         FeedForm,
+        ConnectionForm,
+        ResumeForm,
         AccessForm,
         HeaderForm,
         SecretForm,
@@ -47,6 +49,8 @@ fn bindings() -> String {
         FieldError,
         Refusal,
         SendForm,
+        TestStep,
+        TestOutcome,
         TestUpdate,
         WindowUpdate,
     );

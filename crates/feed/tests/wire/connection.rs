@@ -25,7 +25,13 @@ fn live_comes_before_the_first_event_and_the_request_is_eventsources() {
         assert!(peer.header("user-agent").unwrap().starts_with("feedbell/"));
         peer.send("event: like\nid: 1\ndata: a\n\n").await;
         assert_eq!(subscriber.state().await, State::Connecting);
-        assert_eq!(subscriber.state().await, State::Live { connection: 1 });
+        assert_eq!(
+            subscriber.state().await,
+            State::Live {
+                connection: 1,
+                lost: false
+            }
+        );
         let event = subscriber.event().await;
         assert_eq!(event.name, "like");
         assert_eq!(event.origin, server.origin());

@@ -201,7 +201,7 @@ impl Subscriber {
     pub(crate) async fn live(&mut self) -> u64 {
         assert_eq!(self.state().await, State::Connecting);
         match self.state().await {
-            State::Live { connection } => connection,
+            State::Live { connection, .. } => connection,
             other => panic!("not live but {other:?}"),
         }
     }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     notifier::Reply,
     secrets::{SecretError, Secrets},
-    settings::{self, Access, FeedSettings, Secret, SettingsError, SettingsFile},
+    settings::{self, FeedSettings, Secret, SettingsError, SettingsFile},
     view::{FeedForm, FieldError, GeneralForm, HubForm, Refusal, Text},
 };
 
@@ -124,22 +124,15 @@ impl Actor {
                 }
             }
         };
-        match &mut feed.access {
-            Access::None => {}
-            Access::Bearer(token) => {
-                let old = known.iter().find_map(|old| match &old.access {
-                    Access::Bearer(token) => Some(token),
-                    _ => None,
-                });
-                keep(token, old, "access.token".to_owned());
-            }
-            Access::Basic { password, .. } => {
-                let old = known.iter().find_map(|old| match &old.access {
-                    Access::Basic { password, .. } => Some(password),
-                    _ => None,
-                });
-                keep(password, old, "access.password".to_owned());
-            }
+        let kind = std::mem::discriminant(&feed.access);
+        let field = feed.access.secret_field();
+        if let Some(secret) = feed.access.secret_mut() {
+            let mut same_kind = known
+                .iter()
+                .map(|old| old.access.clone())
+                .filter(|old| std::mem::discriminant(old) == kind);
+            let old = same_kind.find_map(|mut old| old.secret_mut().cloned());
+            keep(secret, old.as_ref(), field.to_owned());
         }
         for (place, (name, value)) in feed.headers.iter_mut().enumerate() {
             let old = known.iter().find_map(|old| {
@@ -269,15 +262,12 @@ async fn store_all(secrets: &Secrets, named: Vec<(String, String)>) -> Result<()
 }
 
 fn secrets_of(feed: &mut FeedSettings) -> Vec<&mut Secret> {
-    let access = match &mut feed.access {
-        Access::None => None,
-        Access::Bearer(secret)
-        | Access::Basic {
-            password: secret, ..
-        } => Some(secret),
-    };
     let headers = feed.headers.iter_mut().map(|(_, secret)| secret);
-    access.into_iter().chain(headers).collect()
+    feed.access
+        .secret_mut()
+        .into_iter()
+        .chain(headers)
+        .collect()
 }
 
 fn stored_names(feed: &FeedSettings) -> Vec<String> {

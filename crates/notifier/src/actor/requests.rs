@@ -21,7 +21,7 @@ use crate::{
     subscription::{Subscription, connect_config, shown_address},
     view::{
         AppView, FeedForm, FeedState, FeedView, FieldError, HubForm, HubState, HubView, RawEvent,
-        Refusal, SendForm, SettingsView, TestUpdate, Text,
+        Refusal, SendForm, SettingsView, TestOutcome, TestStep, TestUpdate, Text,
     },
 };
 
@@ -376,8 +376,10 @@ impl Actor {
                 Err(why) => {
                     let text = why.text();
                     tell(TestUpdate::Step {
-                        passed: false,
+                        step: TestStep::Access,
+                        outcome: TestOutcome::Failed,
                         text,
+                        ms: 0,
                     })
                     .await;
                 }
@@ -498,18 +500,26 @@ async fn run_test<F: Future<Output = ()>>(
 ) {
     let (_check, mut updates): (_, mpsc::Receiver<CheckUpdate>) = check(config);
     let mut nth = 0;
-    let until = Instant::now() + TEST_LIMIT;
+    let began = Instant::now();
+    let until = began + TEST_LIMIT;
     while nth < TEST_EVENTS
         && let Ok(Some(update)) = timeout_at(until, updates.recv()).await
     {
         let update = match update {
             CheckUpdate::Step(step) => TestUpdate::Step {
-                passed: matches!(step.outcome, feed::Outcome::Passed(_)),
+                step: test_step(step.step),
+                outcome: match step.outcome {
+                    feed::Outcome::Passed(_) => TestOutcome::Passed,
+                    feed::Outcome::Failed(_) | feed::Outcome::Refused(_) => TestOutcome::Failed,
+                },
                 text: (&step).into(),
+                ms: milliseconds(step.after),
             },
             CheckUpdate::Closed(why) => TestUpdate::Step {
-                passed: false,
+                step: TestStep::KeepAlive,
+                outcome: TestOutcome::Noted,
                 text: why.words().into(),
+                ms: milliseconds(began.elapsed()),
             },
             CheckUpdate::Event(event) => {
                 let judged = rules.judge(Arrived {
@@ -532,6 +542,24 @@ async fn run_test<F: Future<Output = ()>>(
             }
         };
         tell(update).await;
+    }
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn test_step(step: feed::Step) -> TestStep {
+    use feed::Step;
+    match step {
+        Step::Name => TestStep::Name,
+        Step::Connect => TestStep::Connect,
+        Step::Tls => TestStep::Tls,
+        Step::Answer => TestStep::Answer,
+        Step::ContentType => TestStep::ContentType,
+        Step::FirstByte => TestStep::FirstByte,
+        Step::KeepAlive => TestStep::KeepAlive,
+        Step::FirstEvent => TestStep::FirstEvent,
     }
 }
 

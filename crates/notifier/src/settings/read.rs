@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use toml_edit::{DocumentMut, Item, TableLike};
 use url::{Host, Url};
 
-use super::{Access, FeedSettings, HubSettings, LeftOut, Secret, Settings};
+use super::{Access, Connection, FeedSettings, HubSettings, LeftOut, Secret, Settings};
 use crate::{
     presets, rules,
-    view::{AccessForm, FeedForm, FieldError, RuleForm, SecretForm, Text, Verdict},
+    view::{AccessForm, FeedForm, FieldError, ResumeForm, RuleForm, SecretForm, Text, Verdict},
 };
 
 /// What a document says.
@@ -103,10 +103,11 @@ pub(super) fn check_feed(form: &FeedForm) -> Result<FeedSettings, Vec<FieldError
             wrong(&format!("rules.{place}.{field}"), text);
         }
     }
-    if let AccessForm::Basic { username, .. } = &form.access
-        && username.contains(':')
-    {
-        wrong("access.username", Text::new("field-username-colon"));
+    for (field, text) in check_access(&form.access) {
+        wrong(field, text);
+    }
+    for (field, text) in check_connection(&form.connection) {
+        wrong(&format!("connection.{field}"), text);
     }
     let Some(url) = url.filter(|_| errors.is_empty()) else {
         return Err(errors);
@@ -129,6 +130,14 @@ pub(super) fn check_feed(form: &FeedForm) -> Result<FeedSettings, Vec<FieldError
                 username: username.clone(),
                 password: from_form(password),
             },
+            AccessForm::Query { name, value } => Access::Query {
+                name: name.trim().to_owned(),
+                value: from_form(value),
+            },
+            AccessForm::Cookie { name, value } => Access::Cookie {
+                name: name.trim().to_owned(),
+                value: from_form(value),
+            },
         },
         headers: form
             .headers
@@ -142,6 +151,7 @@ pub(super) fn check_feed(form: &FeedForm) -> Result<FeedSettings, Vec<FieldError
             .filter(|name| !name.is_empty())
             .collect(),
         watchdog_seconds: form.watchdog_seconds,
+        connection: trimmed(&form.connection),
         rules: form.rules.clone(),
     })
 }
@@ -227,6 +237,7 @@ fn read_feed(fields: &mut Fields<'_, '_>, id: &str, name: &str) -> Option<FeedSe
     let muted = fields.flag("muted").unwrap_or(false);
     let stop_on = fields.list("stop_on");
     let watchdog_seconds = fields.number("watchdog_seconds").unwrap_or(0);
+    let connection = read_connection(fields);
     let url = url?;
     Some(FeedSettings {
         id: id.to_owned(),
@@ -243,13 +254,151 @@ fn read_feed(fields: &mut Fields<'_, '_>, id: &str, name: &str) -> Option<FeedSe
         headers,
         stop_on,
         watchdog_seconds,
+        connection,
         rules,
     })
+}
+
+fn read_connection(fields: &mut Fields<'_, '_>) -> Connection {
+    let connection = Connection {
+        resume: read_resume(fields),
+        history: fields.flag("history").unwrap_or(false),
+        poll_seconds: fields.number("poll_seconds").unwrap_or(0),
+        proxy: fields.words("proxy").unwrap_or_default(),
+        ca: fields.words("ca").unwrap_or_default(),
+        certificate: fields.words("certificate").unwrap_or_default(),
+        key: fields.words("key").unwrap_or_default(),
+        plain_http: fields.flag("plain_http").unwrap_or(false),
+    };
+    let connection = trimmed(&connection);
+    for (field, text) in check_connection(&connection) {
+        fields.wrong(field, text);
+    }
+    connection
+}
+
+/// `"header"`, `"off"`, `{ query = "since" }` or `{ field = "time", query = "since" }`.
+fn read_resume(fields: &mut Fields<'_, '_>) -> ResumeForm {
+    let Some(item) = fields.table.get("resume") else {
+        return ResumeForm::Preset;
+    };
+    let part = |key: &str| {
+        item.as_table_like()
+            .and_then(|table| table.get(key))
+            .and_then(Item::as_str)
+            .map(str::to_owned)
+    };
+    match (item.as_str(), part("field"), part("query")) {
+        (Some("header"), _, _) => ResumeForm::Header,
+        (Some("off"), _, _) => ResumeForm::Off,
+        (None, None, Some(name)) => ResumeForm::Query { name },
+        (None, Some(field), Some(name)) => ResumeForm::Field { field, name },
+        _ => {
+            fields.wrong("resume", Text::new("field-resume"));
+            ResumeForm::Preset
+        }
+    }
+}
+
+fn trimmed(connection: &Connection) -> Connection {
+    let trim = |text: &String| text.trim().to_owned();
+    Connection {
+        resume: match &connection.resume {
+            ResumeForm::Query { name } => ResumeForm::Query { name: trim(name) },
+            ResumeForm::Field { field, name } => ResumeForm::Field {
+                field: trim(field),
+                name: trim(name),
+            },
+            other => other.clone(),
+        },
+        proxy: trim(&connection.proxy),
+        ca: trim(&connection.ca),
+        certificate: trim(&connection.certificate),
+        key: trim(&connection.key),
+        ..connection.clone()
+    }
+}
+
+fn check_connection(connection: &Connection) -> Vec<(&'static str, Text)> {
+    let mut errors = Vec::new();
+    let nameless = match &connection.resume {
+        ResumeForm::Query { name } => name.trim().is_empty(),
+        ResumeForm::Field { field, name } => name.trim().is_empty() || field.trim().is_empty(),
+        _ => false,
+    };
+    if nameless {
+        errors.push(("resume", Text::new("field-resume-name")));
+    }
+    let proxy = connection.proxy.trim();
+    if !matches!(proxy, "" | "none") {
+        match Url::parse(proxy) {
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                errors.push(("proxy", Text::new("field-proxy-credentials")));
+            }
+            Ok(url)
+                if matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h")
+                    && url.has_host() => {}
+            _ => errors.push(("proxy", Text::new("field-proxy").with("value", proxy))),
+        }
+    }
+    if !connection.key.trim().is_empty() && connection.certificate.trim().is_empty() {
+        errors.push(("key", Text::new("field-key-alone")));
+    }
+    errors
+}
+
+fn check_access(access: &AccessForm) -> Vec<(&'static str, Text)> {
+    let token = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    };
+    match access {
+        AccessForm::Basic { username, .. } if username.contains(':') => {
+            vec![("access.username", Text::new("field-username-colon"))]
+        }
+        AccessForm::Query { name, .. } if name.trim().is_empty() => {
+            vec![("access.name", Text::new("field-query-name"))]
+        }
+        AccessForm::Cookie { name, .. } if !token(name.trim()) => {
+            vec![("access.name", Text::new("field-cookie-name"))]
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn read_access(fields: &mut Fields<'_, '_>) -> Access {
     if let Some(token) = fields.secret("bearer") {
         return Access::Bearer(token);
+    }
+    for kind in ["query", "cookie"] {
+        if let Some(mut table) = fields.table(kind) {
+            let name = table.words("name").unwrap_or_default();
+            let Some(value) = table.secret("value") else {
+                table.wrong("value", Text::new("secret-needed"));
+                return Access::None;
+            };
+            let form = if kind == "query" {
+                AccessForm::Query {
+                    name: name.clone(),
+                    value: SecretForm::Kept,
+                }
+            } else {
+                AccessForm::Cookie {
+                    name: name.clone(),
+                    value: SecretForm::Kept,
+                }
+            };
+            for (_, text) in check_access(&form) {
+                table.wrong("name", text);
+            }
+            return if kind == "query" {
+                Access::Query { name, value }
+            } else {
+                Access::Cookie { name, value }
+            };
+        }
     }
     let Some(mut basic) = fields.table("basic") else {
         return Access::None;

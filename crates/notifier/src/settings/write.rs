@@ -3,7 +3,9 @@
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value, value};
 
 use super::{Access, FeedSettings, HubSettings, Secret, secret_form};
-use crate::view::{FeedForm, GeneralForm, HeaderForm, HubForm, RuleForm, Verdict};
+use crate::view::{
+    ConnectionForm, FeedForm, GeneralForm, HeaderForm, HubForm, ResumeForm, RuleForm, Verdict,
+};
 
 pub(crate) fn feed_form(feed: &FeedSettings) -> FeedForm {
     FeedForm {
@@ -24,6 +26,7 @@ pub(crate) fn feed_form(feed: &FeedSettings) -> FeedForm {
             .collect(),
         stop_on: feed.stop_on.clone(),
         watchdog_seconds: feed.watchdog_seconds,
+        connection: feed.connection.clone(),
         rules: feed.rules.clone(),
     }
 }
@@ -74,18 +77,30 @@ pub(super) fn put_feed(document: &mut DocumentMut, feed: &FeedSettings) {
         "watchdog_seconds",
         (feed.watchdog_seconds > 0).then(|| i64::from(feed.watchdog_seconds).into()),
     );
-    let (bearer, basic) = match &feed.access {
-        Access::None => (None, None),
-        Access::Bearer(token) => (Some(secret(token)), None),
-        Access::Basic { username, password } => {
-            let mut basic = InlineTable::new();
-            basic.insert("username", username.into());
-            basic.insert("password", secret(password));
-            (None, Some(Value::InlineTable(basic)))
-        }
+    let access = match &feed.access {
+        Access::None => None,
+        Access::Bearer(token) => Some(("bearer", secret(token))),
+        Access::Basic { username, password } => Some((
+            "basic",
+            inline([
+                ("username", username.into()),
+                ("password", secret(password)),
+            ]),
+        )),
+        Access::Query { name, value } => Some((
+            "query",
+            inline([("name", name.into()), ("value", secret(value))]),
+        )),
+        Access::Cookie { name, value } => Some((
+            "cookie",
+            inline([("name", name.into()), ("value", secret(value))]),
+        )),
     };
-    set(table, "bearer", bearer);
-    set(table, "basic", basic);
+    for kind in ["bearer", "basic", "query", "cookie"] {
+        let value = access.as_ref().filter(|(name, _)| *name == kind);
+        set(table, kind, value.map(|(_, value)| value.clone()));
+    }
+    put_connection(table, &feed.connection);
     let headers: InlineTable = feed
         .headers
         .iter()
@@ -97,6 +112,35 @@ pub(super) fn put_feed(document: &mut DocumentMut, feed: &FeedSettings) {
         (!headers.is_empty()).then_some(Value::InlineTable(headers)),
     );
     put_rules(table, &feed.rules);
+}
+
+fn put_connection(table: &mut Table, connection: &ConnectionForm) {
+    let resume = match &connection.resume {
+        ResumeForm::Preset => None,
+        ResumeForm::Header => words("header"),
+        ResumeForm::Off => words("off"),
+        ResumeForm::Query { name } => Some(inline([("query", name.into())])),
+        ResumeForm::Field { field, name } => {
+            Some(inline([("field", field.into()), ("query", name.into())]))
+        }
+    };
+    set(table, "resume", resume);
+    set(table, "history", connection.history.then(|| true.into()));
+    let poll = connection.poll_seconds;
+    set(
+        table,
+        "poll_seconds",
+        (poll > 0).then(|| i64::from(poll).into()),
+    );
+    set(table, "proxy", words(&connection.proxy));
+    set(table, "ca", words(&connection.ca));
+    set(table, "certificate", words(&connection.certificate));
+    set(table, "key", words(&connection.key));
+    set(
+        table,
+        "plain_http",
+        connection.plain_http.then(|| true.into()),
+    );
 }
 
 /// Writes down the ids that feeds have by their place: another place is not another feed.
@@ -188,6 +232,10 @@ fn words(text: &str) -> Option<Value> {
 
 fn list(words: &[String]) -> Option<Value> {
     (!words.is_empty()).then(|| Value::Array(words.iter().map(String::as_str).collect::<Array>()))
+}
+
+fn inline<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    Value::InlineTable(fields.into_iter().collect())
 }
 
 fn secret(secret: &Secret) -> Value {

@@ -5,8 +5,8 @@ use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use notifier::{
     Announcement, NotifierConfig, NotifierError, NotifierHandle, Update, start, system_clock,
     view::{
-        AccessForm, AppView, FeedForm, FeedState, FeedView, MessageQuery, MessageRow, TestUpdate,
-        Text,
+        AccessForm, AppView, ConnectionForm, FeedForm, FeedState, FeedView, MessageQuery,
+        MessageRow, TestUpdate, Text,
     },
 };
 use tempfile::TempDir;
@@ -110,6 +110,7 @@ pub(crate) fn form(name: &str, url: &str, preset: &str) -> FeedForm {
         headers: Vec::new(),
         stop_on: Vec::new(),
         watchdog_seconds: 0,
+        connection: ConnectionForm::default(),
         rules: Vec::new(),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use notifier::view::{Arg, FeedState, HubState, MessageQuery, Refusal, TestUpdate, Text, Verdict};
+use notifier::view::{
+    Arg, FeedState, HubState, MessageQuery, Refusal, TestOutcome, TestUpdate, Text, Verdict,
+};
 use rusqlite::Connection;
 use tokio::net::TcpListener;
 
@@ -407,7 +409,11 @@ async fn a_test_shows_each_step_and_what_arrives() {
     let mut steps = Vec::new();
     let event = loop {
         match bell.test_news().await {
-            TestUpdate::Step { passed: true, text } => steps.push(text.id),
+            TestUpdate::Step {
+                outcome: TestOutcome::Passed,
+                text,
+                ..
+            } => steps.push(text.id),
             TestUpdate::Event {
                 raw,
                 verdict,
@@ -442,7 +448,13 @@ async fn a_test_shows_each_step_and_what_arrives() {
     clock.cut();
     let ended = bell.test_news().await;
     assert!(
-        matches!(ended, TestUpdate::Step { passed: false, .. }),
+        matches!(
+            ended,
+            TestUpdate::Step {
+                outcome: TestOutcome::Failed,
+                ..
+            }
+        ),
         "{ended:?}"
     );
     assert_eq!(bell.test_news().await, TestUpdate::Ended);
@@ -463,7 +475,9 @@ async fn a_test_of_a_bad_address_ends_with_the_reason() {
     let mut news = Vec::new();
     loop {
         match bell.test_news().await {
-            TestUpdate::Step { passed, text } => news.push((passed, text.id)),
+            TestUpdate::Step { outcome, text, .. } => {
+                news.push((outcome == TestOutcome::Passed, text.id));
+            }
             TestUpdate::Ended => break,
             other => panic!("{other:?}"),
         }
