@@ -47,6 +47,7 @@ fn form(id: &str) -> FeedForm {
         headers: Vec::new(),
         stop_on: vec!["pause".to_owned()],
         watchdog_seconds: 30,
+        connection: crate::view::ConnectionForm::default(),
         rules: vec![RuleForm {
             title: "{{ door }}".to_owned(),
             ..RuleForm::default()

@@ -491,8 +491,9 @@ async fn a_test_of_a_bad_address_ends_with_the_reason() {
         .await
         .unwrap();
     let TestUpdate::Step {
-        passed: false,
+        outcome: TestOutcome::Failed,
         text,
+        ..
     } = bell.test_news().await
     else {
         panic!("nothing listens there")
