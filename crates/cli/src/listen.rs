@@ -53,6 +53,9 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
             None => return Ok(Ended::Trouble),
             Some(FeedUpdate::Event(event)) => print(&event, options.json, terminal)?,
             Some(FeedUpdate::LastEventId(_)) => {}
+            Some(FeedUpdate::Skipped { what, limit, .. }) => {
+                terminal.note(&terminal.text(what.words(limit)));
+            }
             Some(FeedUpdate::State(state)) => {
                 if let Some(line) = news(&state, terminal) {
                     terminal.note(&line);

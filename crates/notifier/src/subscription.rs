@@ -1,9 +1,11 @@
 //! One feed at work: its connection's state, and what its events bring to the inbox.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use base64::Engine as _;
-use feed::{Feed, FeedConfig, FeedUpdate, GiveUp, State, StopReason, Trouble};
+use feed::{
+    Feed, FeedConfig, FeedUpdate, GiveUp, Identity, Proxy, Silence, State, StopReason, Trouble,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::Digest as _;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
@@ -26,8 +28,6 @@ const REPLAY_QUIET: Duration = Duration::from_millis(750);
 const REPLAY_STALE: Duration = Duration::from_secs(10);
 /// A feed that gave up looks again after this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
-/// Without a setting, a feed reconnects when nothing arrives for this long.
-const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// What a feed's task tells the actor.
 #[derive(Debug)]
@@ -278,6 +278,24 @@ impl Subscription {
         }
     }
 
+    /// An event that was too long for the feed: a gap, so that nobody misses it unawares.
+    pub(crate) fn skipped_entry(&mut self, why: Text, cursor: &str, received: i64) -> Entry {
+        let unknown = Arrived {
+            name: "message",
+            data: "",
+            own_id: None,
+            nth: self.nth,
+        };
+        let draft = Draft {
+            verdict: why,
+            ..gap(unknown)
+        };
+        Entry {
+            draft: Some(draft),
+            ..self.cursor_entry(cursor, received)
+        }
+    }
+
     fn stop_on(&self) -> &[String] {
         match self.preset {
             Some(preset) if self.settings.stop_on.is_empty() => &preset.stop_on,
@@ -434,8 +452,27 @@ pub(crate) async fn connect_config(
     config.headers = headers;
     config.give_up = GiveUp::LookAgain(LOOK_AGAIN);
     config.patience.silence = match settings.watchdog_seconds {
-        0 => WATCHDOG,
-        seconds => Duration::from_secs(u64::from(seconds)),
+        0 => Silence::Learned,
+        seconds => Silence::For(Duration::from_secs(u64::from(seconds))),
+    };
+    let connection = &settings.connection;
+    let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+    config.proxy = match connection.proxy.as_str() {
+        "" => Proxy::System,
+        "none" => Proxy::None,
+        // The settings were checked: it is an address.
+        address => address.parse().map_or(Proxy::System, Proxy::Url),
+    };
+    config.authorities = path(&connection.ca);
+    config.identity = path(&connection.certificate).map(|certificate| Identity {
+        certificate,
+        key: path(&connection.key),
+    });
+    config.secret_address = matches!(settings.access, Access::Query { .. });
+    config.plain_http = connection.plain_http;
+    config.poll = match connection.poll_seconds {
+        0 => None,
+        seconds => Some(Duration::from_secs(u64::from(seconds))),
     };
     Ok(config)
 }

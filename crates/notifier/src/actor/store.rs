@@ -75,6 +75,15 @@ impl Actor {
                     let entry = self.feeds[place].cursor_entry(cursor, received);
                     self.unwritten.push(Unwritten::new(entry));
                 }
+                FeedUpdate::Skipped {
+                    what,
+                    limit,
+                    last_event_id,
+                } => {
+                    let why = what.words(*limit).into();
+                    let entry = self.feeds[place].skipped_entry(why, last_event_id, received);
+                    self.unwritten.push(Unwritten::new(entry));
+                }
                 FeedUpdate::State(state) => {
                     // In order: what came before belongs to the connection before.
                     if !self.write(now) || !self.change_state(place, state, now) {
