@@ -1,8 +1,8 @@
 //! `feedbell listen`: the events of a feed on standard output, as EventSource would report them.
 
-use std::io;
+use std::{io, time::Duration};
 
-use feed::{Event, Feed, FeedConfig, FeedUpdate, State};
+use feed::{Event, Feed, FeedUpdate, State};
 use jiff::Zoned;
 use notifier::view::Text;
 use serde::Serialize;
@@ -37,10 +37,8 @@ impl<'a> From<&'a Event> for Line<'a> {
 
 pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Result<Ended> {
     log_to_stderr();
-    let mut config = FeedConfig::new(options.url);
-    for (name, value) in options.headers {
-        config.headers.append(name, value);
-    }
+    let mut config = options.way.config(options.url);
+    config.poll = options.poll.map(|every| Duration::from_secs(every.into()));
     config.last_event_id = options.last_event_id;
     config.stop_on = options.stop_on;
     let (_feed, mut updates) = Feed::open(config);

@@ -135,7 +135,7 @@ impl Attempt {
         };
 
         let polled = self.config.poll.is_some();
-        let content_type = accept(&response, polled)?;
+        let content_type = accept(&response, polled).map_err(|end| self.led_there(end))?;
         let json = polled && is_json(&content_type);
         {
             let mut aside = lock(&self.aside);
@@ -169,6 +169,14 @@ impl Attempt {
             silence: None,
         });
         Ok(http::Response::new(body))
+    }
+
+    /// A page that a redirect led to is told with the way there.
+    fn led_there(&self, mut end: End) -> End {
+        if let End::Stop(StopReason::NotAnEventStream { redirected, .. }) = &mut end {
+            *redirected = lock(&self.aside).redirects.last().map(without_secrets);
+        }
+        end
     }
 
     /// Whether the server says that it goes on from elsewhere: a hub of the
@@ -336,7 +344,12 @@ fn accept(response: &reqwest::Response, polled: bool) -> Result<String, End> {
         return Ok(content_type);
     }
     let html = matches!(essence.as_str(), "text/html" | "application/xhtml+xml");
-    Err(StopReason::NotAnEventStream { content_type, html }.into())
+    Err(StopReason::NotAnEventStream {
+        content_type,
+        html,
+        redirected: None,
+    }
+    .into())
 }
 
 /// The type and subtype of a `Content-Type`, in lower case. Of several the last

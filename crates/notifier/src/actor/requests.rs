@@ -510,6 +510,7 @@ async fn run_test<F: Future<Output = ()>>(
                 step: test_step(step.step),
                 outcome: match step.outcome {
                     feed::Outcome::Passed(_) => TestOutcome::Passed,
+                    feed::Outcome::Noted(_) => TestOutcome::Noted,
                     feed::Outcome::Failed(_) | feed::Outcome::Refused(_) => TestOutcome::Failed,
                 },
                 text: (&step).into(),
@@ -517,7 +518,12 @@ async fn run_test<F: Future<Output = ()>>(
             },
             CheckUpdate::Closed(why) => TestUpdate::Step {
                 step: TestStep::KeepAlive,
-                outcome: TestOutcome::Noted,
+                // Many servers end their streams as a matter of routine.
+                outcome: if why == feed::Trouble::Ended {
+                    TestOutcome::Noted
+                } else {
+                    TestOutcome::Failed
+                },
                 text: why.words().into(),
                 ms: milliseconds(began.elapsed()),
             },
@@ -552,7 +558,9 @@ fn milliseconds(time: Duration) -> u32 {
 fn test_step(step: feed::Step) -> TestStep {
     use feed::Step;
     match step {
+        Step::Access => TestStep::Access,
         Step::Name => TestStep::Name,
+        Step::Proxy => TestStep::Proxy,
         Step::Connect => TestStep::Connect,
         Step::Tls => TestStep::Tls,
         Step::Answer => TestStep::Answer,
@@ -560,6 +568,7 @@ fn test_step(step: feed::Step) -> TestStep {
         Step::FirstByte => TestStep::FirstByte,
         Step::KeepAlive => TestStep::KeepAlive,
         Step::FirstEvent => TestStep::FirstEvent,
+        Step::Resume => TestStep::Resume,
     }
 }
 
