@@ -43,8 +43,6 @@ pub(crate) const TRY_FEED: &str = "try";
 const BATCH: usize = 256;
 /// News that may wait; beyond it, feeds wait, and through TCP their servers.
 const NEWS: usize = 256;
-/// What one feed may have handed over that did not arrive here yet.
-const FEED_QUEUE: usize = 64;
 /// Updates that may wait for the front end before tests of feeds have to wait.
 const OUTBOX: usize = 64;
 /// How long after a failed write the next is tried.

@@ -3,7 +3,7 @@
 use feed::FeedUpdate;
 use tokio::time::Instant;
 
-use super::{Actor, BATCH, FEED_QUEUE, NEWS, Unwritten, WRITE_AGAIN, inbox_trouble};
+use super::{Actor, BATCH, NEWS, Unwritten, WRITE_AGAIN, inbox_trouble};
 use crate::{
     Update,
     inbox::{Entry, Inbox, InboxError, Outcome, Owed},
@@ -38,9 +38,10 @@ impl Actor {
     }
 
     /// Stores what feeds have handed over, before they end: a server without history could not
-    /// send it again. As much as all queues hold, as some feeds never pause.
+    /// send it again. No more than what waits now and two turns for each feed: some never
+    /// pause.
     pub(super) fn take_all_news(&mut self) {
-        let mut left = NEWS + self.feeds.len() * FEED_QUEUE;
+        let mut left = 2 * (NEWS + self.feeds.len());
         while left > 0 && self.unhandled.is_empty() && self.unwritten.is_empty() {
             let Ok(news) = self.news.1.try_recv() else {
                 return;
