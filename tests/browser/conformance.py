@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The same bytes to EventSource in real Chromium and to `feedbell listen`: both must report the same.
 
-The bytes are the table below and the fuzz target's corpus. Where the two are meant to differ, the case says why and
+The bytes are the table below and the fuzz target's inputs. Where the two are meant to differ, the case says why and
 what each of them does; any other difference fails. FEEDBELL_BIN names the binary; target/debug/feedbell if unset.
 """
 import gzip
@@ -16,7 +16,7 @@ from support.chrome import Chrome
 from support.hub import ROOT
 from support.wire import Answer, Drop, Wire, listen
 
-CORPUS = ROOT / "fuzz" / "corpus" / "stream"
+INPUTS = ROOT / "fuzz" / "seeds" / "stream", ROOT / "fuzz" / "corpus" / "stream"
 
 
 class Case:
@@ -330,8 +330,8 @@ def judge(n, case, wire, browser, ours):
 def main():
     began = time.monotonic()
     table = STREAMS + ANSWERS + CONNECTIONS
-    inputs = [Input(path) for path in sorted(CORPUS.iterdir())]
-    assert len(table) >= 60 and len(inputs) >= 100, f"{len(table)} cases, {len(inputs)} inputs"
+    inputs = [Input(path) for folder in INPUTS for path in sorted(folder.iterdir())]
+    assert len(table) >= 60 and len(inputs) >= 200, f"{len(table)} cases, {len(inputs)} inputs"
     cases = table + inputs
     wire = Wire(cases)
     chrome = Chrome()
