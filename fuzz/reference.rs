@@ -127,63 +127,73 @@ pub const TIGHT: Bounds = Bounds {
     id: 32,
 };
 
-/// What went beyond the bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Beyond {
-    /// A line.
-    Line,
-    /// An event's data.
-    Event,
-    /// An id.
-    Id,
-}
-
-/// The part of the body before the line that goes beyond the bounds.
-pub fn within(body: &[u8], bounds: Bounds) -> (&[u8], Option<Beyond>) {
-    let (mut start, mut data) = (0, 0);
-    loop {
-        let end = body[start..].iter().position(|b| b"\r\n".contains(b));
-        let line = &body[start..end.map_or(body.len(), |end| start + end)];
-        let beyond = |what| (&body[..start], Some(what));
-        if line.len() > bounds.line {
-            return beyond(Beyond::Line);
-        }
-        if end.is_none() {
-            return (body, None);
-        }
-        let next = start + line.len() + 1;
-        let line = match line.strip_prefix(b"\xEF\xBB\xBF") {
-            Some(line) if start == 0 => line,
+/// The body without what goes beyond the bounds, and how many events that costs.
+///
+/// A comment stands in for each line that is left out, so that the others keep
+/// their places: of an event that is too long its data and name, of any other
+/// block the id that is too long.
+pub fn within(body: &[u8], bounds: Bounds) -> (Vec<u8>, usize) {
+    let (mut kept, mut left_out) = (Vec::new(), 0);
+    let (mut block, mut data, mut too_long) = (Vec::new(), 0, false);
+    let mut rest = body;
+    while let Some(end) = rest.iter().position(|b| b"\r\n".contains(b)) {
+        let line = &rest[..end];
+        let ended = if rest[end..].starts_with(b"\r\n") {
+            2
+        } else {
+            1
+        };
+        let terminator = &rest[end..end + ended];
+        let first = rest.len() == body.len();
+        rest = &rest[end + ended..];
+        let read = match line.strip_prefix(b"\xEF\xBB\xBF") {
+            Some(after) if first => after,
             _ => line,
         };
-        let value = |field: &[u8]| {
-            let rest = line.strip_prefix(field)?;
-            let value = match rest.first() {
-                None => rest,
-                Some(b':') => &rest[1..],
-                Some(_) => return None,
-            };
-            Some(value.strip_prefix(b" ").unwrap_or(value))
+        let colon = read.iter().position(|&b| b == b':');
+        let (field, value) = match colon {
+            Some(colon) => (&read[..colon], &read[colon + 1..]),
+            None => (read, &[][..]),
         };
-        if let Some(value) = value(b"data") {
-            data += String::from_utf8_lossy(value).len();
-            if data > bounds.event {
-                return beyond(Beyond::Event);
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        let long = line.len() > bounds.line;
+        let of_event = match field {
+            b"data" | b"event" => {
+                too_long |= long;
+                if field == b"data" && !too_long {
+                    let length = String::from_utf8_lossy(value).len();
+                    too_long |= data + length > bounds.event;
+                    data += length + "data: \n".len();
+                }
+                true
             }
-            data += "data: \n".len();
+            _ => false,
+        };
+        let long_id = field == b"id" && !value.contains(&0) && value.len() > bounds.id;
+        let line = if long_id || (long && !of_event) {
+            b":"
+        } else {
+            line
+        };
+        block.push((line, terminator, of_event));
+        if !read.is_empty() {
+            continue;
         }
-        if let Some(value) = value(b"id")
-            && !value.contains(&0)
-            && value.len() > bounds.id
-        {
-            return beyond(Beyond::Id);
+        for (line, terminator, of_event) in block.drain(..) {
+            let line = if of_event && too_long { b":" } else { line };
+            kept.extend_from_slice(line);
+            kept.extend_from_slice(terminator);
         }
-        // The LF of a CRLF ends no line of its own.
-        if line.is_empty() && !body[..next].ends_with(b"\r\n") {
-            data = 0;
-        }
-        start = next;
+        left_out += usize::from(too_long);
+        (data, too_long) = (0, false);
     }
+    // What never ended still sets times.
+    for (line, terminator, of_event) in block {
+        kept.extend_from_slice(if of_event { b":" } else { line });
+        kept.extend_from_slice(terminator);
+    }
+    kept.extend_from_slice(rest);
+    (kept, left_out)
 }
 
 /// A fuzz input: one byte of flags, the sizes of chunks, the body.

@@ -41,6 +41,8 @@ pub mod fuzzing {
         Id(String),
         Retry(u64),
         Comment,
+        Oversize { id: Option<String> },
+        LongId,
     }
 
     #[derive(Debug)]
@@ -53,7 +55,7 @@ pub mod fuzzing {
         }
 
         /// # Errors
-        /// [`Trouble::TooLong`]: the stream cannot be read on.
+        /// [`Trouble::EndlessLine`]: the stream cannot be read on.
         pub fn next(&mut self, chunk: &mut Bytes) -> Result<Option<Piece>, Trouble> {
             let piece = self.0.next(chunk)?;
             Ok(piece.map(|piece| match piece {
@@ -61,6 +63,8 @@ pub mod fuzzing {
                 canonical::Piece::Id(id) => Piece::Id(id),
                 canonical::Piece::Retry(milliseconds) => Piece::Retry(milliseconds),
                 canonical::Piece::Comment => Piece::Comment,
+                canonical::Piece::Oversize { id, .. } => Piece::Oversize { id },
+                canonical::Piece::LongId => Piece::LongId,
             }))
         }
     }
