@@ -51,36 +51,33 @@ pub async fn watch(notifier: NotifierHandle) {
     let mut tick = Instant::now() + TICK;
     loop {
         let due = burst.due();
-        let report = tokio::select! {
+        let reach = tokio::select! {
             never = &mut system => match never {},
-            Some(report) = reported.recv() => Some(report),
-            () = sleep_until(due.unwrap_or(tick)), if due.is_some() => None,
-            () = sleep_until(tick) => {
-                let now = Clocks::read();
-                let slept = now.slept_since(&clocks, TICK);
-                (clocks, tick) = (now, Instant::now() + TICK);
-                match slept {
-                    // A sleep that nobody announced.
-                    true => {
-                        burst.hear(Report::Sleeps, Instant::now());
-                        Some(Report::Back(Cause::Woke))
-                    }
-                    false => continue,
+            Some(report) = reported.recv() => {
+                if report == Report::Back(Cause::Woke) {
+                    // What the clocks will show is this very sleep.
+                    (clocks, tick) = (Clocks::read(), Instant::now() + TICK);
                 }
+                tracing::debug!(?report, "the system");
+                burst.hear(report, Instant::now())
             }
+            () = sleep_until(tick) => {
+                let before = std::mem::replace(&mut clocks, Clocks::read());
+                tick = Instant::now() + TICK;
+                if !clocks.slept_since(&before, TICK) {
+                    continue;
+                }
+                tracing::debug!("the clocks: a sleep that nobody announced");
+                burst.hear(Report::Sleeps, Instant::now());
+                burst.hear(Report::Back(Cause::Woke), Instant::now())
+            }
+            () = sleep_until(due.unwrap_or(tick)), if due.is_some() => burst.end(),
         };
-        if report == Some(Report::Back(Cause::Woke)) {
-            // What the clocks will show is this very sleep.
-            (clocks, tick) = (Clocks::read(), Instant::now() + TICK);
-        }
-        let reach = match report {
-            Some(report) => burst.hear(report, Instant::now()),
-            None => burst.end(),
+        let Some(reach) = reach else {
+            continue;
         };
-        tracing::debug!(?report, ?reach, "the machine");
-        if let Some(reach) = reach
-            && notifier.woken(reach).await.is_err()
-        {
+        tracing::info!(?reach, "the machine woke up or its network changed");
+        if notifier.woken(reach).await.is_err() {
             return;
         }
     }

@@ -224,7 +224,8 @@ struct Network {
 impl Network {
     /// Whether this brings something.
     fn state(&mut self, new: u32) -> bool {
-        new >= 50 && new > std::mem::replace(&mut self.state, new)
+        let before = std::mem::replace(&mut self.state, new);
+        new >= 50 && new > before
     }
 
     /// Whether any of these brings something.
@@ -234,7 +235,8 @@ impl Network {
             brings |= match (name.as_str(), &**value) {
                 ("State", Variant::U32(new)) => self.state(*new),
                 ("Connectivity", Variant::U32(new)) => {
-                    std::mem::replace(&mut self.connectivity, *new) != *new && *new == 4
+                    let before = std::mem::replace(&mut self.connectivity, *new);
+                    *new == 4 && before != 4
                 }
                 ("PrimaryConnection", Variant::ObjectPath(new)) => {
                     turned(&mut self.primary, new.as_str()) && new.as_str() != "/"
@@ -254,4 +256,56 @@ fn turned(known: &mut String, new: &str) -> bool {
     let other = known != new;
     new.clone_into(known);
     other
+}
+
+#[cfg(test)]
+mod tests {
+    use zbus::ObjectPath;
+
+    use super::*;
+
+    /// What each change of one property brings.
+    fn check<'a>(name: &str, values: impl IntoIterator<Item = Variant<'a>>) -> Vec<bool> {
+        let mut network = Network::default();
+        let change = |value: Variant<'_>| {
+            let value = OwnedVariant::try_from(value).unwrap();
+            network.properties(&HashMap::from([(name.to_owned(), value)]))
+        };
+        values.into_iter().map(change).collect()
+    }
+
+    #[test]
+    fn a_state_counts_when_it_rises_to_connected() {
+        let states = [10, 40, 50, 70, 70, 60, 20, 60];
+        let brings = [false, false, true, true, false, false, false, true];
+        assert_eq!(check("State", states.map(Variant::U32)), brings);
+    }
+
+    #[test]
+    fn connectivity_counts_when_it_becomes_full() {
+        let states = [2, 4, 4, 1, 4];
+        let brings = [false, true, false, false, true];
+        assert_eq!(check("Connectivity", states.map(Variant::U32)), brings);
+    }
+
+    #[test]
+    fn another_primary_connection_counts_and_so_does_the_same_after_none() {
+        let paths = ["/a/1", "/a/1", "/a/2", "/", "/a/2"];
+        let brings = [true, false, true, false, true];
+        let paths = paths.map(|path| Variant::from(ObjectPath::try_from(path).unwrap()));
+        assert_eq!(check("PrimaryConnection", paths), brings);
+    }
+
+    #[test]
+    fn networkd_counts_when_it_becomes_routable() {
+        let states = ["degraded", "routable", "routable", "carrier", "routable"];
+        let brings = [false, true, false, false, true];
+        assert_eq!(check("OperationalState", states.map(Variant::from)), brings);
+    }
+
+    #[test]
+    fn what_is_not_as_documented_counts_for_nothing() {
+        assert_eq!(check("State", [Variant::from("70")]), [false]);
+        assert_eq!(check("Metered", [Variant::from(4u32)]), [false]);
+    }
 }
