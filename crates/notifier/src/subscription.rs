@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use crate::{
+    Reach,
     inbox::{Draft, Entry, FeedMemory, Key},
     presets::{self, Preset},
     rules::{Arrived, Judged, Rules},
@@ -46,6 +47,8 @@ pub(crate) struct Subscription {
     pub(crate) rules: Rules,
     preset: Option<&'static Preset>,
     running: Option<Running>,
+    /// The feed does not look again by itself: the server, or the user, asked for the end.
+    stays_away: bool,
     connection: i64,
     /// Events so far on this connection.
     nth: u64,
@@ -89,6 +92,7 @@ impl Subscription {
             state,
             preset,
             running: None,
+            stays_away: false,
             connection: 0,
             nth: 0,
             cursor: memory.cursor.clone(),
@@ -150,6 +154,17 @@ impl Subscription {
         }
     }
 
+    /// The machine woke up or its network changed.
+    pub(crate) fn woken(&self, reach: Reach) {
+        let meant = reach == Reach::All || self.state != FeedState::Live;
+        if let Some(running) = &self.running
+            && meant
+            && !self.stays_away
+        {
+            running.feed.woken();
+        }
+    }
+
     /// When the last byte arrived, in milliseconds since the Unix epoch.
     pub(crate) fn last_heard(&self) -> Option<i64> {
         let heard = (*self.running.as_ref()?.feed.heard().borrow())?;
@@ -177,6 +192,13 @@ impl Subscription {
     /// The connection is gone, or the feed has stopped.
     pub(crate) fn changed(&mut self, state: &State, now_ms: i64) {
         self.connected_before |= self.connection > 0;
+        self.stays_away = matches!(
+            state,
+            State::Stopped {
+                look_again: None,
+                ..
+            }
+        );
         match state {
             State::Connecting => self.state = FeedState::Connecting,
             State::Live { .. } => {}

@@ -90,6 +90,10 @@ impl Actor {
                 let done = self.reconnect(feed.as_deref());
                 answer(reply, done);
             }
+            Request::Woken(reach, reply) => {
+                self.feeds.iter().for_each(|feed| feed.woken(reach));
+                answer(reply, Ok(()));
+            }
             Request::TestFeed(form, reply) => {
                 let done = self.test_feed(&form);
                 answer(reply, done);
