@@ -14,16 +14,24 @@ export const blankFeed = (): FeedForm => ({
   headers: [], stop_on: [], watchdog_seconds: 0, rules: [], connection: usualConnection(),
 });
 
-/** Another kind of access: with the stored secret if that is of the same kind, else with none yet. */
+/** Access of a kind: the stored one if that is of this kind, else one without a secret yet. */
 export function accessOf(kind: AccessKind, stored: AccessForm | undefined): AccessForm {
-  const kept = stored?.kind === kind;
-  const secret: SecretForm = kept ? { kind: 'kept' } : { kind: 'entered', value: '' };
-  const name = kept && 'name' in stored ? stored.name : '';
+  if (stored?.kind === kind) return structuredClone(stored);
+  const secret: SecretForm = { kind: 'entered', value: '' };
   switch (kind) {
     case 'none': return { kind };
     case 'bearer': return { kind, token: secret };
-    case 'basic': return { kind, username: kept && 'username' in stored ? stored.username : '', password: secret };
-    case 'query': case 'cookie': return { kind, name, value: secret };
+    case 'basic': return { kind, username: '', password: secret };
+    case 'query': case 'cookie': return { kind, name: '', value: secret };
+  }
+}
+
+export function secretOf(access: AccessForm): SecretForm | null {
+  switch (access.kind) {
+    case 'none': return null;
+    case 'bearer': return access.token;
+    case 'basic': return access.password;
+    case 'query': case 'cookie': return access.value;
   }
 }
 
@@ -45,12 +53,8 @@ const given = (secret: SecretForm): boolean =>
 
 /** Nothing of the access is missing. */
 export function accessWritten(access: AccessForm): boolean {
-  switch (access.kind) {
-    case 'none': return true;
-    case 'bearer': return given(access.token);
-    case 'basic': return given(access.password);
-    case 'query': case 'cookie': return access.name.trim() !== '' && given(access.value);
-  }
+  const secret = secretOf(access);
+  return (secret === null || given(secret)) && !('name' in access && access.name.trim() === '');
 }
 
 const headersWritten = ({ headers }: FeedForm): boolean => headers.every(({ name, value }) => name.trim() !== '' && given(value));
