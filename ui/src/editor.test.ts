@@ -253,6 +253,7 @@ describe('the advanced part', () => {
     click('feed-save');
     await soon(() => expect(open()).toBe(true));
     expect(one('error-connection.key').textContent).toContain('client certificate');
+    await soon(() => expect(document.activeElement).toBe(one('connection-key')));
   });
 
   it('stays closed for errors elsewhere', async () => {
