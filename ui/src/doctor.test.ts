@@ -23,7 +23,7 @@ describe('the plan of a test', () => {
     expect(planned(form('http://[::1]/'))).not.toContain('name');
     const connection = { ...blankFeed().connection, proxy: 'socks5://127.0.0.1:1080', resume: { kind: 'off' } as const };
     expect(planned(form('http://a.example/', { connection, access: { kind: 'bearer', token: { kind: 'kept' } } })))
-      .toEqual(['access', 'name', 'connect', 'proxy', ...always]);
+      .toEqual(['access', 'name', 'proxy', 'connect', ...always]);
   });
 
   it('is whole for an address that is none', () => {

@@ -4,7 +4,7 @@ import type { Trial } from './model.svelte';
 
 /** The steps of a feed test, in their order. */
 const ORDER: readonly TestStep[] = [
-  'access', 'name', 'connect', 'tls', 'proxy', 'answer', 'content_type', 'first_byte', 'keep_alive', 'first_event', 'resume',
+  'access', 'name', 'proxy', 'connect', 'tls', 'answer', 'content_type', 'first_byte', 'keep_alive', 'first_event', 'resume',
 ];
 
 /** A line of the check: a step that was reported, is under way, lies ahead, or will not come any more. */

@@ -33,6 +33,7 @@ const WITHOUT_IDS: u32 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// Secrets may travel to this address, and certificate files can be read.
+    /// Taken only if there are any.
     Access,
     /// The name has an address. Not taken when the URL names the address itself.
     Name,
@@ -307,8 +308,7 @@ impl Examiner {
         while let Some(passed) = self.next.filter(|next| *next < step) {
             self.next = following(passed);
             let taken = match passed {
-                // Said only when it fails: most feeds have nothing to hide.
-                Step::Access => false,
+                Step::Access => self.config.has_secrets(),
                 Step::Name => !self.resolved().is_empty(),
                 Step::Proxy => self.proxy.is_some(),
                 Step::Tls => self.https,

@@ -17,7 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use launchdarkly_sdk_transport::{ByteStream, HttpTransport, ResponseFuture, TransportError};
 use tokio::{
     sync::watch,
@@ -29,7 +29,7 @@ use url::Url;
 use crate::{
     canonical::{Canonical, Piece},
     client::{Http, may_travel, place},
-    config::{FeedConfig, Proxy, Resume, Silence, without_secrets},
+    config::{FeedConfig, Proxy, Resume, Silence, is_secret, without_secrets},
     poll::{is_json, to_events},
     rhythm::Rhythm,
     trouble::{End, Excess, StopReason, Trouble, sort},
@@ -296,15 +296,6 @@ fn drop_secrets(headers: &mut HeaderMap) {
     for name in secret {
         headers.remove(name);
     }
-}
-
-fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
-    let known = [
-        header::AUTHORIZATION,
-        header::COOKIE,
-        header::PROXY_AUTHORIZATION,
-    ];
-    value.is_sensitive() || known.contains(name)
 }
 
 /// Accepts 200 with an event stream (or JSON, if the feed is polled), and names
