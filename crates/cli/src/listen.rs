@@ -3,8 +3,9 @@
 use std::{io, time::Duration};
 
 use feed::{Event, Feed, FeedUpdate, State};
+use front::machine;
 use jiff::Zoned;
-use notifier::view::Text;
+use notifier::{Reach, view::Text};
 use serde::Serialize;
 use tokio::signal;
 
@@ -41,10 +42,18 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
     config.poll = options.poll.map(|every| Duration::from_secs(every.into()));
     config.last_event_id = options.last_event_id;
     config.stop_on = options.stop_on;
-    let (_feed, mut updates) = Feed::open(config);
+    let (feed, mut updates) = Feed::open(config);
+    let mut wakes = machine::wakes();
+    let mut live = false;
     loop {
         let update = tokio::select! {
             update = updates.recv() => update,
+            Some(reach) = wakes.recv() => {
+                if reach == Reach::All || !live {
+                    feed.woken();
+                }
+                continue;
+            }
             _ = signal::ctrl_c() => return Ok(Ended::Done),
         };
         match update {
@@ -55,6 +64,7 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
                 terminal.note(&terminal.text(what.words(limit)));
             }
             Some(FeedUpdate::State(state)) => {
+                live = matches!(state, State::Live { .. });
                 if let Some(line) = news(&state, terminal) {
                     terminal.note(&line);
                 }

@@ -11,7 +11,7 @@ mod system;
 
 use std::{pin::pin, time::Duration};
 
-use notifier::NotifierHandle;
+use notifier::{NotifierHandle, Reach};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -44,6 +44,23 @@ enum Cause {
 
 /// Tells the notifier when the machine woke up or its network changed, until the notifier stops.
 pub async fn watch(notifier: NotifierHandle) {
+    let mut wakes = wakes();
+    while let Some(reach) = wakes.recv().await {
+        if notifier.woken(reach).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Which connections to make anew, each time the machine woke up or its network changed.
+#[must_use]
+pub fn wakes() -> mpsc::Receiver<Reach> {
+    let (tell, wakes) = mpsc::channel(WAITING);
+    tokio::spawn(witness(tell));
+    wakes
+}
+
+async fn witness(tell: mpsc::Sender<Reach>) {
     let (reports, mut reported) = mpsc::channel(WAITING);
     let mut system = pin!(system::listen(reports));
     let mut burst = Burst::default();
@@ -53,6 +70,7 @@ pub async fn watch(notifier: NotifierHandle) {
         let due = burst.due();
         let reach = tokio::select! {
             never = &mut system => match never {},
+            () = tell.closed() => return,
             Some(report) = reported.recv() => {
                 if report == Report::Back(Cause::Woke) {
                     // What the clocks will show is this very sleep.
@@ -77,7 +95,7 @@ pub async fn watch(notifier: NotifierHandle) {
             continue;
         };
         tracing::info!(?reach, "the machine woke up or its network changed");
-        if notifier.woken(reach).await.is_err() {
+        if tell.send(reach).await.is_err() {
             return;
         }
     }
