@@ -16,6 +16,8 @@ pub(crate) enum Ids {
     /// Some events share an id, and a resume sends all of it again, as servers do whose ids are
     /// milliseconds; others have none and come after the last of their id.
     Shared,
+    /// The same, but events without an id also come between two of one id.
+    Mixed,
 }
 
 /// One event as the upstream produced it.
@@ -62,16 +64,22 @@ impl Ledger {
             stamp += rng.u64(1..2000);
             let (sharing, without) = match ids {
                 Ids::Counting => (1, 0),
-                Ids::Shared => (rng.usize(1..=5), rng.usize(0..=2)),
+                Ids::Shared | Ids::Mixed => (rng.usize(1..=5), rng.usize(0..=2)),
             };
-            for place in 0..sharing + without {
+            let mut has_id = vec![true; sharing];
+            has_id.resize(sharing + without, false);
+            if ids == Ids::Mixed {
+                // The first names the id.
+                rng.shuffle(&mut has_id[1..]);
+            }
+            for has_id in has_id {
                 let number = events.len();
                 let id = match ids {
                     Ids::Counting => number.to_string(),
-                    Ids::Shared => stamp.to_string(),
+                    Ids::Shared | Ids::Mixed => stamp.to_string(),
                 };
                 events.push(Produced {
-                    id: (place < sharing).then_some(id),
+                    id: has_id.then_some(id),
                     name: name(rng),
                     data: data(number, rng),
                 });
@@ -111,7 +119,7 @@ impl Ledger {
         let first = *self.first_of_id.get(id)?;
         Some(match self.ids {
             Ids::Counting => first + 1,
-            Ids::Shared => first,
+            Ids::Shared | Ids::Mixed => first,
         })
     }
 

@@ -38,7 +38,7 @@ use crate::{
     judge::{Verdict, judge, progress},
     ledger::{Ids, Ledger},
     notifier::{Home, Notifier},
-    plan::{Kill, Plan},
+    plan::{Kill, Plan, Scenario},
     proxy::{History, Order, Proxy},
 };
 
@@ -47,24 +47,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the progress is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// The most memory a notifier may ever hold, in KiB, whatever passes through it.
-const MEMORY: u64 = 96 << 10;
+const MEMORY: u64 = 64 << 10;
 
-struct Size {
-    events: usize,
-    faults: usize,
-    kills: usize,
-}
-
-impl Size {
-    /// The size asked for by the environment, scaled down by `part`.
-    fn asked(part: usize) -> Self {
+impl Scenario {
+    /// The size asked for by the environment; a small one has fewer events and faults, and as many
+    /// kills.
+    fn asked(ids: Ids, small: bool) -> Self {
         let asked = |name: &str, default: usize| {
             let asked = env::var(format!("FEEDBELL_RIG_{name}")).ok();
-            asked.map_or(default, |number| number.parse().unwrap()) / part
+            asked.map_or(default, |number| number.parse().unwrap())
         };
+        let part = if small { 5 } else { 1 };
         Self {
-            events: asked("EVENTS", 20_000).max(100),
-            faults: asked("FAULTS", 230),
+            ids,
+            slowly: false,
+            events: (asked("EVENTS", 20_000) / part).max(100),
+            faults: asked("FAULTS", 230) / part,
             kills: asked("KILLS", 27),
         }
     }
@@ -72,31 +70,43 @@ impl Size {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_number_is_in_the_inbox_once_and_in_order() {
-    run(Ids::Counting, Size::asked(1)).await;
+    run(Scenario::asked(Ids::Counting, false)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ids_that_are_shared_or_missing_cost_and_double_nothing() {
-    run(Ids::Shared, Size::asked(5)).await;
+    run(Scenario::asked(Ids::Shared, true)).await;
 }
 
-async fn run(ids: Ids, size: Size) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "an event without an id, between two of one id, is doubled when the server re-sends them"]
+async fn a_missing_id_between_two_of_one_id_doubles_nothing() {
+    run(Scenario::asked(Ids::Mixed, true)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "what a server begins to re-send only 750 ms after its answer is taken for live"]
+async fn a_server_that_re_sends_slowly_doubles_nothing() {
+    run(Scenario {
+        slowly: true,
+        ..Scenario::asked(Ids::Counting, true)
+    })
+    .await;
+}
+
+async fn run(scenario: Scenario) {
     let seed = match env::var("FEEDBELL_RIG_SEED") {
         Ok(seed) => seed.parse().expect("FEEDBELL_RIG_SEED is a number"),
         Err(_) => fastrand::u64(..),
     };
-    let Size {
-        events,
-        faults,
-        kills,
-    } = size;
-    let again = format!(
-        "FEEDBELL_RIG_SEED={seed} ({ids:?}, {events} events, {faults} faults, {kills} kills)"
-    );
+    let Scenario {
+        ids, events, kills, ..
+    } = scenario;
+    let again = format!("FEEDBELL_RIG_SEED={seed} {scenario:?}");
     println!("{again}");
     let mut rng = Rng::with_seed(seed);
     let ledger = Arc::new(Ledger::new(ids, events, &mut rng));
-    let plan = Plan::new(ids, events, faults, kills, &mut rng);
+    let plan = Plan::new(scenario, &mut rng);
     let planned = plan.faults.len();
     let history = Arc::new(History::new());
     let (upstream, _upstream) = upstream::serve(Arc::clone(&ledger), rng.u64(..)).await;
@@ -179,6 +189,13 @@ impl Rig {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last = None;
         let mut moved = Instant::now();
+        let kept = self
+            .ledger
+            .events
+            .iter()
+            .filter(|event| event.is_kept())
+            .count();
+        let kept = i64::try_from(kept).unwrap();
         loop {
             tokio::select! {
                 biased;
@@ -192,7 +209,9 @@ impl Rig {
                     let ended = inbox
                         .as_ref()
                         .is_some_and(|(_, cursor)| cursor == self.ledger.last_id());
-                    if ended && shared.left() == 0 || !shared.wrong().is_empty() {
+                    // More rows than events: nothing can make that good again.
+                    let doubled = inbox.as_ref().is_some_and(|&(rows, _)| rows > kept);
+                    if ended && shared.left() == 0 || doubled || !shared.wrong().is_empty() {
                         return;
                     }
                     let now = Some((inbox, shared.sent(), shared.connections()));

@@ -20,7 +20,12 @@ pub(crate) struct Home(TempDir);
 impl Home {
     /// With settings for one feed at `feed`.
     pub(crate) fn new(feed: SocketAddr) -> Self {
-        let home = Self(tempfile::tempdir().unwrap());
+        let home = Self(
+            tempfile::Builder::new()
+                .prefix("feedbell-rig-")
+                .tempdir()
+                .unwrap(),
+        );
         let folder = home.0.path().join("config/feedbell");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("settings.toml"), settings(feed)).unwrap();

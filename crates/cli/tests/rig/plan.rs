@@ -49,6 +49,8 @@ pub(crate) enum Kind {
     Refused,
     /// The server re-sends some events from before the cursor.
     Resent,
+    /// The same, but it needs a second to find them, after the head of its answer.
+    ResentSlowly,
 }
 
 impl Kind {
@@ -75,6 +77,7 @@ impl Kind {
             Kind::SlowHead => (6, "slow head"),
             Kind::Refused => (10, "refused"),
             Kind::Resent => (27, "re-sent events"),
+            Kind::ResentSlowly => (0, "events re-sent slowly"),
         }
     }
 
@@ -82,6 +85,7 @@ impl Kind {
         self.share().1
     }
 
+    /// Each with a share.
     const ALL: [Kind; 20] = [
         Kind::CutInEvent,
         Kind::CutBetween,
@@ -125,6 +129,17 @@ pub(crate) struct Kill {
     pub(crate) again: Option<Duration>,
 }
 
+/// What ids there are, and how much goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) ids: Ids,
+    /// Events are re-sent slowly.
+    pub(crate) slowly: bool,
+    pub(crate) events: usize,
+    pub(crate) faults: usize,
+    pub(crate) kills: usize,
+}
+
 /// Everything that goes wrong, in order.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -135,7 +150,14 @@ pub(crate) struct Plan {
 impl Plan {
     /// At least `faults` of all kinds, spread over all events, and at least `kills` over the first
     /// three quarters: the last notifier runs long enough for its memory to tell something.
-    pub(crate) fn new(ids: Ids, events: usize, faults: usize, kills: usize, rng: &mut Rng) -> Self {
+    pub(crate) fn new(scenario: Scenario, rng: &mut Rng) -> Self {
+        let Scenario {
+            ids,
+            events,
+            faults,
+            kills,
+            ..
+        } = scenario;
         let mut kinds = Vec::new();
         for kind in Kind::ALL {
             // An event without an id that a server sends again after one with an id is a new
@@ -146,6 +168,11 @@ impl Plan {
         }
         while kinds.len() < faults {
             kinds.push(Kind::CutInEvent);
+        }
+        for kind in &mut kinds {
+            if scenario.slowly && *kind == Kind::Resent {
+                *kind = Kind::ResentSlowly;
+            }
         }
         rng.shuffle(&mut kinds);
         let places = spread(kinds.len(), events - 1, rng);

@@ -32,7 +32,7 @@ const SEND_BUFFER: u32 = 16 << 10;
 /// At most this much goes out in one write.
 const TOGETHER: usize = 32 << 10;
 /// Bytes of one flood.
-const FLOOD: usize = 8 << 20;
+const FLOOD: usize = 32 << 20;
 /// Longer than the quiet that ends a replay, shorter than the watchdog.
 const LULL: Duration = Duration::from_millis(850);
 
@@ -240,10 +240,12 @@ impl Shared {
         let fault = self.next.lock().unwrap().take();
         let mut from = start;
         let mut slow = false;
-        if let Some(Fault { kind, mut rng, .. }) = fault {
+        if let Some(Fault { kind, mut rng, .. }) = fault.clone() {
             self.happens(connection, start, kind);
             match kind {
-                Kind::Resent => from = start.saturating_sub(rng.usize(1..=12)),
+                Kind::Resent | Kind::ResentSlowly => {
+                    from = start.saturating_sub(rng.usize(1..=12));
+                }
                 Kind::SlowHead => slow = true,
                 Kind::HalfHead => {
                     let head = head_of_stream(&mut rng, false);
@@ -277,6 +279,10 @@ impl Shared {
             waiting: Vec::new(),
             trickle: 0,
         };
+        if fault.is_some_and(|fault| fault.kind == Kind::ResentSlowly) {
+            out.client.write_all(&std::mem::take(&mut out.head)).await?;
+            sleep(LULL).await;
+        }
         // What the client may know already goes out in one piece: nothing comes between.
         let hold = start.max(self.ledger.beyond(asked)).min(known);
         let mut upstream = BufReader::with_capacity(TOGETHER, upstream);
@@ -347,6 +353,7 @@ impl Shared {
                 | Kind::HalfHead
                 | Kind::SlowHead
                 | Kind::Resent
+                | Kind::ResentSlowly
         );
         if for_the_next {
             *self.next.lock().unwrap() = Some(fault);
