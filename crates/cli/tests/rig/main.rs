@@ -211,7 +211,11 @@ impl Rig {
                         .is_some_and(|(_, cursor)| cursor == self.ledger.last_id());
                     // More rows than events: nothing can make that good again.
                     let doubled = inbox.as_ref().is_some_and(|&(rows, _)| rows > kept);
-                    if ended && shared.left() == 0 || doubled || !shared.wrong().is_empty() {
+                    if doubled || !shared.wrong().is_empty() {
+                        self.troubles.push("stopped before the end".to_owned());
+                        return;
+                    }
+                    if ended && shared.left() == 0 {
                         return;
                     }
                     let now = Some((inbox, shared.sent(), shared.connections()));
