@@ -174,31 +174,30 @@ impl Plan {
                 *kind = Kind::ResentSlowly;
             }
         }
-        rng.shuffle(&mut kinds);
-        let places = spread(kinds.len(), events - 1, rng);
-        let faults = places.into_iter().zip(kinds).map(|(at, kind)| Fault {
-            at,
+        let killing = events * 3 / 4;
+        let faults = kinds.into_iter().map(|kind| Fault {
+            // A kill during a flood would leave no memory to measure.
+            at: match kind {
+                Kind::Flood => rng.usize(killing..events - 1),
+                _ => rng.usize(1..events - 1),
+            },
             kind,
             rng: rng.fork(),
         });
-        let faults = faults.collect();
+        let mut faults: Vec<Fault> = faults.collect();
+        faults.sort_by_key(|fault| fault.at);
         let milliseconds =
             |rng: &mut Rng, most: u64| Duration::from_micros(rng.u64(0..most * 1000));
-        let places = spread(kills, events * 3 / 4, rng);
-        let kills = places.into_iter().map(|at| Kill {
-            at,
+        let kills = (0..kills).map(|_| Kill {
+            at: rng.usize(1..killing),
             delay: milliseconds(rng, 40),
             again: (rng.u8(0..6) == 0).then(|| milliseconds(rng, 150)),
         });
+        let mut kills: Vec<Kill> = kills.collect();
+        kills.sort_by_key(|kill| kill.at);
         Self {
-            faults,
-            kills: kills.collect(),
+            faults: faults.into(),
+            kills: kills.into(),
         }
     }
-}
-
-fn spread(count: usize, events: usize, rng: &mut Rng) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..count).map(|_| rng.usize(1..events)).collect();
-    places.sort_unstable();
-    places
 }
