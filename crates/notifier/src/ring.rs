@@ -60,6 +60,7 @@ pub(crate) struct Ring {
 impl Ring {
     /// A live message: rings now, or joins the summary of a storm.
     pub(crate) fn live(&mut self, message: Owed, now: Instant) -> Option<Announcement> {
+        self.replace(message.id);
         while self
             .recent
             .front()
@@ -77,6 +78,7 @@ impl Ring {
 
     /// A message of a backlog: waits for the summary.
     pub(crate) fn backlog(&mut self, message: Owed, now: Instant) {
+        self.replace(message.id);
         self.away = true;
         self.wait(message, now + BACKLOG_LIMIT);
     }
@@ -170,6 +172,11 @@ impl Ring {
             !ids.is_empty()
         });
         keys
+    }
+
+    /// A new version of a message that waits takes its place.
+    fn replace(&mut self, id: i64) {
+        self.waiting.retain(|message| message.id != id);
     }
 
     fn wait(&mut self, message: Owed, due: Instant) {

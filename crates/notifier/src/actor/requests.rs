@@ -247,7 +247,7 @@ impl Actor {
                 ..hub_form(&settings.hub)
             },
             feeds: settings.feeds.iter().map(feed_form).collect(),
-            presets: presets::all().iter().map(presets::Preset::view).collect(),
+            presets: presets::all().iter().map(|preset| preset.view()).collect(),
             path: self.file.path().display().to_string(),
             errors: self
                 .file

@@ -35,9 +35,9 @@ impl Desk {
             received: 1_000,
             facts: None,
             stops: None,
-            draft: Some(Draft {
+            brings: Brings::Message(Box::new(Draft {
                 key: Some(Key::replay(own_id, "like", data)),
-                gap: false,
+                kind: Kind::Event,
                 event: "like".into(),
                 own_id: own_id.map(str::to_owned),
                 data: data.into(),
@@ -49,7 +49,8 @@ impl Desk {
                 group: None,
                 verdict: Text::new("ledger-default"),
                 silenced: None,
-            }),
+                thread: None,
+            })),
         }
     }
 
@@ -72,6 +73,13 @@ impl Desk {
         let page = self.inbox.page(&query, str::to_owned).unwrap();
         assert_eq!(page.total as usize, page.rows.len());
         page.rows.into_iter().map(|row| row.title).collect()
+    }
+}
+
+fn draft(entry: &mut Entry) -> &mut Draft {
+    match &mut entry.brings {
+        Brings::Message(draft) => draft,
+        other => panic!("{other:?} is no message"),
     }
 }
 
@@ -119,7 +127,7 @@ fn without_an_id_only_what_came_after_the_cursor_can_be_resent() {
 fn a_unique_key_is_never_stored_twice_even_after_deletion() {
     let mut desk = Desk::new();
     let mut entry = desk.entry(Some("1"), "a", false);
-    entry.draft.as_mut().unwrap().key = Some(Key::once(&["id", "1"]));
+    draft(&mut entry).key = Some(Key::once(&["id", "1"]));
     let id = new(desk.inbox.commit(std::slice::from_ref(&entry)).unwrap()[0]);
     desk.inbox.delete(&[id], 0).unwrap();
     while desk.inbox.purge(1, i64::MAX / 2).unwrap() {}
@@ -131,7 +139,7 @@ fn the_cursor_moves_with_dropped_events_too_and_survives_deletion() {
     let mut desk = Desk::new();
     let id = new(desk.live(Some("7"), "a"));
     let dropped = Entry {
-        draft: None,
+        brings: Brings::Nothing,
         ..desk.entry(Some("8"), "b", false)
     };
     assert_eq!(desk.inbox.commit(&[dropped]).unwrap(), [Outcome::Dropped]);
@@ -231,8 +239,8 @@ fn a_gap_is_a_row_that_is_never_unread_and_knows_its_span() {
     new(desk.live(Some("1"), "a"));
     let mut gap = desk.entry(Some("9"), "{}", false);
     gap.received = 2_000;
-    let draft = gap.draft.as_mut().unwrap();
-    (draft.gap, draft.key) = (true, None);
+    let draft = draft(&mut gap);
+    (draft.kind, draft.key) = (Kind::Gap, None);
     let id = new(desk.inbox.commit(&[gap]).unwrap()[0]);
     let row = desk.inbox.message(id, str::to_owned).unwrap().unwrap().row;
     let span = MessageKind::Gap {
@@ -305,7 +313,7 @@ fn once_the_cursor_passed_it_an_event_without_an_id_cannot_be_resent() {
     let mut desk = Desk::new();
     new(desk.live(None, "x"));
     let dropped = Entry {
-        draft: None,
+        brings: Brings::Nothing,
         ..desk.entry(Some("9"), "greeting", false)
     };
     desk.inbox.commit(&[dropped]).unwrap();
@@ -321,7 +329,7 @@ fn old_messages_go_when_they_were_read_or_kept_silently_and_never_when_pinned_or
     for title in ["read", "silent", "pinned", "owed", "unread"] {
         let mut entry = desk.entry(None, title, false);
         if title == "silent" || title == "pinned" {
-            entry.draft.as_mut().unwrap().silenced = Some(Text::new("silenced-keep"));
+            draft(&mut entry).silenced = Some(Text::new("silenced-keep"));
         }
         ids.push(new(desk.inbox.commit(&[entry]).unwrap()[0]));
     }
