@@ -10,6 +10,8 @@
 
 mod fixtures;
 mod lifecycle;
+mod presets;
+mod servers;
 mod sites;
 mod support;
 mod systems;

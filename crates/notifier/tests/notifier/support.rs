@@ -274,6 +274,11 @@ impl Bell {
         }
     }
 
+    /// Something changed; `what` is waited for, and this is what was seen last.
+    pub(crate) async fn changed(&mut self, what: &str, seen: &dyn std::fmt::Debug) {
+        self.hear(Instant::now() + PATIENCE, what, seen).await;
+    }
+
     async fn hear(&mut self, deadline: Instant, what: &str, seen: &dyn std::fmt::Debug) {
         let Ok(update) = timeout_at(deadline, self.updates.recv()).await else {
             panic!("never: {what}\nlast seen: {seen:#?}");
