@@ -7,10 +7,10 @@ trouble-connect-timeout = { $host } did not accept the connection within { $seco
 trouble-answer-timeout = { $host } did not answer within { $seconds } s. Check the server, or a proxy in front of it.
 trouble-too-many = The server asks for fewer connections (429). Feedbell comes back later.
 trouble-status = The server has a problem of its own ({ $status }). Feedbell comes back later.
+trouble-proxy = There is no way through the proxy { $proxy }: { $detail }. Check the proxy in the feed's connection settings.
 trouble-silent = Nothing was heard for { $seconds } s, so Feedbell connects anew.
-trouble-long-line = The server sent a line of more than { $kib } KiB. Check that the address is an event stream.
-trouble-long-event = The server sent an event of more than { $kib } KiB. Ask for smaller events there.
-trouble-long-id = The server sent an event id of more than { $kib } KiB. Ask for smaller ids there.
+trouble-long-line = The server sent a line without end (more than { $mib } MiB). Check that the address is an event stream.
+trouble-long-answer = The server sent an answer of more than { $mib } MiB. Ask for fewer entries at once, or for a stream.
 trouble-ended = The server closed the connection. Feedbell connects anew.
 trouble-broken = The connection broke: { $detail }. Feedbell connects anew.
 trouble-tls = There is no secure connection to { $host }: { $detail }. Check the server's certificate.
@@ -31,10 +31,19 @@ stop-not-found = There is no feed at this address. Check the path in the feed's 
 stop-status = The server answered with status { $status }. Check the feed's address.
 stop-web-page = A web page came instead of an event stream, often a login page. Check the address and the access settings.
 stop-no-type = The server did not say what it sends. An event stream needs the content type text/event-stream.
+stop-json = JSON came instead of an event stream. Look for the address of the stream, or let Feedbell ask again and again: “poll” in the feed's connection settings.
 stop-other-type = { $type } came instead of an event stream. Check the feed's address.
 stop-redirects = The server redirected more than { $count } times in a row. Check the feed's address.
 stop-bad-redirect = The server redirects to { $location }, which is no web address. Ask whoever runs the server.
+stop-unencrypted = The secret would travel to { $host } unencrypted. Use https, or allow plain http in the feed's connection settings if this is your own network.
+stop-unencrypted-public = The secret would travel to { $host } unencrypted over the internet. Use https.
+stop-certificate = The certificate file { $path } cannot be used: { $detail }. Check the feed's connection settings.
 stop-bad-address = The address cannot be used: { $detail }. Check the feed's address.
+
+## Events that were left out.
+
+skipped-line = An event with a line of more than { $mib } MiB was left out.
+skipped-event = An event of more than { $mib } MiB was left out.
 
 ## Why nothing was published.
 

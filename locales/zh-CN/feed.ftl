@@ -7,10 +7,10 @@ trouble-connect-timeout = { $host } 在 { $seconds } 秒内没有接受连接。
 trouble-answer-timeout = { $host } 在 { $seconds } 秒内没有应答。请检查服务器或它前面的代理。
 trouble-too-many = 服务器要求减少连接（429）。Feedbell 稍后再试。
 trouble-status = 服务器自身出现问题（{ $status }）。Feedbell 稍后再试。
+trouble-proxy = 无法通过代理 { $proxy }：{ $detail }。请检查订阅源连接设置中的代理。
 trouble-silent = { $seconds } 秒没有收到任何数据，Feedbell 正在重新连接。
-trouble-long-line = 服务器发送了超过 { $kib } KiB 的一行。请检查该地址是否为事件流。
-trouble-long-event = 服务器发送了超过 { $kib } KiB 的事件。请让服务器发送更小的事件。
-trouble-long-id = 服务器发送了超过 { $kib } KiB 的事件 ID。请让服务器使用更短的 ID。
+trouble-long-line = 服务器发来一行没有结尾的内容（超过 { $mib } MiB）。请检查该地址是否为事件流。
+trouble-long-answer = 服务器的回应超过 { $mib } MiB。请减少每次请求的条目，或改用事件流。
 trouble-ended = 服务器关闭了连接。Feedbell 会重新连接。
 trouble-broken = 连接中断：{ $detail }。Feedbell 会重新连接。
 trouble-tls = 无法与 { $host } 建立安全连接：{ $detail }。请检查服务器的证书。
@@ -31,10 +31,19 @@ stop-not-found = 这个地址没有订阅源。请检查订阅源地址中的路
 stop-status = 服务器返回状态 { $status }。请检查订阅源地址。
 stop-web-page = 收到的是网页而不是事件流，通常是登录页。请检查地址和访问设置。
 stop-no-type = 服务器没有说明发送的内容类型。事件流需要 text/event-stream。
+stop-json = 收到的是 JSON 而不是事件流。请查找事件流的地址，或在订阅源的连接设置中改为定时查询。
 stop-other-type = 收到的是 { $type } 而不是事件流。请检查订阅源地址。
 stop-redirects = 服务器连续重定向超过 { $count } 次。请检查订阅源地址。
 stop-bad-redirect = 服务器重定向到 { $location }，这不是网址。请联系服务器的管理者。
+stop-unencrypted = 密钥会以明文发往 { $host }。请改用 https；如果这是你自己的网络，可在订阅源的连接设置中允许明文 http。
+stop-unencrypted-public = 密钥会以明文经互联网发往 { $host }。请改用 https。
+stop-certificate = 无法使用证书文件 { $path }：{ $detail }。请检查订阅源的连接设置。
 stop-bad-address = 这个地址无法使用：{ $detail }。请检查订阅源地址。
+
+## 被略过的事件。
+
+skipped-line = 略过了一个事件：其中一行超过 { $mib } MiB。
+skipped-event = 略过了一个超过 { $mib } MiB 的事件。
 
 ## 没有发布的原因。
 

@@ -2,14 +2,17 @@
 
 use std::io;
 
+use clap::{CommandFactory as _, error::ErrorKind};
 use feed::{Event, Feed, FeedConfig, FeedUpdate, State};
+use front::Places;
 use jiff::Zoned;
-use notifier::view::Text;
+use notifier::{PresetFilter, view::Text};
 use serde::Serialize;
 use tokio::signal;
+use url::Url;
 
 use crate::{
-    args::Listen,
+    args::{Arguments, Listen},
     exit::Ended,
     terminal::{Terminal, harmless},
 };
@@ -37,13 +40,20 @@ impl<'a> From<&'a Event> for Line<'a> {
 
 pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Result<Ended> {
     log_to_stderr();
+    let mut preset = match &options.preset {
+        Some(name) => preset(name, &options.url)?,
+        None => None,
+    };
     let mut config = FeedConfig::new(options.url);
     for (name, value) in options.headers {
         config.headers.append(name, value);
     }
     config.last_event_id = options.last_event_id;
     config.stop_on = options.stop_on;
-    let (_feed, mut updates) = Feed::open(config);
+    if let Some(preset) = &mut preset {
+        preset.prepare(&mut config);
+    }
+    let (feed, mut updates) = Feed::open(config);
     loop {
         let update = tokio::select! {
             update = updates.recv() => update,
@@ -51,8 +61,18 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
         };
         match update {
             None => return Ok(Ended::Trouble),
-            Some(FeedUpdate::Event(event)) => print(&event, options.json, terminal)?,
+            Some(FeedUpdate::Event(event)) => {
+                if preset
+                    .as_mut()
+                    .is_none_or(|preset| preset.shows(&event, &feed))
+                {
+                    print(&event, options.json, terminal)?;
+                }
+            }
             Some(FeedUpdate::LastEventId(_)) => {}
+            Some(FeedUpdate::Skipped { what, limit, .. }) => {
+                terminal.note(&terminal.text(what.words(limit)));
+            }
             Some(FeedUpdate::State(state)) => {
                 if let Some(line) = news(&state, terminal) {
                     terminal.note(&line);
@@ -63,6 +83,17 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
             }
         }
     }
+}
+
+/// An unknown name is wrong usage.
+fn preset(name: &str, url: &Url) -> anyhow::Result<Option<PresetFilter>> {
+    let settings = Places::find()?.settings;
+    Ok(
+        PresetFilter::find(name, url, &settings).unwrap_or_else(|why| {
+            let mut command = Arguments::command();
+            command.error(ErrorKind::InvalidValue, why).exit()
+        }),
+    )
 }
 
 /// The log of commands without a home of their own goes to standard error, if it is asked for.

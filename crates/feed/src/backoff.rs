@@ -41,6 +41,12 @@ impl Backoff {
         self.retry = Some(Duration::from_millis(milliseconds).min(LONGEST));
     }
 
+    /// What failed before does not count: somebody asked, or the machine woke up.
+    pub(crate) fn forgive(&mut self) {
+        self.failures = 0;
+        self.last_immediate = None;
+    }
+
     /// The wait before the next connection.
     pub(crate) fn next_delay(
         &mut self,

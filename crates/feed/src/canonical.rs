@@ -17,10 +17,12 @@ use crate::{
     trouble::{Excess, Trouble},
 };
 
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// Capacity kept for lines that span chunks.
 const KEPT: usize = 16 << 10;
 
-/// What the bytes amount to, in their order.
+/// What the bytes amount to, in their order. Nothing over the limits is held:
+/// an event that is too long is left out, and said so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
     /// One whole block that makes exactly one event. Its `id:` is the last
@@ -32,9 +34,32 @@ pub(crate) enum Piece {
     Retry(u64),
     /// A comment, whatever it says.
     Comment,
+    /// A block whose event is left out, as it is too long. With the id it
+    /// carried, if any: a server that replays must not send it for ever.
+    Oversize { what: Excess, id: Option<String> },
+    /// An id that is too long to be sent back: it counts as none.
+    LongId,
 }
 
-/// The state of one stream. Holds at most one line and one event.
+/// A line of which no more is kept.
+#[derive(Debug)]
+struct Long {
+    /// Its bytes so far.
+    length: usize,
+    field: Field,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    Comment,
+    Data,
+    Event,
+    Id,
+    Other,
+}
+
+/// The state of one stream. Holds at most one line and one event, both within
+/// the limits.
 #[derive(Debug)]
 pub(crate) struct Canonical {
     limits: Limits,
@@ -50,6 +75,10 @@ pub(crate) struct Canonical {
     /// The last event id buffer: it outlives blocks, and connections too.
     id: String,
     own_id: bool,
+    /// The line is over the limit: the rest of it is passed over.
+    long: Option<Long>,
+    /// The block's event is over the limit: the rest of the block is passed over.
+    oversize: Option<Excess>,
 }
 
 impl Canonical {
@@ -64,6 +93,8 @@ impl Canonical {
             event: String::new(),
             id: last_event_id,
             own_id: false,
+            long: None,
+            oversize: None,
         }
     }
 
@@ -71,7 +102,7 @@ impl Canonical {
     /// the chunk is used up.
     ///
     /// # Errors
-    /// [`Trouble::TooLong`]: the stream cannot be read on.
+    /// [`Trouble::EndlessLine`]: the stream cannot be read on.
     pub(crate) fn next(&mut self, chunk: &mut Bytes) -> Result<Option<Piece>, Trouble> {
         while let Some(&first) = chunk.first() {
             if mem::take(&mut self.after_cr) && first == b'\n' {
@@ -79,22 +110,32 @@ impl Canonical {
                 continue;
             }
             let end = memchr2(b'\n', b'\r', chunk);
-            let length = self.line.len() + end.unwrap_or(chunk.len());
-            within(length, self.limits.line, Excess::Line)?;
-            let Some(end) = end else {
+            let more = end.unwrap_or(chunk.len());
+            if self.long.is_some() || self.line.len() + more > self.limits.line {
+                self.pass_over(&chunk[..more])?;
+                chunk.advance(more);
+            } else if end.is_none() {
                 self.line.extend_from_slice(chunk);
                 chunk.clear();
-                break;
-            };
+            }
+            let Some(end) = end else { break };
+            if let Some(long) = self.long.take() {
+                self.after_cr = chunk[0] == b'\r';
+                chunk.advance(1);
+                if let Some(piece) = self.end_long(long.field) {
+                    return Ok(Some(piece));
+                }
+                continue;
+            }
             self.after_cr = chunk[end] == b'\r';
             let rest = chunk.split_to(end);
             chunk.advance(1);
             let piece = if self.line.is_empty() {
-                self.take_line(&rest)?
+                self.take_line(&rest)
             } else {
                 let mut line = mem::take(&mut self.line);
                 line.extend_from_slice(&rest);
-                let piece = self.take_line(&line)?;
+                let piece = self.take_line(&line);
                 line.clear();
                 // One long line must not hold its memory for the whole stream.
                 line.shrink_to(KEPT);
@@ -108,15 +149,54 @@ impl Canonical {
         Ok(None)
     }
 
-    fn take_line(&mut self, mut line: &[u8]) -> Result<Option<Piece>, Trouble> {
+    /// Counts a line that is over the limit, and keeps only what it is about.
+    fn pass_over(&mut self, more: &[u8]) -> Result<(), Trouble> {
+        let long = match &mut self.long {
+            Some(long) => long,
+            none => {
+                let mut start = mem::take(&mut self.line);
+                let length = start.len();
+                start.extend_from_slice(&more[..more.len().min(KEPT)]);
+                let start = match mem::take(&mut self.first_line) {
+                    true => start.strip_prefix(BOM).unwrap_or(&start),
+                    false => &start,
+                };
+                let field = field_of(start);
+                none.insert(Long { length, field })
+            }
+        };
+        long.length += more.len();
+        let limit = self.limits.endless_line;
+        if long.length > limit {
+            return Err(Trouble::EndlessLine { limit });
+        }
+        Ok(())
+    }
+
+    fn end_long(&mut self, field: Field) -> Option<Piece> {
+        match field {
+            Field::Comment => return Some(Piece::Comment),
+            Field::Id => return Some(Piece::LongId),
+            Field::Data | Field::Event => self.leave_out(Excess::Line),
+            Field::Other => {}
+        }
+        None
+    }
+
+    fn leave_out(&mut self, what: Excess) {
+        self.oversize.get_or_insert(what);
+        self.data = BytesMut::new();
+    }
+
+    fn take_line(&mut self, mut line: &[u8]) -> Option<Piece> {
         if mem::take(&mut self.first_line) {
-            line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+            line = line.strip_prefix(BOM).unwrap_or(line);
         }
         if line.is_empty() {
-            return Ok(self.end_block());
+            return self.end_block();
         }
         let (field, value) = match memchr(b':', line) {
-            Some(0) => return Ok(Some(Piece::Comment)),
+            Some(0) => return Some(Piece::Comment),
             Some(colon) => {
                 let value = &line[colon + 1..];
                 (&line[..colon], value.strip_prefix(b" ").unwrap_or(value))
@@ -124,33 +204,42 @@ impl Canonical {
             None => (line, &[][..]),
         };
         match field {
-            b"data" => self.add_data(value)?,
+            b"data" => self.add_data(value),
             b"event" => self.event = text(value).into_owned(),
             b"id" if !value.contains(&0) => {
-                within(value.len(), self.limits.id, Excess::Id)?;
+                if value.len() > self.limits.id {
+                    return Some(Piece::LongId);
+                }
                 self.id = text(value).into_owned();
                 self.own_id = true;
             }
             // Counts at once, whether or not its block makes an event.
-            b"retry" => return Ok(digits(value).map(Piece::Retry)),
+            b"retry" => return digits(value).map(Piece::Retry),
             _ => {}
         }
-        Ok(None)
+        None
     }
 
-    fn add_data(&mut self, value: &[u8]) -> Result<(), Trouble> {
+    fn add_data(&mut self, value: &[u8]) {
+        if self.oversize.is_some() {
+            return;
+        }
         // A line ends where a UTF-8 sequence cannot go on, so decoding line by
         // line is the same as decoding the stream.
         let value = text(value);
-        let length = self.data.len() + value.len();
-        within(length, self.limits.event, Excess::Event)?;
+        if self.data.len() + value.len() > self.limits.event {
+            return self.leave_out(Excess::Event);
+        }
         self.put("data: ", &value);
-        Ok(())
     }
 
     fn end_block(&mut self) -> Option<Piece> {
         let event = mem::take(&mut self.event);
         let own_id = mem::take(&mut self.own_id);
+        if let Some(what) = self.oversize.take() {
+            let id = own_id.then(|| self.id.clone());
+            return Some(Piece::Oversize { what, id });
+        }
         if self.data.is_empty() {
             return own_id.then(|| Piece::Id(self.id.clone()));
         }
@@ -182,11 +271,15 @@ fn digits(value: &[u8]) -> Option<u64> {
     all_digits.then(|| text(value).parse().unwrap_or(u64::MAX))
 }
 
-fn within(length: usize, limit: usize, what: Excess) -> Result<(), Trouble> {
-    if length > limit {
-        return Err(Trouble::TooLong { what, limit });
+/// What a line is about, by its first bytes.
+fn field_of(line: &[u8]) -> Field {
+    match memchr(b':', line).map(|colon| &line[..colon]) {
+        Some(b"") => Field::Comment,
+        Some(b"data") => Field::Data,
+        Some(b"event") => Field::Event,
+        Some(b"id") => Field::Id,
+        _ => Field::Other,
     }
-    Ok(())
 }
 
 #[cfg(test)]

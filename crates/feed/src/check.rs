@@ -15,9 +15,10 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
+    client::Http,
     config::{FeedConfig, without_secrets},
     feed::{Event, Next, poll_next, stream, to_event},
-    transport::{Aside, Attempt, Http, lock},
+    transport::{Aside, Attempt, lock},
     trouble::{End, StopReason, Trouble},
 };
 
@@ -139,6 +140,7 @@ impl Examiner {
             last_event_id: self.config.last_event_id.clone().unwrap_or_default(),
             aside: Arc::clone(&self.aside),
             heard: watch::channel(None).0,
+            rhythm: Arc::default(),
         });
         let mut stream = match attempt.and_then(stream) {
             Ok(stream) => stream,
@@ -181,7 +183,7 @@ impl Examiner {
                     self.say(CheckUpdate::Event(event)).await?;
                 }
                 Some(Next::End(end)) => return self.fail(end).await,
-                Some(Next::Opened | Next::Id(_)) | None => {}
+                Some(Next::Opened | Next::Id(_) | Next::Skipped) | None => {}
             }
         }
     }
@@ -267,16 +269,22 @@ fn step_of(end: &End) -> Step {
             Trouble::NameNotFound { .. } => Step::Name,
             Trouble::Refused { .. }
             | Trouble::Unreachable { .. }
+            | Trouble::Proxy { .. }
             | Trouble::ConnectTimeout { .. } => Step::Connect,
             Trouble::Tls { .. } => Step::Tls,
             Trouble::AnswerTimeout { .. }
             | Trouble::Status { .. }
             | Trouble::Ended
             | Trouble::Broken { .. } => Step::Answer,
-            Trouble::Silent { .. } | Trouble::TooLong { .. } => Step::FirstByte,
+            Trouble::Silent { .. } | Trouble::EndlessLine { .. } | Trouble::LongAnswer { .. } => {
+                Step::FirstByte
+            }
         },
         End::Stop(why) => match why {
-            StopReason::BadAddress { .. } => Step::Name,
+            StopReason::BadAddress { .. }
+            | StopReason::Unencrypted { .. }
+            | StopReason::UnencryptedPublic { .. }
+            | StopReason::BadCertificate { .. } => Step::Name,
             StopReason::NotAnEventStream { .. } => Step::ContentType,
             StopReason::NoContent
             | StopReason::StopOn(_)

@@ -1,6 +1,6 @@
 //! What a feed is opened with.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use http::HeaderMap;
 use url::Url;
@@ -27,6 +27,17 @@ pub struct FeedConfig {
     pub patience: Patience,
     /// How much one server may make us hold.
     pub limits: Limits,
+    /// The way to the server.
+    pub proxy: Proxy,
+    /// A PEM file of authorities to trust besides the system's.
+    pub authorities: Option<PathBuf>,
+    /// How the client proves who it is.
+    pub identity: Option<Identity>,
+    /// The address itself holds a secret. Sensitive headers are known as such.
+    pub secret_address: bool,
+    /// Secrets may go over plain http to a private address. To this computer
+    /// they always may, to a public address never.
+    pub plain_http: bool,
     /// Ask again after this time whenever the answer has ended, instead of
     /// holding a stream. JSON and newline-delimited JSON count as events then.
     pub poll: Option<Duration>,
@@ -46,6 +57,11 @@ impl FeedConfig {
             give_up: GiveUp::Stop,
             patience: Patience::default(),
             limits: Limits::default(),
+            proxy: Proxy::System,
+            authorities: None,
+            identity: None,
+            secret_address: false,
+            plain_http: false,
             poll: None,
         }
     }
@@ -62,6 +78,11 @@ impl fmt::Debug for FeedConfig {
             .field("give_up", &self.give_up)
             .field("patience", &self.patience)
             .field("limits", &self.limits)
+            .field("proxy", &self.proxy)
+            .field("authorities", &self.authorities)
+            .field("identity", &self.identity)
+            .field("secret_address", &self.secret_address)
+            .field("plain_http", &self.plain_http)
             .field("poll", &self.poll)
             .finish()
     }
@@ -90,6 +111,27 @@ pub enum Resume {
     Off,
 }
 
+/// The way to the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// As the system is set up (`HTTPS_PROXY` and the like); none to this computer.
+    #[default]
+    System,
+    /// Straight to the server.
+    None,
+    /// Through this proxy: `http`, `https`, `socks5` or `socks5h`.
+    Url(Url),
+}
+
+/// A client certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// A PEM file with the certificate and, if any, its chain.
+    pub certificate: PathBuf,
+    /// A PEM file with the key, if it is not in the certificate's file.
+    pub key: Option<PathBuf>,
+}
+
 /// What to do after an answer that the standard calls final.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GiveUp {
@@ -109,9 +151,19 @@ pub struct Patience {
     /// For the answer's head. Generous, because some servers send it only
     /// with their first event.
     pub answer: Duration,
-    /// Without a single byte, comments included, before the connection counts
-    /// as dead.
-    pub silence: Duration,
+    /// Without a single byte, comments included.
+    pub silence: Silence,
+}
+
+/// How long nothing may be heard before a connection counts as dead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Silence {
+    /// Learned: about three times the longest silence that was heard to end,
+    /// between 30 seconds and 15 minutes.
+    #[default]
+    Learned,
+    /// This long.
+    For(Duration),
 }
 
 impl Default for Patience {
@@ -119,7 +171,7 @@ impl Default for Patience {
         Self {
             connect: Duration::from_secs(10),
             answer: Duration::from_secs(60),
-            silence: Duration::from_secs(150),
+            silence: Silence::Learned,
         }
     }
 }
@@ -127,12 +179,16 @@ impl Default for Patience {
 /// How much one server may make us hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one line.
+    /// Bytes of one line. An event with a longer one is left out, and told.
     pub line: usize,
-    /// Bytes of one event's data.
+    /// Bytes of one event's data. A longer event is left out, and told.
     pub event: usize,
-    /// Bytes of one event id.
+    /// Bytes of one event id. A longer one counts as none.
     pub id: usize,
+    /// Bytes after which a line without end ends the connection.
+    pub endless_line: usize,
+    /// Bytes of one answer when a feed is polled, decompressed.
+    pub answer: usize,
     /// Redirects in a row.
     pub redirects: usize,
 }
@@ -143,6 +199,8 @@ impl Default for Limits {
             line: 4 << 20,
             event: 8 << 20,
             id: 16 << 10,
+            endless_line: 64 << 20,
+            answer: 32 << 20,
             redirects: 20,
         }
     }

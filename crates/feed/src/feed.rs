@@ -2,7 +2,7 @@
 //! comes, and decides when to connect again.
 
 use std::{
-    future::poll_fn,
+    future::{poll_fn, ready},
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
@@ -10,6 +10,7 @@ use std::{
 };
 
 use eventsource_client::{BoxStream, Client, ClientBuilder, ReconnectOptions, SSE};
+use futures::FutureExt as _;
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::JoinHandle,
@@ -19,14 +20,20 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     backoff::{Backoff, Ended},
+    client::Http,
     config::{FeedConfig, GiveUp, without_secrets},
-    transport::{Aside, Attempt, Http, lock},
-    trouble::{End, StopReason, Trouble},
+    rhythm::Rhythm,
+    transport::{Aside, Attempt, lock},
+    trouble::{End, Excess, StopReason, Trouble},
 };
 
 /// Updates that may wait for the receiver. Beyond it the task waits, and with
 /// it, through TCP, the server.
 const QUEUE: usize = 32;
+/// Updates that a connection may still bring once another is asked for.
+const HANDED_OVER: u32 = 1000;
+/// No server is polled more often.
+const LEAST_POLL: Duration = Duration::from_secs(1);
 /// A connection that held this long was good, even without an event.
 const GOOD_AFTER: Duration = Duration::from_secs(5);
 
@@ -39,6 +46,15 @@ pub enum FeedUpdate {
     Event(Event),
     /// The last event id changed without an event.
     LastEventId(String),
+    /// An event over the [`Limits`](crate::Limits) was left out.
+    Skipped {
+        /// What was too long.
+        what: Excess,
+        /// The limit in bytes.
+        limit: usize,
+        /// The last event id as it stands after it.
+        last_event_id: String,
+    },
 }
 
 /// One event.
@@ -99,7 +115,17 @@ pub struct Feed {
 #[derive(Debug, Default)]
 struct Shared {
     reconnect: Notify,
+    woken: Notify,
     resume_from: Mutex<Option<String>>,
+}
+
+impl Shared {
+    async fn asked(&self) {
+        tokio::select! {
+            () = self.reconnect.notified() => {}
+            () = self.woken.notified() => {}
+        }
+    }
 }
 
 impl Feed {
@@ -118,6 +144,7 @@ impl Feed {
             updates,
             heard,
             connection: 0,
+            rhythm: Arc::default(),
             backoff: Backoff::default(),
             rng: fastrand::Rng::new(),
         };
@@ -141,8 +168,10 @@ impl Feed {
 
     /// The machine woke up or its network changed: whatever is held may be dead
     /// and whatever is waited for may be there, so it connects anew at once.
+    ///
+    /// After an answer that asked to stay away it does.
     pub fn woken(&self) {
-        self.shared.reconnect.notify_one();
+        self.shared.woken.notify_one();
     }
 
     /// For servers whose events carry no ids: the next connections ask to
@@ -176,39 +205,50 @@ struct Keeper {
     /// away with a connection must come again.
     last_event_id: String,
     connection: u64,
+    /// Outlives connections: a dead one is found by what the ones before taught.
+    rhythm: Arc<Mutex<Rhythm>>,
     backoff: Backoff,
     rng: fastrand::Rng,
 }
 
 impl Keeper {
     async fn run(mut self) -> Result<(), Unheard> {
-        let http = match Http::new(&self.config) {
-            Ok(http) => http,
-            Err(why) => return self.stopped(why, None).await,
-        };
+        let mut http = None;
         loop {
             self.say(State::Connecting).await?;
             let aside = Arc::default();
             let began = Instant::now();
-            let (over, delivered) = self.hold(&http, &aside).await?;
+            // Whoever asked until now gets what is being made.
+            let _ = self.shared.reconnect.notified().now_or_never();
+            let _ = self.shared.woken.notified().now_or_never();
+            let ready = match http.take() {
+                Some(ready) => Ok(ready),
+                None => Http::new(&self.config),
+            };
+            let (over, delivered) = match ready {
+                Ok(ready) => self.hold(http.insert(ready), &aside).await?,
+                Err(why) => (Over::End(why.into()), false),
+            };
             if let Some(milliseconds) = lock(&aside).retry {
                 self.backoff.set_retry(milliseconds);
             }
             let was_live = lock(&aside).opened.is_some();
             match over {
-                Over::Asked => {}
+                Over::Asked => self.backoff.forgive(),
                 Over::End(End::Stop(why)) => {
                     let look_again = match self.config.give_up {
                         GiveUp::Stop => return self.stopped(why, None).await,
                         GiveUp::LookAgain(after) => why.may_pass().then_some(after),
                     };
                     self.stopped(why, look_again).await?;
-                    self.rest(look_again).await;
+                    self.rest(look_again, look_again.is_some()).await;
+                    // Certificate files may have changed meanwhile.
+                    http = None;
                 }
                 Over::End(End::Again(why)) => {
                     let held = was_live && began.elapsed() >= GOOD_AFTER;
                     let ended = Ended {
-                        good: (held || delivered) && !matches!(why, Trouble::TooLong { .. }),
+                        good: (held || delivered) && !matches!(why, Trouble::EndlessLine { .. }),
                         local: matches!(why, Trouble::Silent { .. }),
                         retry_after: match why {
                             Trouble::Status { retry_after, .. } => retry_after,
@@ -216,14 +256,20 @@ impl Keeper {
                         },
                     };
                     let now = Instant::now().into_std();
-                    let delay = self.backoff.next_delay(ended, now, &mut self.rng);
+                    let delay = match self.config.poll {
+                        Some(every) if why == Trouble::Ended => {
+                            self.backoff.forgive();
+                            every.max(LEAST_POLL)
+                        }
+                        _ => self.backoff.next_delay(ended, now, &mut self.rng),
+                    };
                     tracing::info!(
                         feed = without_secrets(&self.config.url),
                         ?delay,
                         "waiting: {why}"
                     );
                     self.say(State::Waiting { delay, why }).await?;
-                    self.rest(Some(delay)).await;
+                    self.rest(Some(delay), true).await;
                 }
             }
         }
@@ -244,20 +290,27 @@ impl Keeper {
             last_event_id: self.last_event_id.clone(),
             aside: Arc::clone(aside),
             heard: self.heard.clone(),
+            rhythm: Arc::clone(&self.rhythm),
         };
         let mut stream = match stream(attempt) {
             Ok(stream) => stream,
             Err(why) => return Ok((Over::End(why.into()), delivered)),
         };
         let shared = Arc::clone(&self.shared);
+        // Whatever came is handed over first, also when we are asked to
+        // reconnect: up to a limit, as some streams never pause.
+        let mut left = None;
         let over = loop {
             let next = tokio::select! {
-                // Whatever came is handed over first, also when we are asked
-                // to reconnect.
                 biased;
-                next = poll_fn(|cx| poll_next(&mut stream, aside, cx)) => next,
-                () = shared.reconnect.notified() => break Over::Asked,
+                next = poll_fn(|cx| poll_next(&mut stream, aside, cx)), if left != Some(0) => next,
+                () = shared.asked(), if left.is_none() => {
+                    left = Some(HANDED_OVER);
+                    continue;
+                }
+                () = ready(()), if left.is_some() => break Over::Asked,
             };
+            left = left.map(|left: u32| left.saturating_sub(1));
             match next {
                 Next::Opened => {
                     self.connection += 1;
@@ -266,6 +319,7 @@ impl Keeper {
                     self.say(State::Live { connection, lost }).await?;
                 }
                 Next::Event(event) => {
+                    self.note_skipped(aside).await?;
                     delivered = true;
                     let event = to_event(event, &lock(aside), self.connection);
                     let last_event_id = event.last_event_id.clone();
@@ -277,11 +331,16 @@ impl Keeper {
                         break Over::End(why.into());
                     }
                 }
-                Next::Id(id) => self.note_id(id).await?,
+                Next::Id(id) => {
+                    self.note_skipped(aside).await?;
+                    self.note_id(id).await?;
+                }
+                Next::Skipped => self.note_skipped(aside).await?,
                 Next::End(end) => break Over::End(end),
             }
         };
         drop(stream);
+        self.note_skipped(aside).await?;
         let left_over = lock(aside).id.take();
         if let Some(id) = left_over {
             self.note_id(id).await?;
@@ -297,14 +356,33 @@ impl Keeper {
         Ok(())
     }
 
-    async fn rest(&self, time: Option<Duration>) {
-        let asked = self.shared.reconnect.notified();
-        match time {
-            Some(time) => tokio::select! {
-                () = sleep(time) => {}
-                () = asked => {}
+    async fn note_skipped(&mut self, aside: &Mutex<Aside>) -> Result<(), Unheard> {
+        let Some((what, id)) = lock(aside).skipped.take() else {
+            return Ok(());
+        };
+        let last_event_id = id.unwrap_or_else(|| self.last_event_id.clone());
+        self.hand_over(FeedUpdate::Skipped {
+            what,
+            limit: match what {
+                Excess::Line => self.config.limits.line,
+                Excess::Event => self.config.limits.event,
             },
-            None => asked.await,
+            last_event_id: last_event_id.clone(),
+        })
+        .await?;
+        self.last_event_id = last_event_id;
+        Ok(())
+    }
+
+    /// Until the time is over or somebody asks; `waking` also cuts it short.
+    async fn rest(&mut self, time: Option<Duration>, waking: bool) {
+        let asked = tokio::select! {
+            () = sleep(time.unwrap_or_default()), if time.is_some() => false,
+            () = self.shared.reconnect.notified() => true,
+            () = self.shared.woken.notified(), if waking => true,
+        };
+        if asked {
+            self.backoff.forgive();
         }
     }
 
@@ -326,6 +404,7 @@ pub(crate) enum Next {
     Opened,
     Event(eventsource_client::Event),
     Id(String),
+    Skipped,
     End(End),
 }
 
@@ -368,7 +447,11 @@ pub(crate) fn poll_next(
     loop {
         let Poll::Ready(item) = Pin::as_mut(stream).poll_next(cx) else {
             // What the transport learned meanwhile woke this very task.
-            return match lock(aside).id.take() {
+            let mut aside = lock(aside);
+            if aside.skipped.is_some() {
+                return Poll::Ready(Next::Skipped);
+            }
+            return match aside.id.take() {
                 Some(id) => Poll::Ready(Next::Id(id)),
                 None => Poll::Pending,
             };

@@ -11,14 +11,17 @@
 mod backoff;
 mod canonical;
 mod check;
+mod client;
 mod config;
 mod feed;
+mod poll;
 mod publish;
+mod rhythm;
 mod transport;
 mod trouble;
 
 pub use check::{Check, CheckStep, CheckUpdate, Detail, Outcome, Step, check};
-pub use config::{FeedConfig, GiveUp, Limits, Patience, Resume};
+pub use config::{FeedConfig, GiveUp, Identity, Limits, Patience, Proxy, Resume, Silence};
 pub use feed::{Event, Feed, FeedUpdate, State};
 pub use publish::{Publication, PublishError, publish};
 pub use trouble::{Excess, StopReason, TlsTrouble, Trouble, Words};

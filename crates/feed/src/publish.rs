@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
-    transport::{install_crypto, is_loopback, place},
+    client::{install_crypto, is_loopback, place},
     trouble::{End, StopReason, Trouble, Words, sort},
 };
 

@@ -8,8 +8,7 @@
 
 use std::{
     future::Future,
-    io,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
@@ -17,23 +16,27 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use futures::{Stream, StreamExt, stream::BoxStream};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use launchdarkly_sdk_transport::{ByteStream, HttpTransport, ResponseFuture, TransportError};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::{
     sync::watch,
     task::coop,
     time::{Instant, Sleep, sleep_until, timeout},
 };
-use url::{Host, Url};
+use url::Url;
 
 use crate::{
     canonical::{Canonical, Piece},
-    config::{FeedConfig, Resume, without_secrets},
-    trouble::{End, NameError, StopReason, Trouble, sort},
+    client::{Http, may_travel, place},
+    config::{FeedConfig, Proxy, Resume, Silence, without_secrets},
+    poll::{is_json, to_events},
+    rhythm::Rhythm,
+    trouble::{End, Excess, StopReason, Trouble, sort},
 };
 
+/// What a polled server may answer with, the best first.
+const POLLED: &str = "text/event-stream, application/x-ndjson, application/json;q=0.9";
 const LAST_EVENT_ID: &str = "last-event-id";
 
 /// What an attempt knows that an event does not carry. Written while the
@@ -45,8 +48,10 @@ pub(crate) struct Aside {
     pub(crate) opened: Option<Opened>,
     /// Whether the block that was handed over last carried an id itself.
     pub(crate) own_id: bool,
-    /// An id from a block without data, newer than the last event's.
+    /// An id from a block without an event, newer than the last event's.
     pub(crate) id: Option<String>,
+    /// An event before the next one is left out, and an id came with it.
+    pub(crate) skipped: Option<(Excess, Option<String>)>,
     /// The server's reconnection time in milliseconds.
     pub(crate) retry: Option<u64>,
     /// The addresses of the last name that was looked up; empty if none was.
@@ -73,89 +78,6 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The HTTP client of one feed, for all its attempts.
-#[derive(Clone, Debug)]
-pub(crate) struct Http {
-    client: reqwest::Client,
-    resolver: Arc<Resolver>,
-}
-
-impl Http {
-    pub(crate) fn new(config: &FeedConfig) -> Result<Self, StopReason> {
-        install_crypto();
-        let resolver = Arc::new(Resolver::default());
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("feedbell/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::clone(&resolver))
-            .connect_timeout(config.patience.connect)
-            .tcp_keepalive(Duration::from_secs(60))
-            // A new attempt never takes a pooled connection: after a wake-up, or
-            // when the watchdog barked, that would be the dead one again.
-            .pool_max_idle_per_host(0)
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false);
-        let builder = if is_loopback(&config.url) {
-            builder.no_proxy()
-        } else {
-            builder
-        };
-        let client = builder.build().map_err(|error| StopReason::BadAddress {
-            detail: error.to_string(),
-        })?;
-        Ok(Self { client, resolver })
-    }
-}
-
-/// Makes ring the process' TLS provider, unless there is one.
-pub(crate) fn install_crypto() {
-    // Fails only when a provider is installed already, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-/// Host and port, for sentences.
-pub(crate) fn place(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
-}
-
-/// The system's resolver, with errors that can be told apart.
-#[derive(Debug, Default)]
-struct Resolver {
-    last: Arc<Mutex<Vec<IpAddr>>>,
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let last = Arc::clone(&self.last);
-        Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
-            let found: Vec<SocketAddr> = match found.map(Iterator::collect) {
-                Ok(found) => found,
-                Err(cause) => return Err(NameError { host, cause }.into()),
-            };
-            if found.is_empty() {
-                let cause = io::ErrorKind::NotFound.into();
-                return Err(NameError { host, cause }.into());
-            }
-            *lock(&last) = found.iter().map(SocketAddr::ip).collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
-}
-
 /// The transport of one attempt.
 #[derive(Clone)]
 pub(crate) struct Attempt {
@@ -167,6 +89,7 @@ pub(crate) struct Attempt {
     pub(crate) last_event_id: String,
     pub(crate) aside: Arc<Mutex<Aside>>,
     pub(crate) heard: watch::Sender<Option<SystemTime>>,
+    pub(crate) rhythm: Arc<Mutex<Rhythm>>,
 }
 
 impl HttpTransport for Attempt {
@@ -186,6 +109,9 @@ impl Attempt {
         let mut headers = asked.clone();
         for (name, value) in &self.config.headers {
             headers.insert(name, value.clone());
+        }
+        if self.config.poll.is_some() {
+            headers.insert(header::ACCEPT, HeaderValue::from_static(POLLED));
         }
         self.ask_to_resume(&mut url, &mut headers);
 
@@ -208,7 +134,9 @@ impl Attempt {
             url = next;
         };
 
-        let content_type = accept(&response)?;
+        let polled = self.config.poll.is_some();
+        let content_type = accept(&response, polled)?;
+        let json = polled && is_json(&content_type);
         {
             let mut aside = lock(&self.aside);
             aside.opened = Some(Opened {
@@ -217,14 +145,27 @@ impl Attempt {
             });
             aside.lost = self.was_lost(response.headers());
         }
+        let incoming = if json {
+            to_events(response, self.config.limits.answer).boxed()
+        } else {
+            let host = place(&url);
+            let connect = self.config.patience.connect;
+            let sorted = move |chunk: reqwest::Result<Bytes>| {
+                chunk.map_err(|error| sort(&error, &host, connect))
+            };
+            response.bytes_stream().map(sorted).boxed()
+        };
         let body = Box::pin(Body {
-            host: place(&url),
-            incoming: Mutex::new(response.bytes_stream().boxed()),
+            incoming: Mutex::new(incoming),
             chunk: Bytes::new(),
             canonical: Canonical::new(self.config.limits, self.last_event_id.clone()),
             aside: Arc::clone(&self.aside),
             heard: self.heard.clone(),
-            patience: self.config.patience.silence,
+            fixed: match self.config.patience.silence {
+                Silence::Learned => None,
+                Silence::For(time) => Some(time),
+            },
+            rhythm: Arc::clone(&self.rhythm),
             silence: None,
         });
         Ok(http::Response::new(body))
@@ -272,18 +213,51 @@ impl Attempt {
     }
 
     async fn ask(&self, url: Url, headers: HeaderMap) -> Result<reqwest::Response, End> {
+        let secret = headers.iter().any(|(name, value)| is_secret(name, value));
+        if secret || (self.config.secret_address && url.origin() == self.config.url.origin()) {
+            may_travel(&self.config, &url).await?;
+        }
         let patience = self.config.patience;
         let host = place(&url);
         let asked = self.http.client.get(url).headers(headers).send();
         let answer = timeout(patience.connect + patience.answer, asked).await;
-        lock(&self.aside).resolved = lock(&self.http.resolver.last).clone();
+        lock(&self.aside).resolved = self.http.resolved();
         match answer {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(sort(&error, &host, patience.connect)),
+            Ok(Err(error)) => Err(self.blame(sort(&error, &host, patience.connect))),
             Err(_) => {
                 let after = patience.answer;
                 Err(Trouble::AnswerTimeout { host, after }.into())
             }
+        }
+    }
+}
+
+impl Attempt {
+    /// With a proxy of its own, a feed that finds no connection did not find it to the proxy.
+    fn blame(&self, end: End) -> End {
+        let Proxy::Url(proxy) = &self.config.proxy else {
+            return end;
+        };
+        match end {
+            End::Again(
+                why @ (Trouble::NameNotFound { .. }
+                | Trouble::Refused { .. }
+                | Trouble::Unreachable { .. }
+                | Trouble::ConnectTimeout { .. }
+                | Trouble::Broken { .. }),
+            ) => Trouble::Proxy {
+                proxy: place(proxy),
+                detail: match why {
+                    Trouble::Broken { detail } => detail,
+                    Trouble::NameNotFound { host } => format!("no address for {host}"),
+                    Trouble::Refused { .. } => "connection refused".to_owned(),
+                    Trouble::ConnectTimeout { .. } => "no answer in time".to_owned(),
+                    _ => "no way to it".to_owned(),
+                },
+            }
+            .into(),
+            other => other,
         }
     }
 }
@@ -308,15 +282,7 @@ fn redirection(from: &Url, response: &reqwest::Response) -> Result<Option<Url>, 
 fn drop_secrets(headers: &mut HeaderMap) {
     let secret: Vec<_> = headers
         .iter()
-        .filter(|(name, value)| {
-            value.is_sensitive()
-                || [
-                    header::AUTHORIZATION,
-                    header::COOKIE,
-                    header::PROXY_AUTHORIZATION,
-                ]
-                .contains(name)
-        })
+        .filter(|(name, value)| is_secret(name, value))
         .map(|(name, _)| name.clone())
         .collect();
     for name in secret {
@@ -324,10 +290,20 @@ fn drop_secrets(headers: &mut HeaderMap) {
     }
 }
 
-/// Accepts 200 with an event stream, and names the content type. Mends: to the
+fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
+    let known = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::PROXY_AUTHORIZATION,
+    ];
+    value.is_sensitive() || known.contains(name)
+}
+
+/// Accepts 200 with an event stream (or JSON, if the feed is polled), and names
+/// the content type. Mends: to the
 /// crate any 2xx is a stream, any other status a reason to retry for ever, and
 /// a login page is parsed for events.
-fn accept(response: &reqwest::Response) -> Result<String, End> {
+fn accept(response: &reqwest::Response, polled: bool) -> Result<String, End> {
     let status = response.status();
     match status {
         StatusCode::OK => {}
@@ -356,7 +332,7 @@ fn accept(response: &reqwest::Response) -> Result<String, End> {
         .collect();
     let content_type = sent.join(", ");
     let essence = essence(&content_type).unwrap_or_default();
-    if essence == "text/event-stream" {
+    if essence == "text/event-stream" || (polled && is_json(&content_type)) {
         return Ok(content_type);
     }
     let html = matches!(essence.as_str(), "text/html" | "application/xhtml+xml");
@@ -365,7 +341,7 @@ fn accept(response: &reqwest::Response) -> Result<String, End> {
 
 /// The type and subtype of a `Content-Type`, in lower case. Of several the last
 /// that is one counts, as in the Fetch standard.
-fn essence(content_type: &str) -> Option<String> {
+pub(crate) fn essence(content_type: &str) -> Option<String> {
     let is_token = |part: &str| {
         !part.is_empty()
             && part
@@ -411,15 +387,22 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 /// event without an id forgets the stored one; lines and events grow without
 /// bound. Mends besides: there is no read timeout.
 struct Body {
-    host: String,
-    incoming: Mutex<Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>>,
+    incoming: Mutex<BoxStream<'static, Result<Bytes, End>>>,
     chunk: Bytes,
     canonical: Canonical,
     aside: Arc<Mutex<Aside>>,
     heard: watch::Sender<Option<SystemTime>>,
-    patience: Duration,
+    /// How long silence may last, if the user has said so.
+    fixed: Option<Duration>,
+    rhythm: Arc<Mutex<Rhythm>>,
     /// Runs only while we wait for bytes: a slow receiver is not a silent server.
-    silence: Option<Pin<Box<Sleep>>>,
+    silence: Option<Silent>,
+}
+
+struct Silent {
+    since: Instant,
+    patience: Duration,
+    timer: Pin<Box<Sleep>>,
 }
 
 impl Body {
@@ -435,6 +418,16 @@ impl Body {
                 Ok(Some(Piece::Id(id))) => lock(&self.aside).id = Some(id),
                 Ok(Some(Piece::Retry(milliseconds))) => {
                     lock(&self.aside).retry = Some(milliseconds);
+                }
+                Ok(Some(Piece::Oversize { what, id })) => {
+                    tracing::warn!(?what, "an event over the limits was left out");
+                    let mut aside = lock(&self.aside);
+                    let earlier = aside.skipped.take().and_then(|(_, id)| id);
+                    let id = id.or_else(|| aside.id.take()).or(earlier);
+                    aside.skipped = Some((what, id));
+                }
+                Ok(Some(Piece::LongId)) => {
+                    tracing::warn!("an event id over the limits cannot be sent back");
                 }
                 Ok(Some(Piece::Comment)) => lock(&self.aside).comment = true,
                 Ok(None) => match ready!(self.poll_chunk(cx)) {
@@ -455,24 +448,34 @@ impl Body {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         let Poll::Ready(chunk) = incoming.poll_next_unpin(cx) else {
-            let silence = self
-                .silence
-                .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + self.patience)));
-            ready!(silence.as_mut().poll(cx));
-            let after = self.patience;
+            let silence = self.silence.get_or_insert_with(|| {
+                let patience = self.fixed.unwrap_or_else(|| lock(&self.rhythm).patience());
+                let since = Instant::now();
+                Silent {
+                    since,
+                    patience,
+                    timer: Box::pin(sleep_until(since + patience)),
+                }
+            });
+            ready!(silence.timer.as_mut().poll(cx));
+            lock(&self.rhythm).gave_up();
+            let after = silence.patience;
             return Poll::Ready(Some(Err(Trouble::Silent { after }.into())));
         };
         coop.made_progress();
-        self.silence = None;
-        Poll::Ready(chunk.map(|chunk| match chunk {
-            Ok(chunk) => {
-                lock(&self.aside).heard = true;
-                // Wall time, because it goes on while the machine sleeps.
-                self.heard.send_replace(Some(SystemTime::now()));
-                Ok(chunk)
+        let silence = self.silence.take();
+        if let Some(Ok(_)) = &chunk {
+            let mut aside = lock(&self.aside);
+            // The wait for the first byte says nothing about keep-alives.
+            if let (true, Some(silence)) = (aside.heard, silence) {
+                lock(&self.rhythm).heard_after(silence.since.elapsed());
             }
-            Err(error) => Err(sort(&error, &self.host, self.patience)),
-        }))
+            aside.heard = true;
+            drop(aside);
+            // Wall time, because it goes on while the machine sleeps.
+            self.heard.send_replace(Some(SystemTime::now()));
+        }
+        Poll::Ready(chunk)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Why a connection did not work, sorted by what can be done about it.
 
-use std::{error::Error, fmt, io, time::Duration};
+use std::{error::Error, io, time::Duration};
 
 use rustls::CertificateError;
+
+use crate::poll::is_json;
 
 /// Something that may pass by itself: the feed goes on trying.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +44,14 @@ pub enum Trouble {
         /// What is wrong with it.
         why: TlsTrouble,
     },
+    /// The feed's own proxy does not let it through.
+    #[error("no way through the proxy {proxy}: {detail}")]
+    Proxy {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// The system's or the protocol's own words, in English.
+        detail: String,
+    },
     /// Connected, but no answer in time.
     #[error("{host} did not answer within {} s", after.as_secs_f32())]
     AnswerTimeout {
@@ -64,11 +74,15 @@ pub enum Trouble {
         /// How long nothing was heard.
         after: Duration,
     },
-    /// More in one piece than the limits allow.
-    #[error("the server sent {what} of more than {limit} bytes")]
-    TooLong {
-        /// What was too long.
-        what: Excess,
+    /// A line without end.
+    #[error("the server sent a line of more than {limit} bytes")]
+    EndlessLine {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A polled answer that is longer than the limit.
+    #[error("the server sent an answer of more than {limit} bytes")]
+    LongAnswer {
         /// The limit in bytes.
         limit: usize,
     },
@@ -83,25 +97,13 @@ pub enum Trouble {
     },
 }
 
-/// What was too long.
+/// What was too long in an event that is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
     /// One line.
     Line,
-    /// The data of one event.
+    /// Its data.
     Event,
-    /// One event id.
-    Id,
-}
-
-impl fmt::Display for Excess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Excess::Line => "a line",
-            Excess::Event => "an event",
-            Excess::Id => "an event id",
-        })
-    }
 }
 
 /// Why there is no secure connection.
@@ -173,6 +175,26 @@ pub enum StopReason {
         /// The `Location` as sent.
         location: String,
     },
+    /// A secret would travel unencrypted.
+    #[error("a secret would travel to {host} unencrypted")]
+    Unencrypted {
+        /// Host and port.
+        host: String,
+    },
+    /// A secret would travel unencrypted, and not within a private network.
+    #[error("a secret would travel to {host} unencrypted over the internet")]
+    UnencryptedPublic {
+        /// Host and port.
+        host: String,
+    },
+    /// A certificate file cannot be used.
+    #[error("{path}: {detail}")]
+    BadCertificate {
+        /// The file.
+        path: String,
+        /// What is wrong with it, in English.
+        detail: String,
+    },
     /// The configured address cannot be requested.
     #[error("the address cannot be requested: {detail}")]
     BadAddress {
@@ -200,6 +222,21 @@ impl Words {
     }
 }
 
+impl Excess {
+    /// What was left out, for the user. `limit` is in bytes.
+    #[must_use]
+    pub fn words(self, limit: usize) -> Words {
+        match self {
+            Self::Line => Words::new("skipped-line", [mib(limit)]),
+            Self::Event => Words::new("skipped-event", [mib(limit)]),
+        }
+    }
+}
+
+fn mib(bytes: usize) -> (&'static str, String) {
+    ("mib", bytes.div_ceil(1 << 20).to_string())
+}
+
 impl Trouble {
     /// What happened and one step, for the user.
     #[must_use]
@@ -214,6 +251,10 @@ impl Trouble {
                 Words::new("trouble-connect-timeout", [on(host), seconds(after)])
             }
             Self::Tls { host, why } => why.words(host),
+            Self::Proxy { proxy, detail } => Words::new(
+                "trouble-proxy",
+                [("proxy", proxy.clone()), ("detail", detail.clone())],
+            ),
             Self::AnswerTimeout { host, after } => {
                 Words::new("trouble-answer-timeout", [on(host), seconds(after)])
             }
@@ -222,14 +263,8 @@ impl Trouble {
                 Words::new("trouble-status", [("status", status.to_string())])
             }
             Self::Silent { after } => Words::new("trouble-silent", [seconds(after)]),
-            Self::TooLong { what, limit } => Words::new(
-                match what {
-                    Excess::Line => "trouble-long-line",
-                    Excess::Event => "trouble-long-event",
-                    Excess::Id => "trouble-long-id",
-                },
-                [("kib", limit.div_ceil(1024).to_string())],
-            ),
+            Self::EndlessLine { limit } => Words::new("trouble-long-line", [mib(*limit)]),
+            Self::LongAnswer { limit } => Words::new("trouble-long-answer", [mib(*limit)]),
             Self::Ended => Words::new("trouble-ended", []),
             Self::Broken { detail } => Words::new("trouble-broken", [("detail", detail.clone())]),
         }
@@ -271,6 +306,9 @@ impl StopReason {
             Self::NotAnEventStream { content_type, .. } if content_type.is_empty() => {
                 Words::new("stop-no-type", [])
             }
+            Self::NotAnEventStream { content_type, .. } if is_json(content_type) => {
+                Words::new("stop-json", [])
+            }
             Self::NotAnEventStream { content_type, .. } => {
                 Words::new("stop-other-type", [("type", content_type.clone())])
             }
@@ -280,6 +318,14 @@ impl StopReason {
             Self::BadRedirect { location } => {
                 Words::new("stop-bad-redirect", [("location", location.clone())])
             }
+            Self::Unencrypted { host } => Words::new("stop-unencrypted", [("host", host.clone())]),
+            Self::UnencryptedPublic { host } => {
+                Words::new("stop-unencrypted-public", [("host", host.clone())])
+            }
+            Self::BadCertificate { path, detail } => Words::new(
+                "stop-certificate",
+                [("path", path.clone()), ("detail", detail.clone())],
+            ),
             Self::BadAddress { detail } => {
                 Words::new("stop-bad-address", [("detail", detail.clone())])
             }
@@ -421,17 +467,11 @@ mod tests {
                 retry_after: None,
             },
             Trouble::Silent { after },
-            Trouble::TooLong {
-                what: Excess::Line,
-                limit: 1024,
-            },
-            Trouble::TooLong {
-                what: Excess::Event,
-                limit: 1024,
-            },
-            Trouble::TooLong {
-                what: Excess::Id,
-                limit: 1024,
+            Trouble::EndlessLine { limit: 1024 },
+            Trouble::LongAnswer { limit: 1024 },
+            Trouble::Proxy {
+                proxy: host(),
+                detail: detail(),
             },
             Trouble::Ended,
             Trouble::Broken { detail: detail() },
@@ -459,9 +499,16 @@ mod tests {
             type_of("text/html", true),
             type_of("", false),
             type_of("text/plain", false),
+            type_of("application/json", false),
             StopReason::TooManyRedirects { limit: 20 },
             StopReason::BadRedirect { location: host() },
             StopReason::BadAddress { detail: detail() },
+            StopReason::Unencrypted { host: host() },
+            StopReason::UnencryptedPublic { host: host() },
+            StopReason::BadCertificate {
+                path: host(),
+                detail: detail(),
+            },
         ];
         let refused = |sentence: &str| PublishError::Refused {
             status: 403,
@@ -477,6 +524,7 @@ mod tests {
         let tls = tls.map(|why| Trouble::Tls { host: host(), why });
         let mut words: Vec<Words> = troubles.iter().chain(&tls).map(Trouble::words).collect();
         words.extend(stops.iter().map(StopReason::words));
+        words.extend([Excess::Line, Excess::Event].map(|what| what.words(1024)));
         words.extend(publishes.iter().map(PublishError::words));
         words
     }

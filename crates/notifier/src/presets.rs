@@ -1,6 +1,8 @@
 //! Presets: saved mappings for known kinds of server. Data, one TOML file each: ours in `presets/`,
 //! a person's own beside the settings file, in a folder of the same name.
 
+mod filter;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -15,6 +17,8 @@ use crate::{
     text::Localizer,
     view::{PresetView, ResumeForm, RuleForm, Text, Verdict},
 };
+
+pub use filter::{PresetFilter, UnknownPreset};
 
 /// The largest file that is taken for a preset.
 const LARGEST: u64 = 256 * 1024;

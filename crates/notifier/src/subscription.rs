@@ -4,10 +4,12 @@ mod limit;
 mod place;
 mod token;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use base64::Engine as _;
-use feed::{Feed, FeedConfig, FeedUpdate, GiveUp, State, StopReason, Trouble};
+use feed::{
+    Feed, FeedConfig, FeedUpdate, GiveUp, Identity, Proxy, Silence, State, StopReason, Trouble,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::Digest as _;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
@@ -36,8 +38,6 @@ const HISTORY_QUIET: Duration = Duration::from_secs(2);
 const REPLAY_STALE: Duration = Duration::from_secs(10);
 /// A feed that gave up looks again after this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
-/// Without a setting, a feed reconnects when nothing arrives for this long.
-const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// What a feed's task tells the actor.
 #[derive(Debug)]
@@ -427,6 +427,34 @@ impl Subscription {
         }
     }
 
+    /// An event that was too long for the feed: a gap, so that nobody misses it unawares.
+    pub(crate) fn skipped_entry(
+        &mut self,
+        why: Text,
+        cursor: &str,
+        received: i64,
+        now: Instant,
+    ) -> Entry {
+        let unknown = Arrived {
+            name: "message",
+            data: "",
+            own_id: None,
+            nth: self.nth,
+        };
+        let draft = Draft {
+            // A server that sends it again sends it too long again.
+            key: Some(Key::replay(Some(cursor), "skipped", &why.id)),
+            verdict: why,
+            ..gap(unknown)
+        };
+        let cursor = self.place.id(cursor);
+        Entry {
+            replaying: self.replaying(now),
+            brings: Brings::Message(Box::new(draft)),
+            ..self.entry(cursor, received)
+        }
+    }
+
     fn stop_on(&self) -> &[String] {
         match &self.preset {
             Some(preset) if self.settings.stop_on.is_empty() => &preset.stop_on,
@@ -579,8 +607,27 @@ pub(crate) async fn connect_config(
     config.headers = headers;
     config.give_up = GiveUp::LookAgain(LOOK_AGAIN);
     config.patience.silence = match settings.watchdog_seconds {
-        0 => WATCHDOG,
-        seconds => Duration::from_secs(u64::from(seconds)),
+        0 => Silence::Learned,
+        seconds => Silence::For(Duration::from_secs(u64::from(seconds))),
+    };
+    let connection = &settings.connection;
+    let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+    config.proxy = match connection.proxy.as_str() {
+        "" => Proxy::System,
+        "none" => Proxy::None,
+        // The settings were checked: it is an address.
+        address => address.parse().map_or(Proxy::System, Proxy::Url),
+    };
+    config.authorities = path(&connection.ca);
+    config.identity = path(&connection.certificate).map(|certificate| Identity {
+        certificate,
+        key: path(&connection.key),
+    });
+    config.secret_address = matches!(settings.access, Access::Query { .. });
+    config.plain_http = connection.plain_http;
+    config.poll = match connection.poll_seconds {
+        0 => None,
+        seconds => Some(Duration::from_secs(u64::from(seconds))),
     };
     Ok(config)
 }

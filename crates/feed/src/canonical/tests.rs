@@ -90,6 +90,7 @@ fn ours(chunks: &[&[u8]]) -> Seen {
                 Piece::Id(id) => seen.last_event_id = id,
                 Piece::Retry(milliseconds) => seen.retries.push(milliseconds),
                 Piece::Comment => {}
+                Piece::Oversize { .. } | Piece::LongId => panic!("nothing is too long here"),
             }
         }
         assert!(chunk.is_empty());
@@ -212,45 +213,79 @@ fn bytewise_is_the_same_as_whole() {
     assert_eq!(ours(&[&bytes[..]]).events.len(), 2);
 }
 
+const SMALL: Limits = Limits {
+    line: 100,
+    event: 50,
+    id: 10,
+    endless_line: 1000,
+    answer: 0,
+    redirects: 0,
+};
+
+/// What a stream under small limits amounts to, and that no more is held than they allow.
+fn limited(bytes: &[u8], size: usize) -> Result<Vec<Piece>, Trouble> {
+    let mut canonical = Canonical::new(SMALL, String::new());
+    let mut pieces = Vec::new();
+    for chunk in bytes.chunks(size) {
+        let mut chunk = Bytes::copy_from_slice(chunk);
+        while let Some(piece) = canonical.next(&mut chunk)? {
+            pieces.push(piece);
+        }
+        assert!(canonical.line.capacity() <= 2 * SMALL.line);
+        assert!(canonical.data.len() <= 2 * SMALL.event);
+    }
+    Ok(pieces)
+}
+
 #[test]
-fn limits_end_the_stream_and_hold_no_more_than_they_allow() {
-    let limits = Limits {
-        line: 100,
-        event: 50,
-        id: 10,
-        ..Limits::default()
+fn an_event_over_the_limits_is_left_out_and_the_next_one_comes() {
+    let after = "data: b\n\n";
+    let next = |id: &str| Piece::Event {
+        block: Bytes::from(format!("data: b\nid: {id}\n\n")),
+        own_id: false,
     };
-    let trouble = |bytes: &[u8], size: usize| {
-        let mut canonical = Canonical::new(limits, String::new());
-        let found = bytes.chunks(size).find_map(|chunk| {
-            let mut chunk = Bytes::copy_from_slice(chunk);
-            loop {
-                match canonical.next(&mut chunk) {
-                    Ok(Some(_)) => {}
-                    Ok(None) => return None,
-                    Err(trouble) => return Some(trouble),
-                }
-            }
-        });
-        assert!(canonical.line.capacity() <= 2 * limits.line);
-        assert!(canonical.data.len() <= 2 * limits.event);
-        found
+    let oversize = |what, id: Option<&str>| Piece::Oversize {
+        what,
+        id: id.map(str::to_owned),
     };
-    let too_long = |what, limit| Some(Trouble::TooLong { what, limit });
+    let long = "x".repeat(200);
     for size in [1, 7, 10_000] {
-        assert_eq!(trouble(&[b':'; 1000], size), too_long(Excess::Line, 100));
+        for (event, what, id) in [
+            (format!("data: {long}\nid: 7\n\n"), Excess::Line, Some("7")),
+            (
+                format!("id: 7\r\ndata: {long}\r\n\r\n"),
+                Excess::Line,
+                Some("7"),
+            ),
+            (format!("event: {long}\ndata: a\n\n"), Excess::Line, None),
+            ("data: 1234\n".repeat(99) + "\n", Excess::Event, None),
+            ("data\n".repeat(99) + "id: 7\n\n", Excess::Event, Some("7")),
+        ] {
+            let pieces = limited(format!("{event}{after}").as_bytes(), size);
+            let expected = vec![oversize(what, id), next(id.unwrap_or(""))];
+            assert_eq!(pieces, Ok(expected), "{event} by {size}");
+        }
+        // What makes no event costs none.
+        let harmless = format!(":{long}\n{long}\nx: {long}\n{after}");
+        let pieces = limited(harmless.as_bytes(), size);
+        assert_eq!(pieces, Ok(vec![Piece::Comment, next("")]));
+        let ids = format!("id: 12345678901\ndata: a\n\nid: {long}\n{after}");
+        let first = Piece::Event {
+            block: Bytes::from("data: a\nid: \n\n"),
+            own_id: false,
+        };
+        let expected = vec![Piece::LongId, first, Piece::LongId, next("")];
+        assert_eq!(limited(ids.as_bytes(), size), Ok(expected));
+    }
+}
+
+#[test]
+fn a_line_without_end_ends_the_stream() {
+    let limit = SMALL.endless_line;
+    for size in [1, 7, 10_000] {
         assert_eq!(
-            trouble("data: 1234\n".repeat(99).as_bytes(), size),
-            too_long(Excess::Event, 50)
+            limited(&[b':'; 1001], size),
+            Err(Trouble::EndlessLine { limit })
         );
-        assert_eq!(
-            trouble("data\n".repeat(99).as_bytes(), size),
-            too_long(Excess::Event, 50)
-        );
-        assert_eq!(
-            trouble(b"id: 12345678901\n", size),
-            too_long(Excess::Id, 10)
-        );
-        assert_eq!(trouble(b"id: 1234567890\ndata: 123\n\n:\n", size), None);
     }
 }

@@ -199,7 +199,7 @@ fn nothing_for_too_long_is_a_dead_connection_and_a_comment_is_something() {
     still(async {
         let server = Server::start().await;
         let mut config = server.config();
-        config.patience.silence = Duration::from_secs(90);
+        config.patience.silence = feed::Silence::For(Duration::from_secs(90));
         let mut subscriber = Subscriber::open(config);
         let mut heard = subscriber.feed.heard();
         let mut peer = server.stream().await;
@@ -242,7 +242,7 @@ fn a_slow_receiver_is_not_a_silent_server() {
     still(async {
         let server = Server::start().await;
         let mut config = server.config();
-        config.patience.silence = Duration::from_secs(90);
+        config.patience.silence = feed::Silence::For(Duration::from_secs(90));
         let mut subscriber = Subscriber::open(config);
         let mut peer = server.stream().await;
         let many: String = (0..100).map(|n| format!("data: {n}\n\n")).collect();

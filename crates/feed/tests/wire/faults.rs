@@ -349,7 +349,8 @@ fn an_endless_line_costs_bounded_memory_and_says_so() {
     still(async {
         let server = Server::start().await;
         let mut config = server.config();
-        config.limits.line = 1 << 20;
+        config.limits.line = 1 << 16;
+        config.limits.endless_line = 1 << 20;
         config.resume = Resume::Off;
         let mut subscriber = Subscriber::open(config);
         let mut peer = server.stream().await;
@@ -370,14 +371,7 @@ fn an_endless_line_costs_bounded_memory_and_says_so() {
             subscriber.waiting().await.0
         };
         let (written, why) = tokio::join!(endless, listening);
-        let what = feed::Excess::Line;
-        assert_eq!(
-            why,
-            Trouble::TooLong {
-                what,
-                limit: 1 << 20
-            }
-        );
+        assert_eq!(why, Trouble::EndlessLine { limit: 1 << 20 });
         assert!(
             written < 64,
             "the connection was closed after {written} MiB"

@@ -7,9 +7,11 @@
     reason = "helpers of tests are tests"
 )]
 
+mod access;
 mod cases;
 mod check;
 mod connection;
 mod faults;
 mod publish;
+mod resilience;
 mod support;

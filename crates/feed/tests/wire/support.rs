@@ -175,6 +175,13 @@ impl Subscriber {
         Self { feed, updates }
     }
 
+    /// Lets the feed's task do all it can do without the clock.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(crate) async fn next(&mut self) -> FeedUpdate {
         self.updates.recv().await.unwrap()
     }

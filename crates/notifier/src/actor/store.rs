@@ -100,6 +100,16 @@ impl Actor {
                         self.push(entry);
                     }
                 }
+                FeedUpdate::Skipped {
+                    what,
+                    limit,
+                    last_event_id,
+                } => {
+                    let why = what.words(*limit).into();
+                    let feed = &mut self.feeds[place];
+                    let entry = feed.skipped_entry(why, last_event_id, received, now);
+                    self.push(entry);
+                }
                 FeedUpdate::State(state) => {
                     // In order: what came before belongs to the connection before.
                     if !self.write(now) || !self.change_state(place, state, now) {

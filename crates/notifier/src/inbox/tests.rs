@@ -346,3 +346,135 @@ fn old_messages_go_when_they_were_read_or_kept_silently_and_never_when_pinned_or
         .collect();
     assert_eq!(left, ["pinned", "owed", "unread"]);
 }
+
+/// An inbox as version 1 wrote it, with two messages, one of them owed a notification.
+fn version_1(path: &Path) {
+    let db = Connection::open(path).unwrap();
+    db.execute_batch(include_str!("../../migrations/1.sql"))
+        .unwrap();
+    db.execute_batch(
+        r#"INSERT INTO feeds (feed, address, cursor, connections) VALUES ('f', 'http://a/', '7', 3);
+        INSERT INTO messages (feed, kind, event, data, title, body, urgency, received, verdict,
+            unread, announced)
+        VALUES ('f', 0, 'like', '{}', 'first', 'some words', 1, 5, '{"id":"ledger-default","args":{}}',
+            0, 1), ('f', 0, 'like', '{}', 'second', '', 2, 6, '', 1, 0);
+        INSERT INTO words (rowid, title, body) VALUES (1, 'first', 'some words'), (2, 'second', '');
+        INSERT INTO seen (feed, key, connection, after) VALUES ('f', x'00', 3, 1);
+        INSERT INTO state VALUES ('pause', '{"until":null}');
+        PRAGMA user_version = 1;"#,
+    )
+    .unwrap();
+}
+
+#[test]
+fn an_inbox_of_version_1_opens_and_is_kept_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inbox.db");
+    version_1(&path);
+    let mut inbox = Inbox::open(&path, 0).unwrap().inbox;
+    let memory = inbox.remember("f", "http://a/").unwrap();
+    assert_eq!(
+        (memory.cursor.as_str(), memory.connected_before),
+        ("7", true)
+    );
+    assert_eq!(inbox.owed().unwrap()[0].title, "second");
+    assert!(inbox.state("pause").unwrap().is_some());
+    let mut desk = Desk {
+        folder,
+        inbox,
+        connection: 4,
+    };
+    assert_eq!(desk.found("words"), ["first"]);
+    // What is new works in it.
+    let mut entry = desk.entry(Some("8"), "v1", false);
+    draft(&mut entry).thread = Some(Thread::of("a"));
+    let id = new(desk.inbox.commit(&[entry]).unwrap()[0]);
+    let mut entry = desk.entry(Some("9"), "v2", false);
+    draft(&mut entry).thread = Some(Thread::of("a"));
+    assert_eq!(
+        desk.inbox.commit(&[entry]).unwrap()[0],
+        Outcome::Replaced(id)
+    );
+
+    let copy = desk.folder.path().join("inbox.db.v1");
+    let db = Connection::open(&copy).unwrap();
+    let version: i64 = db
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    let rows: i64 = db
+        .query_row("SELECT count(*) FROM messages", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!((version, rows), (1, 2));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_new_inbox_leaves_no_copy() {
+    let desk = Desk::new();
+    assert!(!desk.folder.path().join("inbox.db.v0").exists());
+    assert!(!desk.folder.path().join("inbox.db.v1").exists());
+}
+
+#[test]
+fn a_thread_is_one_row_until_it_is_deleted() {
+    let mut desk = Desk::new();
+    let version = |desk: &Desk, id: &str| {
+        let mut entry = desk.entry(Some(id), id, false);
+        let draft = draft(&mut entry);
+        draft.key = Some(Key::once(&[id]));
+        draft.thread = Some(Thread::of("t"));
+        entry
+    };
+    let over = |desk: &Desk, id: &str, delete: bool| Entry {
+        brings: Brings::Over {
+            key: Key::once(&[id]),
+            thread: Thread::of("t"),
+            delete,
+        },
+        ..desk.entry(None, "", false)
+    };
+    let mut commit = |entry: Entry| desk.inbox.commit(&[entry]).unwrap()[0];
+    let pattern = Desk::new();
+    let id = new(commit(version(&pattern, "1")));
+    assert_eq!(commit(version(&pattern, "2")), Outcome::Replaced(id));
+    assert_eq!(commit(over(&pattern, "3", false)), Outcome::Over(id));
+    assert_eq!(commit(version(&pattern, "4")), Outcome::Replaced(id));
+    // The server repeats: an old end ends nothing new.
+    assert_eq!(commit(over(&pattern, "3", false)), Outcome::Duplicate);
+    assert_eq!(commit(version(&pattern, "2")), Outcome::Duplicate);
+    assert_eq!(commit(over(&pattern, "5", true)), Outcome::Over(id));
+    assert_eq!(commit(over(&pattern, "6", true)), Outcome::Dropped);
+    let next = new(commit(version(&pattern, "7")));
+    assert_ne!(next, id);
+    assert_eq!(desk.found("4"), Vec::<String>::new());
+    assert_eq!(desk.found("7"), ["7"]);
+    assert_eq!(desk.inbox.counts().unwrap().unread_total(), 1);
+}
+
+#[test]
+fn what_is_only_seen_leaves_no_row_and_is_known() {
+    let mut desk = Desk::new();
+    let seen = |desk: &Desk, data: &str| {
+        let mut entry = desk.entry(None, data, true);
+        entry.brings = Brings::Seen(Key::replay(Some(""), "message", data));
+        entry
+    };
+    for _ in 0..2 {
+        let entry = seen(&desk, "a");
+        assert_eq!(desk.inbox.commit(&[entry]).unwrap()[0], Outcome::Dropped);
+    }
+    desk.reconnect();
+    let again = |desk: &mut Desk| {
+        let mut entry = desk.entry(None, "a", true);
+        draft(&mut entry).key = Some(Key::replay(Some(""), "message", "a"));
+        desk.inbox.commit(&[entry]).unwrap()[0]
+    };
+    assert_eq!(again(&mut desk), Outcome::Duplicate);
+    assert_eq!(again(&mut desk), Outcome::Duplicate);
+    new(again(&mut desk));
+}

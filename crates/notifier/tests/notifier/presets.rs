@@ -310,7 +310,7 @@ async fn ntfy_can_be_polled() {
         site.publish("message", &json!({"message": "old"}));
         site.now += 1;
     });
-    let url = server.url("/alerts/sse?poll=1");
+    let url = server.url("/alerts/json?poll=1");
     let desk = Desk::new(&format!("{}poll_seconds = 1\n", feed("n", &url, "ntfy")));
     let mut bell = desk.start().await;
     until_asked(&mut bell, &server, 2).await;
@@ -814,10 +814,7 @@ async fn wikimedia_s_flood_is_a_trickle_and_the_rest_is_counted() {
 
 #[tokio::test]
 async fn a_poll_brings_what_is_new_and_equal_ones_stay_two() {
-    let server = Server::start(Again {
-        items: vec!["old", "old"],
-    })
-    .await;
+    let server = Server::start(Again::array(&["old", "old"])).await;
     let url = server.url("/items");
     let desk = Desk::new(&format!("{}poll_seconds = 1\n", feed("p", &url, "json")));
     let mut bell = desk.start().await;
@@ -827,16 +824,16 @@ async fn a_poll_brings_what_is_new_and_equal_ones_stay_two() {
         [],
         "what was there before is known, not stored"
     );
-    server.site(|site| site.items = vec!["old", "old", "new", "new"]);
+    server.now_says(&["old", "old", "new", "new"]);
     bell.until_texts(&["new", "new"]).await;
     until_more(&mut bell, &server).await;
-    server.site(|site| site.items = vec!["new", "old", "third", "new", "old", "old"]);
+    server.now_says(&["new", "old", "third", "new", "old", "old"]);
     bell.until_texts(&["new", "new", "third", "old"]).await;
     bell.stop().await;
     let asked = server.requests().len();
     let mut bell = desk.start().await;
     until_asked(&mut bell, &server, asked + 2).await;
-    server.site(|site| site.items.push("last"));
+    server.now_says(&["new", "old", "last", "third", "new", "old", "old"]);
     bell.until_texts(&["new", "new", "third", "old", "last"])
         .await;
     bell.stop().await;
@@ -844,10 +841,7 @@ async fn a_poll_brings_what_is_new_and_equal_ones_stay_two() {
 
 #[tokio::test]
 async fn a_first_poll_stores_what_is_there_if_it_is_told_to() {
-    let server = Server::start(Again {
-        items: vec!["a", "b"],
-    })
-    .await;
+    let server = Server::start(Again::array(&["a", "b"])).await;
     let desk = Desk::new(&format!(
         "{}poll_seconds = 1\nhistory = true\n",
         feed("p", &server.url("/"), "json")
@@ -855,9 +849,31 @@ async fn a_first_poll_stores_what_is_there_if_it_is_told_to() {
     let mut bell = desk.start().await;
     let rows = bell.until_texts(&["a", "b"]).await;
     assert_eq!(silences(&rows), ["history", "history"]);
-    server.site(|site| site.items.push("c"));
+    server.now_says(&["c", "a", "b"]);
     let rows = bell.until_texts(&["a", "b", "c"]).await;
     assert_eq!(silences(&rows), ["history", "history", ""]);
+    bell.stop().await;
+}
+
+#[tokio::test]
+async fn a_single_object_is_a_message_when_it_changes() {
+    let state = |state: &str| json!({"title": "Build", "message": state, "n": 1}).to_string();
+    let server = Server::start(Again {
+        content_type: "application/json; charset=utf-8",
+        body: state("running"),
+    })
+    .await;
+    let desk = Desk::new(&format!(
+        "{}poll_seconds = 1\n",
+        feed("p", &server.url("/build"), "json")
+    ));
+    let mut bell = desk.start().await;
+    until_asked(&mut bell, &server, 2).await;
+    server.site(|site| site.body = state("failed"));
+    let rows = bell.until_texts(&["failed"]).await;
+    assert_eq!(rows[0].title, "Build");
+    until_more(&mut bell, &server).await;
+    assert_eq!(bell.rows().await.len(), 1);
     bell.stop().await;
 }
 

@@ -91,13 +91,13 @@ impl Site for Ntfy {
     fn answer(&mut self, request: &Request) -> Answer {
         let missed = self.since(request.query("since"));
         match (request.path(), request.query("poll")) {
-            ("/alerts/sse", Some("1")) => {
+            ("/alerts/json", Some("1")) => {
                 let missed = match request.query("since") {
                     None => self.since(Some("all")),
                     Some(_) => missed,
                 };
-                let body: String = missed.iter().map(Ntfy::block).collect();
-                whole("text/event-stream; charset=utf-8", &body)
+                let body: String = missed.iter().map(|event| format!("{event}\n")).collect();
+                whole("application/x-ndjson; charset=utf-8", &body)
             }
             ("/alerts/sse", None) => {
                 let open = self.event("open", &Value::Null);
@@ -220,19 +220,35 @@ impl Server<Wikimedia> {
     }
 }
 
-/// Says the same again on every request, and ends.
+/// Says the same again on every request, and ends: a JSON array, or anything else as it is.
 pub(crate) struct Again {
-    pub(crate) items: Vec<&'static str>,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: String,
+}
+
+impl Again {
+    pub(crate) fn array(items: &[&str]) -> Self {
+        Self {
+            content_type: "application/json",
+            body: Self::list(items),
+        }
+    }
+
+    pub(crate) fn list(items: &[&str]) -> String {
+        let items = items.iter().map(|item| json!({ "text": item }));
+        Value::from(items.collect::<Vec<_>>()).to_string()
+    }
 }
 
 impl Site for Again {
     fn answer(&mut self, _: &Request) -> Answer {
-        let body: String = self
-            .items
-            .iter()
-            .map(|item| format!("data: {item}\n\n"))
-            .collect();
-        whole("text/event-stream", &body)
+        whole(self.content_type, &self.body)
+    }
+}
+
+impl Server<Again> {
+    pub(crate) fn now_says(&self, items: &[&str]) {
+        self.site(|site| site.body = Again::list(items));
     }
 }
 
