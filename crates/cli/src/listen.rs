@@ -4,7 +4,7 @@ use std::io;
 
 use clap::{CommandFactory as _, error::ErrorKind};
 use feed::{Event, Feed, FeedConfig, FeedUpdate, State};
-use front::Places;
+use front::places::Places;
 use jiff::Zoned;
 use notifier::{PresetFilter, view::Text};
 use serde::Serialize;
