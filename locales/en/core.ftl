@@ -189,6 +189,10 @@ preset-id = It needs an “id” of letters, digits, “-” and “_”
 preset-large = It is too large for a preset
 trouble-presets = Some of your presets are left out: { $files }.
 
+event-announcement = Announcement
+event-reblog = Boost
+event-left-out = Left out
+
 mastodon-mention = { $who } mentioned you
 mastodon-status = { $who } posted
 mastodon-reblog = { $who } boosted your post

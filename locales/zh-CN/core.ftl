@@ -186,6 +186,10 @@ preset-id = 需要由字母、数字、“-”和“_”组成的“id”
 preset-large = 文件太大，不像是预设
 trouble-presets = 已略过部分自定义预设：{ $files }。
 
+event-announcement = 公告
+event-reblog = 转嘟
+event-left-out = 已略过
+
 mastodon-mention = { $who }提到了你
 mastodon-status = { $who }发布了嘟文
 mastodon-reblog = { $who }转了你的嘟文

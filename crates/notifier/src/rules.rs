@@ -11,7 +11,7 @@ mod filters;
 use std::sync::{Arc, OnceLock};
 
 use globset::{Glob, GlobMatcher};
-use minijinja::{Environment, UndefinedBehavior, value::Kwargs};
+use minijinja::{Environment, Expression, UndefinedBehavior, value::Kwargs};
 use serde_json::Value;
 use url::Url;
 
@@ -96,6 +96,7 @@ pub(crate) struct Rules {
 struct Rule {
     form: RuleForm,
     events: Vec<GlobMatcher>,
+    when: Option<Expression<'static, 'static>>,
     protocol: bool,
     effect: Option<Effect>,
 }
@@ -110,6 +111,9 @@ impl Rule {
                 .filter_map(|pattern| Glob::new(pattern).ok())
                 .map(|glob| glob.compile_matcher())
                 .collect(),
+            when: Some(form.when.clone())
+                .filter(|when| !when.trim().is_empty())
+                .and_then(|when| environment().compile_expression_owned(when).ok()),
             form,
             protocol: false,
             effect: None,
@@ -151,10 +155,9 @@ impl Rules {
     pub(crate) fn new(
         feed_name: &str,
         own: &[RuleForm],
-        preset: Option<Arc<Preset>>,
+        preset: Option<&Preset>,
         localizer: Arc<Localizer>,
     ) -> Self {
-        let preset = preset.as_deref();
         let rules = preset.map_or(&[][..], |preset| &preset.rules);
         let template = |of: fn(&Preset) -> &String| preset.map(of).cloned().unwrap_or_default();
         Self {
@@ -361,12 +364,9 @@ impl Rule {
 
     fn matches(&self, name: &str, context: &minijinja::Value) -> bool {
         let named = self.events.is_empty() || self.events.iter().any(|glob| glob.is_match(name));
-        named
-            && (self.form.when.trim().is_empty()
-                || environment()
-                    .compile_expression(&self.form.when)
-                    .and_then(|expression| expression.eval(context))
-                    .is_ok_and(|value| value.is_true()))
+        let holds =
+            |when: &Expression<'_, '_>| when.eval(context).is_ok_and(|value| value.is_true());
+        named && self.when.as_ref().is_none_or(holds)
     }
 }
 
@@ -476,7 +476,7 @@ mod tests {
 
     fn rules(own: &[RuleForm], preset: &str) -> Rules {
         let localizer = Arc::new(Localizer::new(Locale::English));
-        Rules::new("Journal", own, presets::find(preset), localizer)
+        Rules::new("Journal", own, presets::find(preset).as_deref(), localizer)
     }
 
     fn event<'a>(name: &'a str, data: &'a str) -> Arrived<'a> {

@@ -106,7 +106,12 @@ impl Subscription {
             .is_some_and(|preset| preset.history.is_some())
             || polls(&settings);
         Self {
-            rules: Rules::new(&settings.name, &settings.rules, preset.clone(), localizer),
+            rules: Rules::new(
+                &settings.name,
+                &settings.rules,
+                preset.as_deref(),
+                localizer,
+            ),
             generation,
             state,
             running: None,
@@ -149,7 +154,7 @@ impl Subscription {
     /// Takes over a new name, mute, rules or language without touching the connection.
     pub(crate) fn adopt(&mut self, settings: FeedSettings, localizer: &Arc<Localizer>) {
         let localizer = Arc::clone(localizer);
-        let preset = self.preset.clone();
+        let preset = self.preset.as_deref();
         self.rules = Rules::new(&settings.name, &settings.rules, preset, localizer);
         self.settings = settings;
     }
@@ -159,12 +164,12 @@ impl Subscription {
         let history = self.preset.as_ref().filter(|_| self.loading);
         match history.and_then(|preset| preset.history.clone()) {
             Some(History::Cursor(cursor)) => self.place.ask_from(cursor),
-            Some(History::Parameter { query, value }) => {
-                if config.url.query_pairs().all(|(name, _)| name != query) {
-                    config.url.query_pairs_mut().append_pair(&query, &value);
-                }
+            Some(History::Parameter { query, value })
+                if config.url.query_pairs().all(|(name, _)| name != query) =>
+            {
+                config.url.query_pairs_mut().append_pair(&query, &value);
             }
-            None => {}
+            _ => {}
         }
         config.resume = self.place.resume();
         config.last_event_id = self.place.asked();
@@ -463,7 +468,8 @@ impl Subscription {
     }
 
     fn is_array(&self) -> bool {
-        self.preset.as_ref().is_some_and(|preset| preset.array)
+        // Polled elements come one by one and are told apart like any others.
+        !polls(&self.settings) && self.preset.as_ref().is_some_and(|preset| preset.array)
     }
 
     fn is_gap(&self, name: &str) -> bool {

@@ -56,7 +56,7 @@ impl PresetFilter {
             known: presets::all().iter().map(|one| one.id.clone()).collect(),
         })?;
         Ok(Some(Self {
-            rules: Rules::new("", &[], Some(Arc::clone(&preset)), localizer),
+            rules: Rules::new("", &[], Some(&preset), localizer),
             place: Place::new(preset.resume.clone(), String::new()),
             connection: 0,
             nth: 0,

@@ -13,13 +13,13 @@ const TAGS: usize = 50;
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter("emoji", emoji);
     environment.add_filter("no_emoji", no_emoji);
-    environment.add_filter("plain", |html: Value| plain(&words(&html)));
-    environment.add_filter("unbase64", |text: Value| unbase64(&words(&text)));
+    environment.add_filter("plain", |html: &Value| plain(&words(html)));
+    environment.add_filter("unbase64", |text: &Value| unbase64(&words(text)));
 }
 
 /// Of a list of tags those that are short codes of emoji, as emoji.
-fn emoji(tags: Value) -> String {
-    let found: Vec<&str> = tags_of(&tags)
+fn emoji(tags: &Value) -> String {
+    let found: Vec<&str> = tags_of(tags)
         .iter()
         .filter_map(|tag| table().get(tag.as_str()).map(String::as_str))
         .collect();
@@ -27,8 +27,8 @@ fn emoji(tags: Value) -> String {
 }
 
 /// Of a list of tags those that are not.
-fn no_emoji(tags: Value) -> Vec<String> {
-    let mut tags = tags_of(&tags);
+fn no_emoji(tags: &Value) -> Vec<String> {
+    let mut tags = tags_of(tags);
     tags.retain(|tag| !table().contains_key(tag.as_str()));
     tags
 }
@@ -143,9 +143,9 @@ mod tests {
     #[test]
     fn known_tags_are_emoji_and_others_stay_words() {
         let tags = Value::from(vec!["warning", "backup", "+1"]);
-        assert_eq!(emoji(tags.clone()), "\u{26a0}\u{fe0f} \u{1f44d}");
-        assert_eq!(no_emoji(tags), ["backup"]);
-        assert_eq!(emoji(Value::UNDEFINED), "");
+        assert_eq!(emoji(&tags), "\u{26a0}\u{fe0f} \u{1f44d}");
+        assert_eq!(no_emoji(&tags), ["backup"]);
+        assert_eq!(emoji(&Value::UNDEFINED), "");
         assert!(table().values().all(|emoji| !emoji.is_empty()));
     }
 
