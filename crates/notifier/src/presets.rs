@@ -534,4 +534,121 @@ mod tests {
         load(folder.path(), &localizer);
         assert_eq!(find("own-test"), None);
     }
+
+    /// Other kinds of server need a file, not code.
+    #[test]
+    fn kinds_of_server_that_are_no_presets_yet_can_be_written_down() {
+        use crate::rules::{Arrived, Rules};
+        let horizon = r#"
+            id = "horizon"
+            example = "https://horizon.stellar.org/accounts/G/payments?cursor=now"
+            ids = "unique"
+            resume = { query = "cursor" }
+            [[rule]]
+            protocol = true
+            events = ["open", "close"]
+            then = "drop"
+        "#;
+        let gitea = r#"
+            id = "gitea"
+            example = "https://gitea.com/user/events"
+            resume = "off"
+            thread = "{{ 'count' if event == 'notification-count' }}"
+            [[rule]]
+            protocol = true
+            events = ["ping", "stopwatches", "close", "logout"]
+            then = "drop"
+            [[rule]]
+            protocol = true
+            events = ["notification-count"]
+            when = "data.Count == 0"
+            then = "mark_read"
+            [[rule]]
+            events = ["notification-count"]
+            title = "{{ data.Count }} unread"
+        "#;
+        let firebase = r#"
+            id = "firebase"
+            example = "https://project.firebaseio.com/messages.json"
+            stop_on = ["cancel", "auth_revoked"]
+            resume = "off"
+            [[rule]]
+            protocol = true
+            name = "keep-alive, and the whole state"
+            when = "event == 'keep-alive' or nth == 0"
+            then = "drop"
+            [[rule]]
+            title = "{{ data.path }}"
+            body = "{{ data.data.text or data.data }}"
+        "#;
+        let esphome = r#"
+            id = "esphome"
+            example = "http://device.local/events"
+            resume = "off"
+            [[rule]]
+            protocol = true
+            events = ["ping", "log"]
+            then = "drop"
+            [[rule]]
+            title = "{{ data.id }}"
+            body = "{{ data.state }}"
+        "#;
+        let cases = [
+            (horizon, "open", "\"hello\"", 0, None),
+            (horizon, "message", "{\"title\":\"paid\"}", 1, Some("paid")),
+            (
+                gitea,
+                "notification-count",
+                "{\"Count\":3}",
+                0,
+                Some("3 unread"),
+            ),
+            (gitea, "notification-count", "{\"Count\":0}", 1, None),
+            (firebase, "put", "{\"path\":\"/\",\"data\":{}}", 0, None),
+            (firebase, "keep-alive", "null", 4, None),
+            (
+                firebase,
+                "put",
+                "{\"path\":\"/a\",\"data\":1}",
+                2,
+                Some("/a"),
+            ),
+            (esphome, "ping", "{}", 0, None),
+            (
+                esphome,
+                "state",
+                "{\"id\":\"sensor-a\",\"state\":\"1\"}",
+                2,
+                Some("sensor-a"),
+            ),
+        ];
+        for (text, name, data, nth, title) in cases {
+            let preset: Preset = toml_edit::de::from_str(text).unwrap();
+            assert_eq!(preset.problems(), [], "{}", preset.id);
+            let localizer = Arc::new(Localizer::new(Locale::English));
+            let rules = Rules::new("f", &[], Some(&preset), localizer);
+            let judged = rules.judge(Arrived {
+                name,
+                data,
+                own_id: None,
+                nth,
+            });
+            let shown = (judged.verdict != Verdict::Drop).then_some(judged.title.as_str());
+            assert_eq!(shown, title, "{} {name} {data}", preset.id);
+        }
+    }
+
+    #[test]
+    fn the_example_in_the_readme_is_a_preset() {
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+        let readme = std::fs::read_to_string(readme).unwrap();
+        let (_, rest) = readme.split_once("```toml\nid = \"doors\"").unwrap();
+        let (text, _) = rest.split_once("```").unwrap();
+        let preset: Preset = toml_edit::de::from_str(&format!("id = \"doors\"{text}")).unwrap();
+        assert_eq!(preset.problems(), []);
+        for ours in built_in() {
+            let row = format!("`{}`", ours.id);
+            assert!(readme.contains(&row), "{row} is not in the README");
+        }
+    }
 }

@@ -178,6 +178,54 @@ async fn ntfy_starts_now_at_the_greeting_even_if_nothing_was_ever_published() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_amid_what_was_missed_loses_nothing() {
+    let server = Server::start(Ntfy::new()).await;
+    let desk = Desk::new(&feed("n", &server.url("/alerts/sse"), "ntfy"));
+    let mut bell = desk.start().await;
+    bell.live("n").await;
+    server.publish("message", &json!({"message": "before"}));
+    bell.until_texts(&["before"]).await;
+    bell.stop().await;
+    let since = server.site(|site| {
+        for number in 1..=6 {
+            site.now += 1;
+            site.publish("message", &json!({"message": format!("missed {number}")}));
+        }
+        site.now += 1;
+        site.breaks_after = Some(3);
+        site.log[0]["time"].clone()
+    });
+    let mut bell = desk.start().await;
+    bell.until_app("asked again after it broke", |_| {
+        server.requests().len() >= 3
+    })
+    .await;
+    bell.live("n").await;
+    server.publish("message", &json!({"message": "last"}));
+    let rows = bell.until_last("last").await;
+    let mut seen = texts(&rows);
+    seen.sort_unstable();
+    assert_eq!(
+        seen,
+        [
+            "before", "last", "live", "missed 1", "missed 2", "missed 3", "missed 4", "missed 5",
+            "missed 6"
+        ]
+    );
+    let asked: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.query("since").map(str::to_owned))
+        .collect();
+    let began = since.as_u64().unwrap();
+    // It goes on from what came of the missed ones, not from the live one between them. The second
+    // request is of the stream that broke.
+    assert_eq!(asked[1].as_deref(), Some(began.to_string().as_str()));
+    assert_eq!(asked[2].as_deref(), Some((began + 2).to_string().as_str()));
+    bell.stop().await;
+}
+
+#[tokio::test]
 async fn ntfy_updates_replace_and_tombstones_withdraw() {
     let server = Server::start(Ntfy::new()).await;
     let desk = Desk::new(&feed("n", &server.url("/alerts/sse"), "ntfy"));

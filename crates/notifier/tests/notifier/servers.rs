@@ -32,6 +32,8 @@ pub(crate) struct Ntfy {
     pub(crate) now: u64,
     /// What the server's cache holds.
     pub(crate) log: Vec<Value>,
+    /// The next stream ends after so many of what was missed, with a live message between them.
+    pub(crate) breaks_after: Option<usize>,
     count: u32,
 }
 
@@ -40,6 +42,7 @@ impl Ntfy {
         Self {
             now: 1_767_225_600,
             log: Vec::new(),
+            breaks_after: None,
             count: 0,
         }
     }
@@ -101,6 +104,22 @@ impl Site for Ntfy {
             }
             ("/alerts/sse", None) => {
                 let open = self.event("open", &Value::Null);
+                if let Some(most) = self.breaks_after.take() {
+                    self.now += 1;
+                    let live = self.publish("message", &json!({"message": "live"}));
+                    let mut events = vec![open];
+                    events.extend(missed.into_iter().take(most));
+                    events.insert(events.len() - 1, live);
+                    let body: String = events.iter().map(Ntfy::block).collect();
+                    // No length: the end of the connection cuts it off.
+                    return Answer::Once {
+                        bytes: format!(
+                            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+                             Connection: close\r\n\r\n{body}"
+                        ),
+                        writes: Vec::new(),
+                    };
+                }
                 let first = [open].iter().chain(&missed).map(Ntfy::block).collect();
                 stream("", first)
             }
