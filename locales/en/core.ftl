@@ -171,6 +171,56 @@ preset-pause = Pause
 preset-pause-about = Measurements that end with a pause event; then Feedbell stays away.
 preset-clock = Clock
 preset-clock-about = Tells the time every few seconds. For trying things out.
+preset-ntfy = ntfy
+preset-ntfy-about = Topics of ntfy.sh or of your own ntfy server: missed messages come later, updates replace, tags become emoji.
+preset-mercure = Mercure
+preset-mercure-about = Updates of a hub of the Mercure protocol, draft 8 and later: topics with “match”.
+preset-mercure-classic = Mercure (classic)
+preset-mercure-classic-about = Updates of a Mercure hub as most are: topics with “topic”.
+preset-mastodon = Mastodon
+preset-mastodon-about = Favorites, boosts, mentions and followers of your account. Needs a token with read:notifications.
+preset-home-assistant = Home Assistant
+preset-home-assistant-about = Events of the bus, like “desktop_notify” from an automation. Needs a long-lived token of an administrator.
+preset-wikimedia = Wikimedia
+preset-wikimedia-about = Recent changes of all wikis, as a sample: a trickle of the flood, muted.
+preset-json = JSON
+preset-json-about = Any JSON: title, message, link and the like are understood, the rest is listed.
+preset-text = Text
+preset-text-about = Plain text: the first line is the title.
+preset-own = { $words }
+preset-own-about = { $words }
+preset-taken = The id “{ $id }” is taken. Choose another one
+preset-id = It needs an “id” of letters, digits, “-” and “_”
+preset-large = It is too large for a preset
+trouble-presets = Some of your presets are left out: { $files }.
+
+event-announcement = Announcement
+event-reblog = Boost
+event-left-out = Left out
+
+mastodon-mention = { $who } mentioned you
+mastodon-status = { $who } posted
+mastodon-reblog = { $who } boosted your post
+mastodon-favourite = { $who } favorited your post
+mastodon-follow = { $who } follows you
+mastodon-follow-request = { $who } asks to follow you
+mastodon-poll = A poll by { $who } has ended
+mastodon-update = { $who } edited a post
+mastodon-quote = { $who } quoted your post
+mastodon-quoted-update = { $who } edited a post you quoted
+mastodon-admin-sign-up = { $who } signed up
+mastodon-admin-report = { $who } filed a report
+mastodon-severed-relationships = Some of your follow relations were severed
+mastodon-moderation-warning = The moderators sent you a warning
+
+left-out = { $count ->
+    [one] 1 event was left out
+   *[other] { $count } events were left out
+}
+left-out-about = This feed brings more than { $most } messages in { $seconds } seconds. Rules that drop what you do not need leave room for the rest.
+ledger-left-out = More than { $most } messages in { $seconds } seconds, so the rest was counted only
+
+token-expired = The token expired at { $when }. Enter a new one, or let a command print it; a hub would send public updates only.
 
 try-feed = Try it
 try-title = Ada liked “Hello, Feedbell”

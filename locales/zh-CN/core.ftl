@@ -168,6 +168,53 @@ preset-pause = 暂停
 preset-pause-about = 以 pause 事件结束的测量数据，之后 Feedbell 不再连接。
 preset-clock = 时钟
 preset-clock-about = 每隔几秒报时，用于试用。
+preset-ntfy = ntfy
+preset-ntfy-about = ntfy.sh 或自建 ntfy 服务器的主题：补收错过的消息，更新会替换旧消息，标签显示为表情。
+preset-mercure = Mercure
+preset-mercure-about = Mercure 协议（草案 8 及以后）的更新：用“match”选择主题。
+preset-mercure-classic = Mercure（经典）
+preset-mercure-classic-about = 大多数 Mercure 服务器的更新：用“topic”选择主题。
+preset-mastodon = Mastodon
+preset-mastodon-about = 你的账号收到的喜欢、转嘟、提及和关注。需要具有 read:notifications 权限的令牌。
+preset-home-assistant = Home Assistant
+preset-home-assistant-about = 事件总线上的事件，例如自动化触发的“desktop_notify”。需要管理员的长期令牌。
+preset-wikimedia = 维基媒体
+preset-wikimedia-about = 所有维基的最近更改，只取少量样本，默认静音。
+preset-json = JSON
+preset-json-about = 任意 JSON：能识别标题、正文、链接等常见字段，其余逐项列出。
+preset-text = 文本
+preset-text-about = 纯文本：第一行作为标题。
+preset-own = { $words }
+preset-own-about = { $words }
+preset-taken = id“{ $id }”已被占用，请换一个
+preset-id = 需要由字母、数字、“-”和“_”组成的“id”
+preset-large = 文件太大，不像是预设
+trouble-presets = 已略过部分自定义预设：{ $files }。
+
+event-announcement = 公告
+event-reblog = 转嘟
+event-left-out = 已略过
+
+mastodon-mention = { $who }提到了你
+mastodon-status = { $who }发布了嘟文
+mastodon-reblog = { $who }转了你的嘟文
+mastodon-favourite = { $who }喜欢了你的嘟文
+mastodon-follow = { $who }关注了你
+mastodon-follow-request = { $who }请求关注你
+mastodon-poll = { $who }的投票已结束
+mastodon-update = { $who }编辑了嘟文
+mastodon-quote = { $who }引用了你的嘟文
+mastodon-quoted-update = { $who }编辑了你引用的嘟文
+mastodon-admin-sign-up = { $who }注册了账号
+mastodon-admin-report = { $who }提交了举报
+mastodon-severed-relationships = 你的部分关注关系已被解除
+mastodon-moderation-warning = 管理员向你发出了警告
+
+left-out = 略过了 { $count } 个事件
+left-out-about = 这个订阅源在 { $seconds } 秒内的消息超过 { $most } 条。用规则丢弃不需要的内容，就能给其余内容留出空间。
+ledger-left-out = { $seconds } 秒内超过 { $most } 条消息，其余只计数
+
+token-expired = 令牌已于 { $when } 过期。请输入新令牌，或用命令提供；否则服务器只会发送公开的更新。
 
 try-feed = 试用
 try-title = 小艾赞了《你好，Feedbell》

@@ -86,6 +86,9 @@ pub(crate) struct Listen {
     /// Resume after this event
     #[arg(long, value_name = "ID")]
     pub(crate) last_event_id: Option<String>,
+    /// Resume as this preset says and leave out its keep-alives; `auto` goes by the address
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
     /// End after an event of this name; repeatable
     #[arg(long, value_name = "EVENT")]
     pub(crate) stop_on: Vec<String>,

@@ -2,15 +2,17 @@
 
 use std::{io, time::Duration};
 
+use clap::{CommandFactory as _, error::ErrorKind};
 use feed::{Event, Feed, FeedUpdate, State};
-use front::machine;
+use front::{machine, places::Places};
 use jiff::Zoned;
-use notifier::{Reach, view::Text};
+use notifier::{PresetFilter, Reach, view::Text};
 use serde::Serialize;
 use tokio::signal;
+use url::Url;
 
 use crate::{
-    args::Listen,
+    args::{Arguments, Listen},
     exit::Ended,
     terminal::{Terminal, harmless},
 };
@@ -38,10 +40,17 @@ impl<'a> From<&'a Event> for Line<'a> {
 
 pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Result<Ended> {
     log_to_stderr();
+    let mut preset = match &options.preset {
+        Some(name) => preset(name, &options.url)?,
+        None => None,
+    };
     let mut config = options.way.config(options.url);
     config.poll = options.poll.map(|every| Duration::from_secs(every.into()));
     config.last_event_id = options.last_event_id;
     config.stop_on = options.stop_on;
+    if let Some(preset) = &mut preset {
+        preset.prepare(&mut config);
+    }
     let (feed, mut updates) = Feed::open(config);
     let mut wakes = machine::wakes();
     let mut live = false;
@@ -58,7 +67,14 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
         };
         match update {
             None => return Ok(Ended::Trouble),
-            Some(FeedUpdate::Event(event)) => print(&event, options.json, terminal)?,
+            Some(FeedUpdate::Event(event)) => {
+                if preset
+                    .as_mut()
+                    .is_none_or(|preset| preset.shows(&event, &feed))
+                {
+                    print(&event, options.json, terminal)?;
+                }
+            }
             Some(FeedUpdate::LastEventId(_)) => {}
             Some(FeedUpdate::Skipped { what, limit, .. }) => {
                 terminal.note(&terminal.text(what.words(limit)));
@@ -74,6 +90,17 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
             }
         }
     }
+}
+
+/// An unknown name is wrong usage.
+fn preset(name: &str, url: &Url) -> anyhow::Result<Option<PresetFilter>> {
+    let settings = Places::find()?.settings;
+    Ok(
+        PresetFilter::find(name, url, &settings).unwrap_or_else(|why| {
+            let mut command = Arguments::command();
+            command.error(ErrorKind::InvalidValue, why).exit()
+        }),
+    )
 }
 
 /// The log of commands without a home of their own goes to standard error, if it is asked for.

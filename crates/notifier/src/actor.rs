@@ -27,8 +27,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     NotifierConfig, NotifierError, Update,
     embedded::Embedded,
-    inbox::{Entry, Inbox, InboxError, Owed},
+    inbox::{Brings, Entry, Inbox, InboxError, Owed},
     notifier::{Reply, Request},
+    presets,
     ring::{Ring, Settling},
     secrets::{SecretError, Secrets},
     settings::{FeedSettings, SettingsFile},
@@ -113,7 +114,7 @@ pub(crate) struct Actor {
     /// The hub runs whatever the settings say, until a person switches it off.
     hub_forced: bool,
     generation: u64,
-    _watcher: Option<RecommendedWatcher>,
+    watcher: Option<RecommendedWatcher>,
     _lock: File,
 }
 
@@ -131,6 +132,9 @@ impl Actor {
         updates: mpsc::Sender<Update>,
     ) -> Result<Self, NotifierError> {
         let lock = lock(&config)?;
+        let localizer = Localizer::new(Locale::English);
+        // The settings name them; what is wrong with them is said below, in the right language.
+        presets::load(&presets::folder(&config.settings), &localizer);
         let file = SettingsFile::open(config.settings.clone());
         let localizer = Arc::new(Localizer::new(Locale::from_setting(
             &file.settings.language,
@@ -167,9 +171,10 @@ impl Actor {
             like_when_live: false,
             hub_forced: trying,
             generation: 0,
-            _watcher: watcher,
+            watcher,
             _lock: lock,
         };
+        actor.load_presets();
         actor.open_inbox();
         actor.forget_secrets();
         let settings = actor.file.settings.clone();
@@ -258,6 +263,12 @@ impl Actor {
                 let left = u64::try_from(until.saturating_sub(self.now_ms())).unwrap_or(0);
                 Instant::now() + Duration::from_millis(left)
             });
+        let renewal = self.feeds.iter().filter_map(|feed| feed.renew_at).min();
+        let renewal = renewal.map(|at| {
+            let left = u64::try_from(at.saturating_sub(self.now_ms())).unwrap_or(0);
+            // Looked at again by then, if it is further away.
+            Instant::now() + Duration::from_millis(left).min(PURGE_EVERY)
+        });
         [
             self.write_again,
             self.settings_at,
@@ -265,6 +276,7 @@ impl Actor {
             self.settling.next(),
             self.start_limit,
             pause_ends,
+            renewal,
         ]
         .into_iter()
         .flatten()
@@ -288,7 +300,11 @@ impl Actor {
         if self.settings_at.is_some_and(|at| at <= now) {
             self.settings_at = None;
             let before = self.file.settings.clone();
-            if self.file.reload() {
+            let presets = presets::all();
+            self.load_presets();
+            let changed = presets != presets::all();
+            if self.file.reload() || changed {
+                self.file.check_again();
                 tracing::info!("the settings file changed");
                 self.settings_changed(&before).await;
             }
@@ -298,6 +314,7 @@ impl Actor {
         {
             self.set_pause(None);
         }
+        self.renew();
         self.settle(now);
         if self.purge_at <= now {
             self.purge(now);
@@ -379,20 +396,20 @@ impl Actor {
 
 impl Unwritten {
     fn new(entry: Entry) -> Self {
-        let owed = entry
-            .draft
-            .as_ref()
-            .filter(|draft| !draft.gap && draft.silenced.is_none())
-            .map(|draft| Owed {
-                id: 0,
-                feed: entry.feed.clone(),
-                title: draft.title.clone(),
-                body: draft.body.clone(),
-                link: draft.link.clone(),
-                icon: draft.icon.clone(),
-                urgency: draft.urgency,
-                group: draft.group.clone(),
-            });
+        let draft = match &entry.brings {
+            Brings::Message(draft) => Some(draft),
+            _ => None,
+        };
+        let owed = draft.filter(|draft| draft.rings()).map(|draft| Owed {
+            id: 0,
+            feed: entry.feed.clone(),
+            title: draft.title.clone(),
+            body: draft.body.clone(),
+            link: draft.link.clone(),
+            icon: draft.icon.clone(),
+            urgency: draft.urgency,
+            group: draft.group.clone(),
+        });
         Self { entry, owed }
     }
 }
@@ -462,13 +479,17 @@ fn watch_settings(
     touched: mpsc::Sender<()>,
 ) -> Option<RecommendedWatcher> {
     let path = config.settings.clone();
+    let presets = presets::folder(&path);
     let folder = path.parent()?.to_owned();
     make_private(&folder).ok()?;
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // Reading the file touches it too; only changes count.
+        // Reading the files touches them too; only changes count.
         let changed = |event: &notify::Event| {
             (event.kind.is_create() || event.kind.is_modify() || event.kind.is_remove())
-                && event.paths.contains(&path)
+                && event
+                    .paths
+                    .iter()
+                    .any(|touched| *touched == path || touched.starts_with(&presets))
         };
         if event.as_ref().is_ok_and(changed) {
             // One that waits already says the same.

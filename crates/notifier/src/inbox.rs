@@ -21,7 +21,7 @@ use crate::view::{Text, Urgency};
 pub(crate) use query::{Counts, flattened};
 
 /// The schema this program writes.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How many keys of a feed are remembered to absorb re-sends.
 const SEEN_KEPT: i64 = 20_000;
 /// How long a deleted message can be restored.
@@ -99,6 +99,18 @@ fn digest(parts: &[&str]) -> [u8; 16] {
     short
 }
 
+/// What a message is a version of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Thread([u8; 16]);
+
+impl Thread {
+    /// The thread of this name.
+    #[must_use]
+    pub(crate) fn of(name: &str) -> Self {
+        Self(digest(&["thread", name]))
+    }
+}
+
 /// What one event brings to the inbox.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -116,8 +128,28 @@ pub(crate) struct Entry {
     pub(crate) facts: Option<u32>,
     /// The event name after which the feed stops.
     pub(crate) stops: Option<String>,
-    /// What to store; nothing when a rule dropped the event.
-    pub(crate) draft: Option<Draft>,
+    /// What to store.
+    pub(crate) brings: Brings,
+}
+
+/// What an event brings, apart from moving the cursor.
+#[derive(Clone, Debug)]
+pub(crate) enum Brings {
+    /// Nothing: a rule dropped it.
+    Nothing,
+    /// A message, or a new version of one.
+    Message(Box<Draft>),
+    /// Only the memory of having seen it.
+    Seen(Key),
+    /// The end of what a thread has to say.
+    Over {
+        /// What makes it the same event again.
+        key: Key,
+        /// Whose message it ends.
+        thread: Thread,
+        /// Whether it is deleted, or only read.
+        delete: bool,
+    },
 }
 
 /// A message that is not stored yet.
@@ -125,8 +157,8 @@ pub(crate) struct Entry {
 pub(crate) struct Draft {
     /// What makes it the same message again; gaps have none.
     pub(crate) key: Option<Key>,
-    /// True for a gap row.
-    pub(crate) gap: bool,
+    /// What its row stands for.
+    pub(crate) kind: Kind,
     /// The event name.
     pub(crate) event: String,
     /// The id its own block carried.
@@ -149,6 +181,27 @@ pub(crate) struct Draft {
     pub(crate) verdict: Text,
     /// Why there is no notification; none: one is owed.
     pub(crate) silenced: Option<Text>,
+    /// What it is a version of.
+    pub(crate) thread: Option<Thread>,
+}
+
+/// What a row stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An event.
+    Event,
+    /// Events that are lost.
+    Gap,
+    /// Events that were left out on purpose.
+    LeftOut,
+}
+
+impl Draft {
+    /// Whether a notification is owed for it.
+    #[must_use]
+    pub(crate) fn rings(&self) -> bool {
+        self.kind == Kind::Event && self.silenced.is_none()
+    }
 }
 
 /// What became of an [`Entry`].
@@ -156,6 +209,10 @@ pub(crate) struct Draft {
 pub(crate) enum Outcome {
     /// A new message with this id.
     New(i64),
+    /// A new version of the message with this id.
+    Replaced(i64),
+    /// The message with this id is read or deleted.
+    Over(i64),
     /// Already there; only the cursor moved.
     Duplicate,
     /// Nothing to store; only the cursor moved.
@@ -252,7 +309,7 @@ impl Inbox {
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "foreign_keys", "ON")?;
-        migrate(&mut db, found)?;
+        migrate(&mut db, found, path)?;
         Ok(Self { db })
     }
 
@@ -461,8 +518,11 @@ impl Inbox {
             .collect::<Result<_, _>>()?;
         for feed in &feeds {
             tx.execute(
+                // What a poll brings again and again is remembered for as long as it does.
                 "DELETE FROM seen WHERE feed = ?1 AND place <= (SELECT place FROM seen
-                    WHERE feed = ?1 ORDER BY place DESC LIMIT 1 OFFSET ?2)",
+                    WHERE feed = ?1 ORDER BY place DESC LIMIT 1 OFFSET ?2)
+                    AND (resent_on = 0
+                        OR resent_on < (SELECT connections FROM feeds WHERE feed = ?1) - 1)",
                 params![feed, SEEN_KEPT],
             )?;
         }
@@ -520,8 +580,8 @@ impl Inbox {
 }
 
 fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome, InboxError> {
-    let outcome = match &entry.draft {
-        None => {
+    let outcome = match &entry.brings {
+        Brings::Nothing => {
             if !entry.replaying {
                 // What came before can no longer be re-sent once the cursor has passed it.
                 tx.prepare_cached(
@@ -532,11 +592,30 @@ fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome, InboxError
             }
             Outcome::Dropped
         }
-        Some(draft) => {
-            if is_resent(tx, entry, draft)? {
+        Brings::Seen(key) => match is_resent(tx, entry, key, false)? {
+            true => Outcome::Duplicate,
+            false => Outcome::Dropped,
+        },
+        Brings::Over {
+            key,
+            thread,
+            delete,
+        } => {
+            if is_resent(tx, entry, key, false)? {
                 Outcome::Duplicate
             } else {
-                Outcome::New(insert(tx, entry, draft)?)
+                end_thread(tx, entry, *thread, *delete)?
+            }
+        }
+        Brings::Message(draft) => {
+            let resent = match &draft.key {
+                Some(key) => is_resent(tx, entry, key, draft.own_id.is_some())?,
+                None => false,
+            };
+            if resent {
+                Outcome::Duplicate
+            } else {
+                store(tx, entry, draft)?
             }
         }
     };
@@ -555,10 +634,12 @@ fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome, InboxError
 }
 
 /// Whether this is a message we have. Each remembered event absorbs one re-send per connection.
-fn is_resent(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<bool, InboxError> {
-    let Some(key) = &draft.key else {
-        return Ok(false);
-    };
+fn is_resent(
+    tx: &Transaction<'_>,
+    entry: &Entry,
+    key: &Key,
+    own_id: bool,
+) -> Result<bool, InboxError> {
     let (digest, place) = match key {
         Key::Once(digest) => {
             let place: Option<i64> = tx
@@ -591,7 +672,6 @@ fn is_resent(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<bool,
             .execute([place, entry.connection])?;
         return Ok(true);
     }
-    let own_id = draft.own_id.is_some();
     if own_id {
         tx.prepare_cached("UPDATE seen SET after = 0 WHERE feed = ?1 AND after = 1")?
             .execute([&entry.feed])?;
@@ -601,8 +681,13 @@ fn is_resent(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<bool,
     Ok(false)
 }
 
-fn insert(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<i64, InboxError> {
-    let gap_from: Option<i64> = if draft.gap {
+/// Puts a message into the row of its thread, or into a new one.
+fn store(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<Outcome, InboxError> {
+    let earlier = match draft.thread {
+        Some(thread) => standing(tx, &entry.feed, thread)?,
+        None => None,
+    };
+    let gap_from: Option<i64> = if draft.kind == Kind::Gap {
         tx.query_row(
             "SELECT last_event FROM feeds WHERE feed = ?1",
             [&entry.feed],
@@ -611,15 +696,22 @@ fn insert(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<i64, Inb
     } else {
         None
     };
-    let owed = draft.silenced.is_none() && !draft.gap;
     tx.prepare_cached(
-        "INSERT INTO messages (feed, kind, event, own_id, data, title, body, link, icon, urgency,
-            grouped, received, gap_from, verdict, silenced, unread, announced)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        "INSERT INTO messages (id, feed, kind, event, own_id, data, title, body, link, icon,
+            urgency, grouped, received, gap_from, verdict, silenced, unread, announced, thread)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+            ?19)
+         ON CONFLICT (id) DO UPDATE SET event = excluded.event, own_id = excluded.own_id,
+            data = excluded.data, title = excluded.title, body = excluded.body,
+            link = excluded.link, icon = excluded.icon, urgency = excluded.urgency,
+            grouped = excluded.grouped, received = excluded.received,
+            verdict = excluded.verdict, silenced = excluded.silenced, unread = excluded.unread,
+            announced = excluded.announced, shown_at = NULL, read_at = NULL",
     )?
     .execute(params![
+        earlier,
         entry.feed,
-        i64::from(draft.gap),
+        i64::from(draft.kind == Kind::Gap),
         draft.event,
         draft.own_id,
         draft.data,
@@ -636,26 +728,74 @@ fn insert(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<i64, Inb
             .silenced
             .as_ref()
             .map(|why| serde_json::to_string(why).unwrap_or_default()),
-        !draft.gap,
-        !owed,
+        draft.kind == Kind::Event,
+        !draft.rings(),
+        draft.thread.map(|thread| thread.0),
     ])?;
-    let id = tx.last_insert_rowid();
+    let id = earlier.unwrap_or_else(|| tx.last_insert_rowid());
+    if earlier.is_some() {
+        tx.prepare_cached("DELETE FROM words WHERE rowid = ?1")?
+            .execute([id])?;
+    }
     tx.prepare_cached("INSERT INTO words (rowid, title, body) VALUES (?1, ?2, ?3)")?
         .execute(params![
             id,
             query::words(&draft.title),
             query::words(&draft.body)
         ])?;
-    Ok(id)
+    Ok(match earlier {
+        Some(id) => Outcome::Replaced(id),
+        None => Outcome::New(id),
+    })
 }
 
-fn migrate(db: &mut Connection, found: i64) -> Result<(), InboxError> {
+/// The message that stands for a thread. A deleted one stays deleted.
+fn standing(tx: &Transaction<'_>, feed: &str, thread: Thread) -> Result<Option<i64>, InboxError> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT id FROM messages WHERE feed = ?1 AND thread = ?2 AND deleted IS NULL
+             ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(params![feed, thread.0], |row| row.get(0))
+        .optional()?)
+}
+
+fn end_thread(
+    tx: &Transaction<'_>,
+    entry: &Entry,
+    thread: Thread,
+    delete: bool,
+) -> Result<Outcome, InboxError> {
+    let Some(id) = standing(tx, &entry.feed, thread)? else {
+        return Ok(Outcome::Dropped);
+    };
+    let sql = if delete {
+        "UPDATE messages SET deleted = ?2, announced = 1 WHERE id = ?1"
+    } else {
+        "UPDATE messages SET unread = 0, announced = 1, read_at = coalesce(read_at, ?2)
+         WHERE id = ?1"
+    };
+    tx.prepare_cached(sql)?
+        .execute(params![id, entry.received])?;
+    Ok(Outcome::Over(id))
+}
+
+/// Brings an older inbox to this program's schema. What it was before is kept beside it.
+fn migrate(db: &mut Connection, found: i64, path: &Path) -> Result<(), InboxError> {
     if found == VERSION {
         return Ok(());
+    }
+    if found > 0 {
+        let copy = sibling(path, &format!(".v{found}"));
+        create_private(&copy);
+        db.backup("main", &copy, None::<fn(rusqlite::backup::Progress)>)?;
     }
     let tx = db.transaction()?;
     if found < 1 {
         tx.execute_batch(include_str!("../migrations/1.sql"))?;
+    }
+    if found < 2 {
+        tx.execute_batch(include_str!("../migrations/2.sql"))?;
     }
     tx.pragma_update(None, "user_version", VERSION)?;
     tx.commit()?;

@@ -44,7 +44,7 @@ use std::{sync::Arc, time::UNIX_EPOCH};
 
 pub use embedded::hub_trouble;
 pub use notifier::{Clock, NotifierConfig, NotifierError, NotifierHandle, Reach, Update, start};
-pub use presets::guess_preset;
+pub use presets::{PresetFilter, UnknownPreset, guess_preset};
 pub use ring::Announcement;
 pub use text::{Locale, Localizer};
 

@@ -54,12 +54,15 @@ pub(crate) struct Ring {
     due: Option<Instant>,
     recent: VecDeque<Instant>,
     in_flight: HashSet<i64>,
+    /// On their way to the screen, and not wanted there any more.
+    gone: HashSet<i64>,
     shown: VecDeque<(String, Vec<i64>)>,
 }
 
 impl Ring {
     /// A live message: rings now, or joins the summary of a storm.
     pub(crate) fn live(&mut self, message: Owed, now: Instant) -> Option<Announcement> {
+        self.replace(message.id);
         while self
             .recent
             .front()
@@ -77,6 +80,7 @@ impl Ring {
 
     /// A message of a backlog: waits for the summary.
     pub(crate) fn backlog(&mut self, message: Owed, now: Instant) {
+        self.replace(message.id);
         self.away = true;
         self.wait(message, now + BACKLOG_LIMIT);
     }
@@ -137,22 +141,28 @@ impl Ring {
         self.in_flight.contains(&id) || self.waiting.iter().any(|message| message.id == id)
     }
 
-    /// A front end showed it.
-    pub(crate) fn shown(&mut self, key: String, ids: Vec<i64>) {
+    /// A front end showed it. Gives the key back if the pop-up stands for nothing by now.
+    pub(crate) fn shown(&mut self, key: String, mut ids: Vec<i64>) -> Option<String> {
         for id in &ids {
             self.in_flight.remove(id);
         }
+        ids.retain(|id| !self.gone.remove(id));
         self.shown.retain(|(other, _)| *other != key);
+        if ids.is_empty() {
+            return Some(key);
+        }
         self.shown.push_back((key, ids));
         if self.shown.len() > SHOWN {
             self.shown.pop_front();
         }
+        None
     }
 
     /// A front end could not show it: it stays owed.
     pub(crate) fn failed(&mut self, ids: &[i64]) {
         for id in ids {
             self.in_flight.remove(id);
+            self.gone.remove(id);
         }
     }
 
@@ -160,6 +170,8 @@ impl Ring {
     /// nothing.
     pub(crate) fn forget(&mut self, ids: &[i64]) -> Vec<String> {
         let gone: HashSet<&i64> = ids.iter().collect();
+        let on_their_way = ids.iter().filter(|id| self.in_flight.contains(id));
+        self.gone.extend(on_their_way);
         self.waiting.retain(|message| !gone.contains(&message.id));
         let mut keys = Vec::new();
         self.shown.retain_mut(|(key, ids)| {
@@ -172,6 +184,11 @@ impl Ring {
         keys
     }
 
+    /// A new version of a message that waits takes its place.
+    fn replace(&mut self, id: i64) {
+        self.waiting.retain(|message| message.id != id);
+    }
+
     fn wait(&mut self, message: Owed, due: Instant) {
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         self.waiting.push(message);
@@ -179,6 +196,7 @@ impl Ring {
 
     fn single(&mut self, message: Owed) -> Announcement {
         self.in_flight.insert(message.id);
+        self.gone.remove(&message.id);
         Announcement {
             key: match &message.group {
                 Some(group) => format!("group-{}-{group}", message.feed),
@@ -294,8 +312,34 @@ mod tests {
     #[tokio::test]
     async fn a_pop_up_goes_when_all_it_stands_for_is_read() {
         let mut ring = Ring::default();
-        ring.shown("summary-1".into(), vec![1, 2]);
+        assert_eq!(ring.shown("summary-1".into(), vec![1, 2]), None);
         assert!(ring.forget(&[1]).is_empty());
         assert_eq!(ring.forget(&[2]), ["summary-1"]);
+    }
+
+    #[tokio::test]
+    async fn a_pop_up_that_nobody_wants_any_more_when_it_appears_goes_at_once() {
+        let now = Instant::now();
+        let mut ring = Ring::default();
+        let first = ring.live(owed(1), now).unwrap();
+        assert!(ring.forget(&[1]).is_empty());
+        assert_eq!(ring.shown(first.key.clone(), first.ids), Some(first.key));
+        // A new version of the same message is wanted again.
+        let second = ring.live(owed(1), now).unwrap();
+        assert_eq!(ring.shown(second.key, second.ids), None);
+    }
+
+    #[tokio::test]
+    async fn a_new_version_takes_the_place_of_one_that_waits() {
+        let now = Instant::now();
+        let mut ring = Ring::default();
+        ring.backlog(owed(1), now);
+        let newer = Owed {
+            title: "newer".into(),
+            ..owed(1)
+        };
+        ring.backlog(newer, now);
+        ring.settled(now);
+        assert_eq!(summary(&mut ring, now).unwrap().title, "newer");
     }
 }

@@ -1,21 +1,25 @@
 //! From an event to a message: which rule matches, what it says. Pure.
 //!
-//! The user's rules come first, then the preset's; the first match wins. What a
-//! rule leaves open, and everything without a rule, is filled by a default
-//! mapping that looks for the usual field names and takes any text as it is.
+//! A preset's protocol comes first (keep-alives are never messages), then the
+//! user's rules, then the preset's; the first match wins. What a user's rule
+//! leaves open is filled by the preset's, and what is still open, and everything
+//! without a rule, by a default mapping that looks for the usual field names and
+//! takes any text as it is.
+
+mod filters;
 
 use std::sync::{Arc, OnceLock};
 
 use globset::{Glob, GlobMatcher};
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, Expression, UndefinedBehavior, value::Kwargs};
 use serde_json::Value;
 use url::Url;
 
 use crate::{
-    inbox::{Key, flattened},
-    presets::{Ids, Preset},
+    inbox::{Key, Thread, flattened},
+    presets::{Ids, Preset, Then},
     text::Localizer,
-    view::{RuleForm, Text, Urgency, Verdict},
+    view::{Arg, RuleForm, Text, Urgency, Verdict},
 };
 
 /// The fields that are taken for a title.
@@ -60,6 +64,19 @@ pub(crate) struct Judged {
     pub(crate) group: Option<String>,
     /// What makes it the same message again.
     pub(crate) key: Key,
+    /// What it is a version of: the newest one of a thread stands for all.
+    pub(crate) thread: Option<Thread>,
+    /// What it does to the message of its thread, in place of being one.
+    pub(crate) effect: Option<Effect>,
+}
+
+/// What happens to the message of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It is read.
+    MarkRead,
+    /// It is deleted.
+    Delete,
 }
 
 /// The rules of one feed, compiled.
@@ -68,6 +85,9 @@ pub(crate) struct Rules {
     feed_name: String,
     own: Vec<Rule>,
     preset: Vec<Rule>,
+    /// The preset's templates for any event.
+    key: String,
+    thread: String,
     unique_ids: bool,
     localizer: Arc<Localizer>,
 }
@@ -76,6 +96,29 @@ pub(crate) struct Rules {
 struct Rule {
     form: RuleForm,
     events: Vec<GlobMatcher>,
+    when: Option<Expression<'static, 'static>>,
+    protocol: bool,
+    effect: Option<Effect>,
+}
+
+impl Rule {
+    /// Nothing if it does not compile.
+    fn new(form: RuleForm) -> Option<Self> {
+        check(&form).is_empty().then(|| Self {
+            events: form
+                .events
+                .iter()
+                .filter_map(|pattern| Glob::new(pattern).ok())
+                .map(|glob| glob.compile_matcher())
+                .collect(),
+            when: Some(form.when.clone())
+                .filter(|when| !when.trim().is_empty())
+                .and_then(|when| environment().compile_expression_owned(when).ok()),
+            form,
+            protocol: false,
+            effect: None,
+        })
+    }
 }
 
 /// What is wrong with a rule, by field name.
@@ -115,86 +158,67 @@ impl Rules {
         preset: Option<&Preset>,
         localizer: Arc<Localizer>,
     ) -> Self {
-        let compile = |rules: &[RuleForm]| {
-            rules
-                .iter()
-                .filter(|rule| check(rule).is_empty())
-                .map(|rule| Rule {
-                    events: rule
-                        .events
-                        .iter()
-                        .filter_map(|pattern| Glob::new(pattern).ok())
-                        .map(|glob| glob.compile_matcher())
-                        .collect(),
-                    form: rule.clone(),
-                })
-                .collect()
-        };
+        let rules = preset.map_or(&[][..], |preset| &preset.rules);
+        let template = |of: fn(&Preset) -> &String| preset.map(of).cloned().unwrap_or_default();
         Self {
             feed_name: feed_name.to_owned(),
-            own: compile(own),
-            preset: preset
-                .map(|preset| compile(&preset.rules))
-                .unwrap_or_default(),
+            own: own.iter().cloned().filter_map(Rule::new).collect(),
+            preset: rules
+                .iter()
+                .filter_map(|rule| {
+                    Some(Rule {
+                        protocol: rule.protocol,
+                        effect: match rule.then {
+                            Then::MarkRead => Some(Effect::MarkRead),
+                            Then::Delete => Some(Effect::Delete),
+                            Then::Notify | Then::Keep | Then::Drop => None,
+                        },
+                        ..Rule::new(rule.form())?
+                    })
+                })
+                .collect(),
+            key: template(|preset| &preset.key),
+            thread: template(|preset| &preset.thread),
             unique_ids: preset.is_some_and(|preset| preset.ids == Ids::Unique),
             localizer,
         }
     }
 
-    /// What the first matching rule, filled up by the default mapping, makes of an event.
+    /// What the first matching rule, filled up by the preset and the default mapping, makes of an
+    /// event.
     #[must_use]
     pub(crate) fn judge(&self, event: Arrived<'_>) -> Judged {
         let data = parse(event.data);
         let context = self.context(event, data.as_ref());
-        let own = self.own.iter().enumerate().map(|(n, rule)| (n, rule, true));
-        let preset = self
-            .preset
-            .iter()
-            .enumerate()
-            .map(|(n, rule)| (n, rule, false));
-        let matched = own
-            .chain(preset)
-            .find(|(_, rule, _)| rule.matches(event.name, &context));
-        let defaults = self.defaults(event, data.as_ref());
-        let Some((place, Rule { form, .. }, own)) = matched else {
-            return Judged {
-                key: self.key(event, None),
-                ..defaults
-            };
+        let first = |rules: &'_ [Rule], protocol: bool| {
+            rules
+                .iter()
+                .position(|rule| rule.protocol == protocol && rule.matches(event.name, &context))
         };
-        let verdict = match form.then {
-            Verdict::Notify => "notify",
-            Verdict::Keep => "keep",
-            Verdict::Drop => "drop",
+        let mut judged = self.defaults(event, data.as_ref());
+        judged.thread = render(&self.thread, &context).map(|thread| Thread::of(&thread));
+        let mut key = render(&self.key, &context);
+        let mut apply = |place: usize, rule: &Rule, own: bool, judged: &mut Judged| {
+            key = render(&rule.form.key, &context).or(key.take());
+            rule.present(place, own, &context, judged);
         };
-        let id = match (own, form.name.as_str()) {
-            (false, _) => "ledger-preset-rule",
-            (true, "") => "ledger-rule",
-            (true, _) => "ledger-rule-named",
-        };
-        let why = Text::new(id)
-            .with("number", place + 1)
-            .with("name", form.name.as_str())
-            .with("verdict", verdict);
-        let render = |template: &str| render(template, &context);
-        Judged {
-            verdict: form.then,
-            why,
-            title: render(&form.title)
-                .map(|title| one_line(&title, TITLE))
-                .filter(|title| !title.is_empty())
-                .unwrap_or(defaults.title),
-            body: render(&form.body)
-                .map(|body| limited(body.trim(), BODY))
-                .unwrap_or(defaults.body),
-            link: render(&form.link).map_or(defaults.link, |link| safe_link(&link)),
-            icon: render(&form.icon).map_or(defaults.icon, |icon| safe_icon(&icon)),
-            urgency: render(&form.urgency)
-                .and_then(|word| urgency(&Value::String(word)))
-                .unwrap_or(defaults.urgency),
-            group: render(&form.group).or(defaults.group),
-            key: self.key(event, render(&form.key)),
+        if let Some(place) = first(&self.preset, true) {
+            apply(place, &self.preset[place], false, &mut judged);
+        } else {
+            if let Some(place) = first(&self.preset, false) {
+                apply(place, &self.preset[place], false, &mut judged);
+            }
+            if let Some(place) = first(&self.own, false) {
+                apply(place, &self.own[place], true, &mut judged);
+            }
         }
+        judged.key = self.key(event, key);
+        judged
+    }
+
+    /// A text in the user's language.
+    pub(crate) fn text(&self, text: &Text) -> String {
+        self.localizer.text(text)
     }
 
     fn key(&self, event: Arrived<'_>, own: Option<String>) -> Key {
@@ -218,7 +242,31 @@ impl Rules {
         put("text", event.data.into());
         put("event_title", self.event_title(event.name).into());
         put("data", data.cloned().unwrap_or_else(|| event.data.into()));
-        minijinja::Value::from(minijinja::value::Serde(&fields))
+        minijinja::context! {
+            say => self.say(),
+            ..minijinja::Value::from(minijinja::value::Serde(&fields))
+        }
+    }
+
+    /// `say('id', name=…)`: one of our texts in the user's language, empty if there is none.
+    fn say(&self) -> minijinja::Value {
+        let localizer = Arc::clone(&self.localizer);
+        minijinja::Value::from_function(
+            move |id: &str, words: Kwargs| -> Result<String, minijinja::Error> {
+                let mut text = Text::new(&id.to_ascii_lowercase().replace(['_', '.'], "-"));
+                if localizer.find(&text.id).is_none() {
+                    return Ok(String::new());
+                }
+                for name in words.args() {
+                    let value: minijinja::Value = words.get(name)?;
+                    text.args.insert(
+                        name.to_owned(),
+                        Arg::Words(one_line(&value.to_string(), TITLE)),
+                    );
+                }
+                Ok(localizer.text(&text))
+            },
+        )
     }
 
     /// `like` reads "Like" or "点赞"; an unknown name stays as it is.
@@ -265,19 +313,60 @@ impl Rules {
                 .unwrap_or_default(),
             group: None,
             key: Key::replay(event.own_id, event.name, event.data),
+            thread: None,
+            effect: None,
         }
     }
 }
 
 impl Rule {
+    /// Puts what this rule says over what was said before.
+    fn present(&self, place: usize, own: bool, context: &minijinja::Value, judged: &mut Judged) {
+        let form = &self.form;
+        let verdict = match form.then {
+            Verdict::Notify => "notify",
+            Verdict::Keep => "keep",
+            Verdict::Drop => "drop",
+        };
+        let id = match (own, form.name.as_str()) {
+            (false, _) => "ledger-preset-rule",
+            (true, "") => "ledger-rule",
+            (true, _) => "ledger-rule-named",
+        };
+        judged.why = Text::new(id)
+            .with("number", place + 1)
+            .with("name", form.name.as_str())
+            .with("verdict", verdict);
+        judged.verdict = form.then;
+        judged.effect = self.effect;
+        let render = |template: &str| render(template, context);
+        let title = render(&form.title).map(|title| one_line(&title, TITLE));
+        if let Some(title) = title.filter(|title| !title.is_empty()) {
+            judged.title = title;
+        }
+        if let Some(body) = render(&form.body) {
+            judged.body = limited(body.trim(), BODY);
+        }
+        if let Some(link) = render(&form.link) {
+            judged.link = safe_link(&link);
+        }
+        if let Some(icon) = render(&form.icon) {
+            judged.icon = safe_icon(&icon);
+        }
+        if let Some(urgency) = render(&form.urgency).and_then(|word| urgency(&Value::String(word)))
+        {
+            judged.urgency = urgency;
+        }
+        if let Some(group) = render(&form.group) {
+            judged.group = Some(group);
+        }
+    }
+
     fn matches(&self, name: &str, context: &minijinja::Value) -> bool {
         let named = self.events.is_empty() || self.events.iter().any(|glob| glob.is_match(name));
-        named
-            && (self.form.when.trim().is_empty()
-                || environment()
-                    .compile_expression(&self.form.when)
-                    .and_then(|expression| expression.eval(context))
-                    .is_ok_and(|value| value.is_true()))
+        let holds =
+            |when: &Expression<'_, '_>| when.eval(context).is_ok_and(|value| value.is_true());
+        named && self.when.as_ref().is_none_or(holds)
     }
 }
 
@@ -356,6 +445,7 @@ fn environment() -> &'static Environment<'static> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         environment.set_fuel(Some(FUEL));
+        filters::add_to(&mut environment);
         environment
     })
 }
@@ -386,7 +476,7 @@ mod tests {
 
     fn rules(own: &[RuleForm], preset: &str) -> Rules {
         let localizer = Arc::new(Localizer::new(Locale::English));
-        Rules::new("Journal", own, presets::find(preset), localizer)
+        Rules::new("Journal", own, presets::find(preset).as_deref(), localizer)
     }
 
     fn event<'a>(name: &'a str, data: &'a str) -> Arrived<'a> {

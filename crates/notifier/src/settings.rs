@@ -197,6 +197,11 @@ impl SettingsFile {
         }
     }
 
+    /// Reads the same text again: presets that it names may have come or gone.
+    pub(crate) fn check_again(&mut self) {
+        self.adopt(self.document.clone());
+    }
+
     /// Changes the file: `edit` works on the document, the result is checked, then written
     /// atomically. On field errors nothing is written.
     pub(crate) fn change(

@@ -1,5 +1,9 @@
 //! One feed at work: its connection's state, and what its events bring to the inbox.
 
+mod limit;
+mod place;
+mod token;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use base64::Engine as _;
@@ -14,17 +18,23 @@ use url::Url;
 
 use crate::{
     Reach,
-    inbox::{Draft, Entry, FeedMemory, Key},
-    presets::{self, Preset},
-    rules::{Arrived, Judged, Rules},
+    inbox::{Brings, Draft, Entry, FeedMemory, Key, Kind},
+    presets::{self, History, Preset},
+    rules::{Arrived, Effect, Judged, Rules},
     secrets::{SecretError, Secrets},
     settings::{Access, FeedSettings},
     text::Localizer,
-    view::{FeedState, Text, Verdict},
+    view::{FeedState, ResumeForm, Text, Verdict},
 };
+
+use limit::Limit;
+pub(crate) use place::{Place, resume_of};
+pub(crate) use token::expiry;
 
 /// A replay is over once nothing arrived for this long …
 const REPLAY_QUIET: Duration = Duration::from_millis(750);
+/// (a first connection that asked for everything gets longer to begin)
+const HISTORY_QUIET: Duration = Duration::from_secs(2);
 /// … or once this long nothing was absorbed, however busy the feed is.
 const REPLAY_STALE: Duration = Duration::from_secs(10);
 /// A feed that gave up looks again after this long.
@@ -45,18 +55,23 @@ pub(crate) struct Subscription {
     pub(crate) generation: u64,
     pub(crate) state: FeedState,
     pub(crate) rules: Rules,
-    preset: Option<&'static Preset>,
+    preset: Option<Arc<Preset>>,
     running: Option<Running>,
-    /// The feed does not look again by itself: the server, or the user, asked for the end.
-    stays_away: bool,
     connection: i64,
+    /// Connections of this run.
+    connections: u32,
     /// Events so far on this connection.
     nth: u64,
-    /// The last event id as far as events were taken from the feed.
-    cursor: String,
+    /// Where to go on from, as far as events were taken from the feed.
+    place: Place,
     facts: u32,
     connected_before: bool,
     replay: Option<Replay>,
+    /// What the server had before the first connection is still being loaded.
+    loading: bool,
+    limit: Option<Limit>,
+    /// When the access in use expires, in milliseconds since the Unix epoch.
+    pub(crate) renew_at: Option<i64>,
     /// The inbox could not be asked what it remembers: not to be connected before.
     pub(crate) unprepared: bool,
 }
@@ -70,6 +85,7 @@ struct Running {
 struct Replay {
     last_event: Instant,
     last_absorbed: Instant,
+    quiet: Duration,
 }
 
 impl Subscription {
@@ -85,27 +101,46 @@ impl Subscription {
             Some(event) => stopped(&StopReason::StopOn(event.clone())),
             None => FeedState::Connecting,
         };
+        let first_ever = memory.cursor.is_empty() && !memory.connected_before;
+        let has_history = preset
+            .as_ref()
+            .is_some_and(|preset| preset.history.is_some())
+            || polls(&settings);
         Self {
-            rules: Rules::new(&settings.name, &settings.rules, preset, localizer),
-            settings,
+            rules: Rules::new(
+                &settings.name,
+                &settings.rules,
+                preset.as_deref(),
+                localizer,
+            ),
             generation,
             state,
-            preset,
             running: None,
-            stays_away: false,
             connection: 0,
+            connections: 0,
             nth: 0,
-            cursor: memory.cursor.clone(),
+            place: Place::new(
+                resume_of(&settings.connection, preset.as_deref()),
+                memory.cursor.clone(),
+            ),
             facts: memory.facts,
             connected_before: memory.connected_before,
             replay: None,
+            loading: settings.connection.history && first_ever && has_history,
+            limit: preset
+                .as_ref()
+                .and_then(|preset| preset.at_most)
+                .map(Limit::new),
+            renew_at: None,
             unprepared: false,
+            preset,
+            settings,
         }
     }
 
     /// Whether new settings need no new connection.
     pub(crate) fn connects_like(&self, new: &FeedSettings) -> bool {
-        if self.unprepared {
+        if self.unprepared || self.preset != presets::find(&new.preset) {
             return false;
         }
         let presentation = FeedSettings {
@@ -120,15 +155,33 @@ impl Subscription {
     /// Takes over a new name, mute, rules or language without touching the connection.
     pub(crate) fn adopt(&mut self, settings: FeedSettings, localizer: &Arc<Localizer>) {
         let localizer = Arc::clone(localizer);
-        self.rules = Rules::new(&settings.name, &settings.rules, self.preset, localizer);
+        let preset = self.preset.as_deref();
+        self.rules = Rules::new(&settings.name, &settings.rules, preset, localizer);
         self.settings = settings;
     }
 
     /// Connects. `config` comes from [`connect_config`].
     pub(crate) fn start(&mut self, mut config: FeedConfig, news: mpsc::Sender<News>) {
-        config.last_event_id = Some(self.cursor.clone()).filter(|cursor| !cursor.is_empty());
+        let history = self.preset.as_ref().filter(|_| self.loading);
+        match history.and_then(|preset| preset.history.clone()) {
+            Some(History::Cursor(cursor)) => self.place.ask_from(cursor),
+            Some(History::Parameter { query, value })
+                if config.url.query_pairs().all(|(name, _)| name != query) =>
+            {
+                config.url.query_pairs_mut().append_pair(&query, &value);
+            }
+            _ => {}
+        }
+        config.resume = self.place.resume();
+        config.last_event_id = self.place.asked();
+        config.poll = polls(&self.settings)
+            .then(|| Duration::from_secs(u64::from(self.settings.connection.poll_seconds)));
         config.stop_on = self.stop_on().to_vec();
         let (feed, updates) = Feed::open(config);
+        if self.place.by_field() {
+            // From the start: event ids, should there be any, never take its place.
+            feed.resume_from(self.place.asked().unwrap_or_default());
+        }
         let bridge = bridge(self.settings.id.clone(), self.generation, updates, news);
         self.state = FeedState::Connecting;
         self.running = Some(Running {
@@ -159,7 +212,6 @@ impl Subscription {
         let meant = reach == Reach::All || self.state != FeedState::Live;
         if let Some(running) = &self.running
             && meant
-            && !self.stays_away
         {
             running.feed.woken();
         }
@@ -174,31 +226,60 @@ impl Subscription {
 
     /// Whether a backlog may come when it connects.
     pub(crate) fn may_bring_backlog(&self) -> bool {
-        self.running.is_some() && (!self.cursor.is_empty() || self.is_array())
+        self.running.is_some()
+            && (self.place.asked().is_some() || self.is_array() || polls(&self.settings))
     }
 
     /// A connection is there, as the inbox numbered it.
     pub(crate) fn connected(&mut self, connection: i64, now: Instant) {
         self.state = FeedState::Live;
         self.connection = connection;
+        self.connections = self.connections.saturating_add(1);
         self.nth = 0;
-        // Only a server that was asked to resume can re-send.
-        self.replay = (!self.cursor.is_empty()).then_some(Replay {
+        if polls(&self.settings) && self.connections > 1 {
+            self.loading = false;
+        }
+        // Only a server that was asked to resume, or for what it has, can re-send.
+        let asked = self.place.connected(now);
+        let missed = if polls(&self.settings) {
+            self.connections <= 1
+        } else {
+            asked || self.loading
+        };
+        self.replay = missed.then_some(Replay {
             last_event: now,
             last_absorbed: now,
+            quiet: if self.loading {
+                HISTORY_QUIET
+            } else {
+                REPLAY_QUIET
+            },
         });
+    }
+
+    /// The server said that it goes on from elsewhere: what was between is lost.
+    pub(crate) fn lost(&self, received: i64) -> Option<Entry> {
+        let cursor = self.place.cursor();
+        if cursor.is_empty() {
+            return None;
+        }
+        let mut draft = gap(Arrived {
+            name: "lost",
+            data: "",
+            own_id: None,
+            nth: 0,
+        });
+        // Each connection says it again until the place has moved.
+        draft.key = Some(Key::once(&["lost", cursor]));
+        Some(Entry {
+            brings: Brings::Message(Box::new(draft)),
+            ..self.entry(None, received)
+        })
     }
 
     /// The connection is gone, or the feed has stopped.
     pub(crate) fn changed(&mut self, state: &State, now_ms: i64) {
         self.connected_before |= self.connection > 0;
-        self.stays_away = matches!(
-            state,
-            State::Stopped {
-                look_again: None,
-                ..
-            }
-        );
         match state {
             State::Connecting => self.state = FeedState::Connecting,
             State::Live { .. } => {}
@@ -216,12 +297,18 @@ impl Subscription {
     /// When the replay is thought to be over, unless more arrives.
     pub(crate) fn replay_until(&self) -> Option<Instant> {
         self.replay.map(|replay| {
-            (replay.last_event + REPLAY_QUIET).min(replay.last_absorbed + REPLAY_STALE)
+            (replay.last_event + replay.quiet).min(replay.last_absorbed + REPLAY_STALE)
         })
     }
 
-    pub(crate) fn replaying(&self, now: Instant) -> bool {
-        self.replay_until().is_some_and(|until| until > now)
+    /// Whether what the server sends again counts as missed, and joins a summary.
+    pub(crate) fn replay_is_backlog(&self) -> bool {
+        !polls(&self.settings) || self.connections <= 1
+    }
+
+    fn replaying(&self, now: Instant) -> bool {
+        // Every answer to a poll says again what the one before said.
+        polls(&self.settings) || self.replay_until().is_some_and(|until| until > now)
     }
 
     /// What an event brings to the inbox: one entry, or one for each element of a board's array.
@@ -234,26 +321,24 @@ impl Subscription {
     ) -> Vec<Entry> {
         let replaying = self.replaying(now);
         match &mut self.replay {
-            Some(replay) if replaying => replay.last_event = now,
-            replay => *replay = None,
+            Some(replay) if replaying => (replay.last_event, replay.quiet) = (now, REPLAY_QUIET),
+            replay => {
+                *replay = None;
+                self.loading = false;
+            }
         }
         let nth = self.nth;
         self.nth += 1;
-        self.cursor.clone_from(&event.last_event_id);
         let mut entry = Entry {
-            feed: self.settings.id.clone(),
-            connection: self.connection,
             replaying,
-            cursor: Some(event.last_event_id.clone()),
-            received,
-            facts: None,
             stops: self
                 .stop_on()
                 .contains(&event.name)
                 .then(|| event.name.clone()),
-            draft: None,
+            ..self.entry(None, received)
         };
         if let Some(facts) = self.array(event, nth) {
+            entry.cursor = self.place.after(event, false, now);
             return self.fact_entries(&entry, &facts, paused);
         }
         let arrived = Arrived {
@@ -263,19 +348,77 @@ impl Subscription {
             nth,
         };
         if self.is_gap(&event.name) {
-            entry.draft = Some(gap(arrived));
+            entry.cursor = self.place.after(event, false, now);
+            entry.brings = Brings::Message(Box::new(gap(arrived)));
             return vec![entry];
         }
         let mut judged = self.rules.judge(arrived);
-        if self.is_array() && event.name == "message" && judged.verdict != Verdict::Drop {
+        let dropped = judged.verdict == Verdict::Drop && judged.effect.is_none();
+        entry.cursor = self.place.after(event, dropped, now);
+        if self.is_array() && event.name == "message" && !dropped {
             judged.key = fact_key(self.facts, &canonical(&event.data));
             self.facts += 1;
             entry.facts = Some(self.facts);
             // A live fact is new, whatever it says; one that the server resumed with was asked for.
             entry.replaying = false;
+        } else if let Key::Replay { .. } = judged.key {
+            // Where the server repeats from is known by the field, or it repeats everything.
+            if let Some(place) = self
+                .place
+                .of(event)
+                .or(polls(&self.settings).then(String::new))
+            {
+                judged.key = Key::replay(Some(&place), &event.name, &event.data);
+            }
         }
-        entry.draft = self.draft(arrived, judged, paused, false);
+        entry.brings = self.brings(arrived, judged, paused, received, now);
         vec![entry]
+    }
+
+    /// An entry that brings nothing yet.
+    fn entry(&self, cursor: Option<String>, received: i64) -> Entry {
+        Entry {
+            feed: self.settings.id.clone(),
+            connection: self.connection,
+            replaying: false,
+            cursor,
+            received,
+            facts: None,
+            stops: None,
+            brings: Brings::Nothing,
+        }
+    }
+
+    fn brings(
+        &mut self,
+        arrived: Arrived<'_>,
+        judged: Judged,
+        paused: bool,
+        received: i64,
+        now: Instant,
+    ) -> Brings {
+        if let (Some(effect), Some(thread)) = (judged.effect, judged.thread) {
+            return Brings::Over {
+                key: judged.key,
+                thread,
+                delete: effect == Effect::Delete,
+            };
+        }
+        if judged.verdict == Verdict::Drop {
+            return Brings::Nothing;
+        }
+        // What a first poll brings was there before; without a word about history it stays there.
+        if polls(&self.settings) && !self.connected_before && self.connection <= 1 && !self.loading
+        {
+            return Brings::Seen(judged.key);
+        }
+        if !self.loading
+            && let Some(limit) = &mut self.limit
+            && let Some(left_out) = limit.take(received, now, &self.rules)
+        {
+            return Brings::Message(Box::new(left_out));
+        }
+        self.draft(arrived, judged, paused, self.loading)
     }
 
     /// The inbox had this one already: the server is still re-sending.
@@ -285,23 +428,29 @@ impl Subscription {
         }
     }
 
-    /// A cursor that came without an event.
-    pub(crate) fn cursor_entry(&mut self, cursor: &str, received: i64) -> Entry {
-        cursor.clone_into(&mut self.cursor);
-        Entry {
-            feed: self.settings.id.clone(),
-            connection: self.connection,
-            replaying: false,
-            cursor: Some(cursor.to_owned()),
-            received,
-            facts: None,
-            stops: None,
-            draft: None,
+    /// A cursor that came without an event; nothing if this feed goes by another.
+    pub(crate) fn cursor_entry(&mut self, cursor: &str, received: i64) -> Option<Entry> {
+        let cursor = self.place.id(cursor)?;
+        Some(self.entry(Some(cursor), received))
+    }
+
+    /// The inbox has this place: the next connections may go on from it.
+    pub(crate) fn committed(&self, cursor: &str) {
+        if let Some(running) = &self.running
+            && self.place.by_field()
+        {
+            running.feed.resume_from(cursor.to_owned());
         }
     }
 
     /// An event that was too long for the feed: a gap, so that nobody misses it unawares.
-    pub(crate) fn skipped_entry(&mut self, why: Text, cursor: &str, received: i64) -> Entry {
+    pub(crate) fn skipped_entry(
+        &mut self,
+        why: Text,
+        cursor: &str,
+        received: i64,
+        now: Instant,
+    ) -> Entry {
         let unknown = Arrived {
             name: "message",
             data: "",
@@ -309,28 +458,34 @@ impl Subscription {
             nth: self.nth,
         };
         let draft = Draft {
+            // A server that sends it again sends it too long again.
+            key: Some(Key::replay(Some(cursor), "skipped", &why.id)),
             verdict: why,
             ..gap(unknown)
         };
+        let cursor = self.place.id(cursor);
         Entry {
-            draft: Some(draft),
-            ..self.cursor_entry(cursor, received)
+            replaying: self.replaying(now),
+            brings: Brings::Message(Box::new(draft)),
+            ..self.entry(cursor, received)
         }
     }
 
     fn stop_on(&self) -> &[String] {
-        match self.preset {
+        match &self.preset {
             Some(preset) if self.settings.stop_on.is_empty() => &preset.stop_on,
             _ => &self.settings.stop_on,
         }
     }
 
     fn is_array(&self) -> bool {
-        self.preset.is_some_and(|preset| preset.array)
+        // Polled elements come one by one and are told apart like any others.
+        !polls(&self.settings) && self.preset.as_ref().is_some_and(|preset| preset.array)
     }
 
     fn is_gap(&self, name: &str) -> bool {
         self.preset
+            .as_ref()
             .is_some_and(|preset| preset.gap.as_deref() == Some(name))
     }
 
@@ -377,7 +532,7 @@ impl Subscription {
                 Entry {
                     // The array always repeats what we have.
                     replaying: true,
-                    draft: self.draft(arrived, judged, paused, first_ever),
+                    brings: self.draft(arrived, judged, paused, first_ever),
                     ..last.clone()
                 }
             })
@@ -388,15 +543,9 @@ impl Subscription {
         entries
     }
 
-    fn draft(
-        &self,
-        arrived: Arrived<'_>,
-        judged: Judged,
-        paused: bool,
-        history: bool,
-    ) -> Option<Draft> {
+    fn draft(&self, arrived: Arrived<'_>, judged: Judged, paused: bool, history: bool) -> Brings {
         let silenced = match judged.verdict {
-            Verdict::Drop => return None,
+            Verdict::Drop => return Brings::Nothing,
             Verdict::Keep => Some(Text::new("silenced-keep")),
             Verdict::Notify if history => Some(Text::new("silenced-history")),
             Verdict::Notify if self.settings.muted => {
@@ -405,9 +554,9 @@ impl Subscription {
             Verdict::Notify if paused => Some(Text::new("silenced-paused")),
             Verdict::Notify => None,
         };
-        Some(Draft {
+        Brings::Message(Box::new(Draft {
             key: Some(judged.key),
-            gap: false,
+            kind: Kind::Event,
             event: arrived.name.to_owned(),
             own_id: arrived.own_id.map(str::to_owned),
             data: arrived.data.to_owned(),
@@ -419,7 +568,8 @@ impl Subscription {
             group: judged.group,
             verdict: judged.why,
             silenced,
-        })
+            thread: judged.thread,
+        }))
     }
 }
 
@@ -499,15 +649,27 @@ pub(crate) async fn connect_config(
     Ok(config)
 }
 
-/// What a cursor belongs to: the whole address. A digest, as queries hold tokens.
-pub(crate) fn address_key(url: &Url) -> String {
-    let digest = sha2::Sha256::digest(url.as_str());
+/// What a cursor belongs to: the whole address, and the field it is taken from, if it is. A digest,
+/// as queries hold tokens.
+pub(crate) fn address_key(settings: &FeedSettings) -> String {
+    let preset = presets::find(&settings.preset);
+    let mut whole = settings.url.to_string();
+    if let ResumeForm::Field { field, .. } = resume_of(&settings.connection, preset.as_deref()) {
+        whole.push('\n');
+        whole.push_str(&field);
+    }
+    let digest = sha2::Sha256::digest(whole);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An address as it may be shown: without query and credentials.
 pub(crate) fn shown_address(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// Whether it asks again and again instead of holding a stream.
+fn polls(settings: &FeedSettings) -> bool {
+    settings.connection.poll_seconds > 0
 }
 
 fn bridge(
@@ -540,7 +702,7 @@ fn stopped(why: &StopReason) -> FeedState {
 fn gap(arrived: Arrived<'_>) -> Draft {
     Draft {
         key: None,
-        gap: true,
+        kind: Kind::Gap,
         event: arrived.name.to_owned(),
         own_id: arrived.own_id.map(str::to_owned),
         data: arrived.data.to_owned(),
@@ -552,6 +714,7 @@ fn gap(arrived: Arrived<'_>) -> Draft {
         group: None,
         verdict: Text::new("ledger-gap"),
         silenced: None,
+        thread: None,
     }
 }
 

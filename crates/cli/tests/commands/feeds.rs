@@ -260,12 +260,57 @@ fn no_secret_reaches_the_log() {
 }
 
 #[test]
+fn a_preset_leaves_out_keep_alives_and_resumes_in_its_way() {
+    let (home, server) = (Home::new(), Server::new());
+    let url = server.url("/alerts/sse");
+    let listen = home.start(&["listen", "--json", "--preset", "ntfy", &url]);
+    let mut visit = server.accept();
+    assert!(visit.head.starts_with("get /alerts/sse "), "{}", visit.head);
+    visit.open();
+    visit.send("retry: 1\n");
+    for (event, time) in [("open", 100), ("message", 101), ("keepalive", 145)] {
+        let name = match event {
+            "message" => String::new(),
+            name => format!("event: {name}\n"),
+        };
+        visit.send(&format!(
+            "{name}data: {{\"event\":\"{event}\",\"time\":{time}}}\n\n"
+        ));
+    }
+    visit.send("data: {\"event\":\"message\",\"time\":150}\n\n");
+    assert!(listen.out.next().contains("101"));
+    assert!(listen.out.next().contains("150"));
+    drop(visit);
+    let visit = server.accept();
+    assert!(
+        visit.head.starts_with("get /alerts/sse?since=150 "),
+        "{}",
+        visit.head
+    );
+}
+
+#[test]
+fn an_unknown_preset_is_answered_with_those_there_are() {
+    let home = Home::new();
+    let folder = home.path().join("config/feedbell/presets");
+    std::fs::create_dir_all(&folder).unwrap();
+    let own = "id = \"my-own\"\nexample = \"http://a.example/\"\n";
+    std::fs::write(folder.join("own.toml"), own).unwrap();
+    let ran = home.run(&["listen", "--preset", "pigeon", "http://127.0.0.1/"]);
+    assert_eq!(ran.code, 2);
+    for known in ["ntfy", "mercure-classic", "my-own"] {
+        assert!(ran.err.contains(known), "{}", ran.err);
+    }
+}
+
+#[test]
 fn wrong_arguments_are_wrong_usage() {
     let home = Home::new();
     for arguments in [
         &["listen", "not an address"][..],
         &["listen", "ftp://example.org/feed"],
         &["listen", "--header", "no colon", "http://127.0.0.1/"],
+        &["listen", "--preset", "pigeon", "http://127.0.0.1/"],
         &["check", "--wait", "soon", "http://127.0.0.1/"],
         &["serve", "--listen", "localhost"],
         &["serve", "--memory", "--data", "/tmp"],

@@ -15,10 +15,13 @@ use crate::{
     inbox::FeedMemory,
     secrets::SecretError,
     settings::{Access, Connection, FeedSettings, HubSettings, Settings},
-    subscription::{Subscription, address_key, connect_config},
+    subscription::{Subscription, address_key, connect_config, expiry},
     text::{Locale, Localizer},
     view::{FeedState, Text},
 };
+
+/// How long after a token was found expired it is asked for again, in milliseconds.
+const ASK_AGAIN: i64 = 15 * 60 * 1000;
 
 impl Actor {
     /// Follows the settings: starts, stops and restarts only what changed.
@@ -93,7 +96,7 @@ impl Actor {
         let memory = self
             .inbox
             .as_mut()?
-            .remember(&settings.id, &address_key(&settings.url));
+            .remember(&settings.id, &address_key(&settings));
         self.generation += 1;
         let localizer = Arc::clone(&self.localizer);
         Some(match memory {
@@ -162,6 +165,7 @@ impl Actor {
     ) {
         let news = self.news.0.clone();
         let start_limit = self.start_limit;
+        let now_ms = self.now_ms();
         let Some(subscription) = self
             .feeds
             .iter_mut()
@@ -169,7 +173,15 @@ impl Actor {
         else {
             return;
         };
+        let expires = config.as_ref().ok().and_then(|config| expiry(config));
+        subscription.renew_at = expires;
         match config {
+            Ok(_) if expires.is_some_and(|at| at <= now_ms) => {
+                // A command may know a new one by then.
+                subscription.renew_at = Some(now_ms.saturating_add(ASK_AGAIN));
+                subscription.fail(expired(expires.unwrap_or_default()));
+                self.settling.done(feed);
+            }
             Ok(config) => {
                 subscription.start(*config, news);
                 if let Some(limit) = start_limit
@@ -193,7 +205,7 @@ impl Actor {
         let id = self.feeds[place].settings.id.clone();
         let now_ms = self.now_ms();
         match state {
-            State::Live { .. } => {
+            State::Live { lost, .. } => {
                 let connection = match self.inbox.as_mut().map(|inbox| inbox.connected(&id)) {
                     Some(Ok(connection)) => connection,
                     Some(Err(why)) => {
@@ -204,6 +216,9 @@ impl Actor {
                 };
                 tracing::info!(feed = id, connection, "live");
                 self.feeds[place].connected(connection, now);
+                if let Some(gap) = self.feeds[place].lost(now_ms).filter(|_| *lost) {
+                    self.push(gap);
+                }
                 match self.feeds[place].replay_until() {
                     Some(until) => self.settling.until(&id, until),
                     None => self.settling.done(&id),
@@ -227,6 +242,25 @@ impl Actor {
         }
         self.tell(Update::App);
         true
+    }
+
+    /// Access that has expired is asked for anew: a command may have a new token.
+    pub(super) fn renew(&mut self) {
+        let now_ms = self.now_ms();
+        let due = |feed: &Subscription| feed.renew_at.is_some_and(|at| at <= now_ms);
+        if !self.feeds.iter().any(due) {
+            return;
+        }
+        self.take_all_news();
+        for place in 0..self.feeds.len() {
+            if due(&self.feeds[place]) {
+                let settings = self.feeds[place].settings.clone();
+                tracing::info!(feed = settings.id, "the access has expired");
+                self.feeds[place].renew_at = None;
+                self.resubscribe(place, settings);
+            }
+        }
+        self.tell(Update::App);
     }
 
     pub(super) async fn start_hub(&mut self, settings: &HubSettings) {
@@ -291,4 +325,16 @@ impl Actor {
         self.tell(Update::Settings);
         self.tell(Update::App);
     }
+}
+
+/// The sentence for a token that expired then, in milliseconds since the Unix epoch.
+fn expired(at: i64) -> Text {
+    let when = jiff::Timestamp::from_millisecond(at).map_or_else(
+        |_| at.to_string(),
+        |at| {
+            let local = at.to_zoned(jiff::tz::TimeZone::system());
+            local.strftime("%Y-%m-%d %H:%M").to_string()
+        },
+    );
+    Text::new("token-expired").with("when", when)
 }

@@ -110,7 +110,9 @@ impl Actor {
             Request::Shown(key, ids, reply) => {
                 let now = self.now_ms();
                 let done = self.read_mut(|inbox| inbox.announced(&ids, now));
-                self.ring.shown(key, ids);
+                if let Some(key) = self.ring.shown(key, ids) {
+                    self.tell(Update::Withdraw(key));
+                }
                 if self.troubles.contains_key("notifications") {
                     // Pop-ups work again: what was refused meanwhile gets its turn.
                     self.set_notification_trouble(None);
@@ -251,7 +253,7 @@ impl Actor {
                 ..hub_form(&settings.hub)
             },
             feeds: settings.feeds.iter().map(feed_form).collect(),
-            presets: presets::all().iter().map(presets::Preset::view).collect(),
+            presets: presets::all().iter().map(|preset| preset.view()).collect(),
             path: self.file.path().display().to_string(),
             errors: self
                 .file
@@ -364,7 +366,8 @@ impl Actor {
         self.generation += 1;
         let generation = self.generation;
         let preset = presets::find(&feed.preset);
-        let rules = Rules::new(&feed.name, &feed.rules, preset, self.localizer.clone());
+        let localizer = self.localizer.clone();
+        let rules = Rules::new(&feed.name, &feed.rules, preset.as_deref(), localizer);
         let secrets = self.secrets.clone();
         let internal = self.internal.0.clone();
         let task = tokio::spawn(async move {

@@ -1,17 +1,40 @@
 //! From news of feeds to the inbox, and from there to the ring.
 
 use feed::FeedUpdate;
+use notify::{RecursiveMode, Watcher as _};
 use tokio::time::Instant;
 
 use super::{Actor, BATCH, NEWS, Unwritten, WRITE_AGAIN, inbox_trouble};
 use crate::{
     Update,
-    inbox::{Entry, Inbox, InboxError, Outcome, Owed},
+    inbox::{Brings, Entry, Inbox, InboxError, Kind, Outcome, Owed},
+    presets,
     subscription::Subscription,
     view::Text,
 };
 
 impl Actor {
+    /// Reads people's own presets. Those that cannot be used are named among the troubles.
+    pub(super) fn load_presets(&mut self) {
+        let folder = presets::folder(&self.config.settings);
+        if let Some(watcher) = &mut self.watcher
+            && folder.is_dir()
+        {
+            // Without it a change of the settings reads them too.
+            let _ = watcher.watch(&folder, RecursiveMode::NonRecursive);
+        }
+        let wrong: Vec<String> = presets::load(&folder, &self.localizer)
+            .into_iter()
+            .map(|(path, why)| format!("{}: {why}", path.display()))
+            .collect();
+        if wrong.is_empty() {
+            self.troubles.remove("presets");
+        } else {
+            let text = Text::new("trouble-presets").with("files", wrong.join("; "));
+            self.troubles.insert("presets", text);
+        }
+    }
+
     pub(super) fn open_inbox(&mut self) {
         let path = self.config.data.join("inbox.db");
         match Inbox::open(&path, self.now_ms()) {
@@ -71,12 +94,14 @@ impl Actor {
                 FeedUpdate::Event(event) => {
                     let paused = self.paused(received);
                     let entries = self.feeds[place].entries(event, received, now, paused);
-                    self.unwritten
-                        .extend(entries.into_iter().map(Unwritten::new));
+                    for entry in entries {
+                        self.push(entry);
+                    }
                 }
                 FeedUpdate::LastEventId(cursor) => {
-                    let entry = self.feeds[place].cursor_entry(cursor, received);
-                    self.unwritten.push(Unwritten::new(entry));
+                    if let Some(entry) = self.feeds[place].cursor_entry(cursor, received) {
+                        self.push(entry);
+                    }
                 }
                 FeedUpdate::Skipped {
                     what,
@@ -84,8 +109,9 @@ impl Actor {
                     last_event_id,
                 } => {
                     let why = what.words(*limit).into();
-                    let entry = self.feeds[place].skipped_entry(why, last_event_id, received);
-                    self.unwritten.push(Unwritten::new(entry));
+                    let feed = &mut self.feeds[place];
+                    let entry = feed.skipped_entry(why, last_event_id, received, now);
+                    self.push(entry);
                 }
                 FeedUpdate::State(state) => {
                     // In order: what came before belongs to the connection before.
@@ -102,6 +128,24 @@ impl Actor {
         let now = Instant::now();
         self.write(now);
         self.settle(now);
+    }
+
+    /// An entry waits for the next transaction.
+    pub(super) fn push(&mut self, entry: Entry) {
+        // The newest count of what was left out stands for those before it.
+        let counted = |entry: &Entry| match &entry.brings {
+            Brings::Message(draft) if draft.kind == Kind::LeftOut => draft.thread,
+            _ => None,
+        };
+        if let Some(thread) = counted(&entry) {
+            let mut waiting = self.unwritten.iter_mut().rev();
+            let same = waiting
+                .find(|one| one.entry.feed == entry.feed && counted(&one.entry) == Some(thread));
+            if let Some(same) = same {
+                same.entry.brings = Brings::Nothing;
+            }
+        }
+        self.unwritten.push(Unwritten::new(entry));
     }
 
     /// Stores what waits, in one transaction. False if it could not: it is tried again.
@@ -131,20 +175,30 @@ impl Actor {
         for (unwritten, outcome) in written.into_iter().zip(outcomes) {
             let feed = unwritten.entry.feed.clone();
             let subscription = self.feeds.iter_mut().find(|one| one.settings.id == feed);
-            match outcome {
-                Outcome::Dropped => {}
-                Outcome::Duplicate => {
-                    if let Some(subscription) = subscription {
-                        subscription.absorbed(now);
-                    }
+            let mut backlog = false;
+            if let Some(subscription) = subscription {
+                if let Some(cursor) = &unwritten.entry.cursor {
+                    subscription.committed(cursor);
                 }
-                Outcome::New(id) => {
+                if *outcome == Outcome::Duplicate {
+                    subscription.absorbed(now);
+                }
+                backlog = unwritten.entry.replaying && subscription.replay_is_backlog();
+            }
+            match outcome {
+                Outcome::Dropped | Outcome::Duplicate => {}
+                Outcome::New(id) | Outcome::Replaced(id) => {
                     news = true;
                     if let Some(mut owed) = unwritten.owed {
                         owed.id = *id;
-                        let backlog =
-                            unwritten.entry.replaying || self.settling.expects(&feed, now);
+                        let backlog = backlog || self.settling.expects(&feed, now);
                         self.ring_for(owed, backlog, now);
+                    }
+                }
+                Outcome::Over(id) => {
+                    news = true;
+                    for key in self.ring.forget(&[*id]) {
+                        self.tell(Update::Withdraw(key));
                     }
                 }
             }

@@ -35,9 +35,9 @@ impl Desk {
             received: 1_000,
             facts: None,
             stops: None,
-            draft: Some(Draft {
+            brings: Brings::Message(Box::new(Draft {
                 key: Some(Key::replay(own_id, "like", data)),
-                gap: false,
+                kind: Kind::Event,
                 event: "like".into(),
                 own_id: own_id.map(str::to_owned),
                 data: data.into(),
@@ -49,7 +49,8 @@ impl Desk {
                 group: None,
                 verdict: Text::new("ledger-default"),
                 silenced: None,
-            }),
+                thread: None,
+            })),
         }
     }
 
@@ -72,6 +73,13 @@ impl Desk {
         let page = self.inbox.page(&query, str::to_owned).unwrap();
         assert_eq!(page.total as usize, page.rows.len());
         page.rows.into_iter().map(|row| row.title).collect()
+    }
+}
+
+fn draft(entry: &mut Entry) -> &mut Draft {
+    match &mut entry.brings {
+        Brings::Message(draft) => draft,
+        other => panic!("{other:?} is no message"),
     }
 }
 
@@ -119,7 +127,7 @@ fn without_an_id_only_what_came_after_the_cursor_can_be_resent() {
 fn a_unique_key_is_never_stored_twice_even_after_deletion() {
     let mut desk = Desk::new();
     let mut entry = desk.entry(Some("1"), "a", false);
-    entry.draft.as_mut().unwrap().key = Some(Key::once(&["id", "1"]));
+    draft(&mut entry).key = Some(Key::once(&["id", "1"]));
     let id = new(desk.inbox.commit(std::slice::from_ref(&entry)).unwrap()[0]);
     desk.inbox.delete(&[id], 0).unwrap();
     while desk.inbox.purge(1, i64::MAX / 2).unwrap() {}
@@ -131,7 +139,7 @@ fn the_cursor_moves_with_dropped_events_too_and_survives_deletion() {
     let mut desk = Desk::new();
     let id = new(desk.live(Some("7"), "a"));
     let dropped = Entry {
-        draft: None,
+        brings: Brings::Nothing,
         ..desk.entry(Some("8"), "b", false)
     };
     assert_eq!(desk.inbox.commit(&[dropped]).unwrap(), [Outcome::Dropped]);
@@ -231,8 +239,8 @@ fn a_gap_is_a_row_that_is_never_unread_and_knows_its_span() {
     new(desk.live(Some("1"), "a"));
     let mut gap = desk.entry(Some("9"), "{}", false);
     gap.received = 2_000;
-    let draft = gap.draft.as_mut().unwrap();
-    (draft.gap, draft.key) = (true, None);
+    let draft = draft(&mut gap);
+    (draft.kind, draft.key) = (Kind::Gap, None);
     let id = new(desk.inbox.commit(&[gap]).unwrap()[0]);
     let row = desk.inbox.message(id, str::to_owned).unwrap().unwrap().row;
     let span = MessageKind::Gap {
@@ -305,7 +313,7 @@ fn once_the_cursor_passed_it_an_event_without_an_id_cannot_be_resent() {
     let mut desk = Desk::new();
     new(desk.live(None, "x"));
     let dropped = Entry {
-        draft: None,
+        brings: Brings::Nothing,
         ..desk.entry(Some("9"), "greeting", false)
     };
     desk.inbox.commit(&[dropped]).unwrap();
@@ -321,7 +329,7 @@ fn old_messages_go_when_they_were_read_or_kept_silently_and_never_when_pinned_or
     for title in ["read", "silent", "pinned", "owed", "unread"] {
         let mut entry = desk.entry(None, title, false);
         if title == "silent" || title == "pinned" {
-            entry.draft.as_mut().unwrap().silenced = Some(Text::new("silenced-keep"));
+            draft(&mut entry).silenced = Some(Text::new("silenced-keep"));
         }
         ids.push(new(desk.inbox.commit(&[entry]).unwrap()[0]));
     }
@@ -337,4 +345,136 @@ fn old_messages_go_when_they_were_read_or_kept_silently_and_never_when_pinned_or
         .map(str::to_owned)
         .collect();
     assert_eq!(left, ["pinned", "owed", "unread"]);
+}
+
+/// An inbox as version 1 wrote it, with two messages, one of them owed a notification.
+fn version_1(path: &Path) {
+    let db = Connection::open(path).unwrap();
+    db.execute_batch(include_str!("../../migrations/1.sql"))
+        .unwrap();
+    db.execute_batch(
+        r#"INSERT INTO feeds (feed, address, cursor, connections) VALUES ('f', 'http://a/', '7', 3);
+        INSERT INTO messages (feed, kind, event, data, title, body, urgency, received, verdict,
+            unread, announced)
+        VALUES ('f', 0, 'like', '{}', 'first', 'some words', 1, 5, '{"id":"ledger-default","args":{}}',
+            0, 1), ('f', 0, 'like', '{}', 'second', '', 2, 6, '', 1, 0);
+        INSERT INTO words (rowid, title, body) VALUES (1, 'first', 'some words'), (2, 'second', '');
+        INSERT INTO seen (feed, key, connection, after) VALUES ('f', x'00', 3, 1);
+        INSERT INTO state VALUES ('pause', '{"until":null}');
+        PRAGMA user_version = 1;"#,
+    )
+    .unwrap();
+}
+
+#[test]
+fn an_inbox_of_version_1_opens_and_is_kept_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inbox.db");
+    version_1(&path);
+    let mut inbox = Inbox::open(&path, 0).unwrap().inbox;
+    let memory = inbox.remember("f", "http://a/").unwrap();
+    assert_eq!(
+        (memory.cursor.as_str(), memory.connected_before),
+        ("7", true)
+    );
+    assert_eq!(inbox.owed().unwrap()[0].title, "second");
+    assert!(inbox.state("pause").unwrap().is_some());
+    let mut desk = Desk {
+        folder,
+        inbox,
+        connection: 4,
+    };
+    assert_eq!(desk.found("words"), ["first"]);
+    // What is new works in it.
+    let mut entry = desk.entry(Some("8"), "v1", false);
+    draft(&mut entry).thread = Some(Thread::of("a"));
+    let id = new(desk.inbox.commit(&[entry]).unwrap()[0]);
+    let mut entry = desk.entry(Some("9"), "v2", false);
+    draft(&mut entry).thread = Some(Thread::of("a"));
+    assert_eq!(
+        desk.inbox.commit(&[entry]).unwrap()[0],
+        Outcome::Replaced(id)
+    );
+
+    let copy = desk.folder.path().join("inbox.db.v1");
+    let db = Connection::open(&copy).unwrap();
+    let version: i64 = db
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    let rows: i64 = db
+        .query_row("SELECT count(*) FROM messages", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!((version, rows), (1, 2));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_new_inbox_leaves_no_copy() {
+    let desk = Desk::new();
+    assert!(!desk.folder.path().join("inbox.db.v0").exists());
+    assert!(!desk.folder.path().join("inbox.db.v1").exists());
+}
+
+#[test]
+fn a_thread_is_one_row_until_it_is_deleted() {
+    let mut desk = Desk::new();
+    let version = |desk: &Desk, id: &str| {
+        let mut entry = desk.entry(Some(id), id, false);
+        let draft = draft(&mut entry);
+        draft.key = Some(Key::once(&[id]));
+        draft.thread = Some(Thread::of("t"));
+        entry
+    };
+    let over = |desk: &Desk, id: &str, delete: bool| Entry {
+        brings: Brings::Over {
+            key: Key::once(&[id]),
+            thread: Thread::of("t"),
+            delete,
+        },
+        ..desk.entry(None, "", false)
+    };
+    let mut commit = |entry: Entry| desk.inbox.commit(&[entry]).unwrap()[0];
+    let pattern = Desk::new();
+    let id = new(commit(version(&pattern, "1")));
+    assert_eq!(commit(version(&pattern, "2")), Outcome::Replaced(id));
+    assert_eq!(commit(over(&pattern, "3", false)), Outcome::Over(id));
+    assert_eq!(commit(version(&pattern, "4")), Outcome::Replaced(id));
+    // The server repeats: an old end ends nothing new.
+    assert_eq!(commit(over(&pattern, "3", false)), Outcome::Duplicate);
+    assert_eq!(commit(version(&pattern, "2")), Outcome::Duplicate);
+    assert_eq!(commit(over(&pattern, "5", true)), Outcome::Over(id));
+    assert_eq!(commit(over(&pattern, "6", true)), Outcome::Dropped);
+    let next = new(commit(version(&pattern, "7")));
+    assert_ne!(next, id);
+    assert_eq!(desk.found("4"), Vec::<String>::new());
+    assert_eq!(desk.found("7"), ["7"]);
+    assert_eq!(desk.inbox.counts().unwrap().unread_total(), 1);
+}
+
+#[test]
+fn what_is_only_seen_leaves_no_row_and_is_known() {
+    let mut desk = Desk::new();
+    let seen = |desk: &Desk, data: &str| {
+        let mut entry = desk.entry(None, data, true);
+        entry.brings = Brings::Seen(Key::replay(Some(""), "message", data));
+        entry
+    };
+    for _ in 0..2 {
+        let entry = seen(&desk, "a");
+        assert_eq!(desk.inbox.commit(&[entry]).unwrap()[0], Outcome::Dropped);
+    }
+    desk.reconnect();
+    let again = |desk: &mut Desk| {
+        let mut entry = desk.entry(None, "a", true);
+        draft(&mut entry).key = Some(Key::replay(Some(""), "message", "a"));
+        desk.inbox.commit(&[entry]).unwrap()[0]
+    };
+    assert_eq!(again(&mut desk), Outcome::Duplicate);
+    assert_eq!(again(&mut desk), Outcome::Duplicate);
+    new(again(&mut desk));
 }

@@ -459,9 +459,9 @@ fn check_header(name: &str) -> Result<(), Text> {
 }
 
 fn unknown_preset(preset: &str) -> Text {
-    let known: Vec<&str> = presets::all()
+    let known: Vec<String> = presets::all()
         .iter()
-        .map(|preset| preset.id.as_str())
+        .map(|preset| preset.id.clone())
         .collect();
     Text::new("field-preset")
         .with("value", preset)

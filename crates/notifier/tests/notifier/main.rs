@@ -11,6 +11,8 @@
 mod fixtures;
 mod lifecycle;
 mod many;
+mod presets;
+mod servers;
 mod sites;
 mod support;
 mod systems;

@@ -274,6 +274,23 @@ impl Bell {
         }
     }
 
+    /// Waits until the message with this text is read.
+    pub(crate) async fn until_read(&mut self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let rows = self.rows().await;
+            if rows.iter().any(|row| row.excerpt == text && !row.unread) {
+                return;
+            }
+            self.hear(deadline, "it is read", &texts(&rows)).await;
+        }
+    }
+
+    /// Something changed; `what` is waited for, and this is what was seen last.
+    pub(crate) async fn changed(&mut self, what: &str, seen: &dyn std::fmt::Debug) {
+        self.hear(Instant::now() + PATIENCE, what, seen).await;
+    }
+
     async fn hear(&mut self, deadline: Instant, what: &str, seen: &dyn std::fmt::Debug) {
         let Ok(update) = timeout_at(deadline, self.updates.recv()).await else {
             panic!("never: {what}\nlast seen: {seen:#?}");
