@@ -120,6 +120,8 @@ pub(crate) struct Entry {
     pub(crate) connection: i64,
     /// Whether the server may be re-sending what we have.
     pub(crate) replaying: bool,
+    /// Whether it counts as missed: it joins a summary.
+    pub(crate) missed: bool,
     /// The new cursor.
     pub(crate) cursor: Option<String>,
     /// When it arrived.
@@ -673,8 +675,12 @@ fn is_resent(
         return Ok(true);
     }
     if own_id {
-        tx.prepare_cached("UPDATE seen SET after = 0 WHERE feed = ?1 AND after = 1")?
-            .execute([&entry.feed])?;
+        // An id that is the cursor already changes nothing: the server is asked for what came since.
+        tx.prepare_cached(
+            "UPDATE seen SET after = 0 WHERE feed = ?1 AND after = 1
+                AND (SELECT cursor FROM feeds WHERE feed = ?1) <> ?2",
+        )?
+        .execute(params![entry.feed, entry.cursor])?;
     }
     tx.prepare_cached("INSERT INTO seen (feed, key, connection, after) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![entry.feed, digest, entry.connection, !own_id])?;

@@ -2,6 +2,7 @@
 
 mod limit;
 mod place;
+mod replay;
 mod token;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -29,14 +30,9 @@ use crate::{
 
 use limit::Limit;
 pub(crate) use place::{Place, resume_of};
+use replay::Replay;
 pub(crate) use token::expiry;
 
-/// A replay is over once nothing arrived for this long …
-const REPLAY_QUIET: Duration = Duration::from_millis(750);
-/// (a first connection that asked for everything gets longer to begin)
-const HISTORY_QUIET: Duration = Duration::from_secs(2);
-/// … or once this long nothing was absorbed, however busy the feed is.
-const REPLAY_STALE: Duration = Duration::from_secs(10);
 /// A feed that gave up looks again after this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
 
@@ -45,6 +41,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
 pub(crate) struct News {
     pub(crate) feed: String,
     pub(crate) generation: u64,
+    /// How long nothing came from the feed before it. Not how long it took to get here.
+    pub(crate) pause: Duration,
     pub(crate) update: FeedUpdate,
 }
 
@@ -79,13 +77,6 @@ pub(crate) struct Subscription {
 struct Running {
     feed: Feed,
     _bridge: AbortOnDropHandle<()>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Replay {
-    last_event: Instant,
-    last_absorbed: Instant,
-    quiet: Duration,
 }
 
 impl Subscription {
@@ -246,15 +237,7 @@ impl Subscription {
         } else {
             asked || self.loading
         };
-        self.replay = missed.then_some(Replay {
-            last_event: now,
-            last_absorbed: now,
-            quiet: if self.loading {
-                HISTORY_QUIET
-            } else {
-                REPLAY_QUIET
-            },
-        });
+        self.replay = missed.then(|| Replay::new(now, self.loading));
     }
 
     /// The server said that it goes on from elsewhere: what was between is lost.
@@ -296,19 +279,18 @@ impl Subscription {
 
     /// When the replay is thought to be over, unless more arrives.
     pub(crate) fn replay_until(&self) -> Option<Instant> {
-        self.replay.map(|replay| {
-            (replay.last_event + replay.quiet).min(replay.last_absorbed + REPLAY_STALE)
-        })
+        self.replay.as_ref().map(Replay::missed_until)
     }
 
-    /// Whether what the server sends again counts as missed, and joins a summary.
-    pub(crate) fn replay_is_backlog(&self) -> bool {
-        !polls(&self.settings) || self.connections <= 1
-    }
-
-    fn replaying(&self, now: Instant) -> bool {
+    /// Whether the server may be sending this again, after a pause of its own.
+    fn replaying(&mut self, pause: Duration, now: Instant) -> bool {
+        if let Some(replay) = &mut self.replay
+            && !replay.goes_on(pause, now)
+        {
+            self.replay = None;
+        }
         // Every answer to a poll says again what the one before said.
-        polls(&self.settings) || self.replay_until().is_some_and(|until| until > now)
+        polls(&self.settings) || self.replay.is_some()
     }
 
     /// What an event brings to the inbox: one entry, or one for each element of a board's array.
@@ -316,21 +298,19 @@ impl Subscription {
         &mut self,
         event: &feed::Event,
         received: i64,
-        now: Instant,
+        (pause, now): (Duration, Instant),
         paused: bool,
     ) -> Vec<Entry> {
-        let replaying = self.replaying(now);
-        match &mut self.replay {
-            Some(replay) if replaying => (replay.last_event, replay.quiet) = (now, REPLAY_QUIET),
-            replay => {
-                *replay = None;
-                self.loading = false;
-            }
-        }
+        // What joins a summary; a poll's answers do so once.
+        let missed = self.replay_until().is_some_and(|until| until > now)
+            && (!polls(&self.settings) || self.connections <= 1);
+        let replaying = self.replaying(pause, now);
+        self.loading &= self.replay.is_some();
         let nth = self.nth;
         self.nth += 1;
         let mut entry = Entry {
             replaying,
+            missed,
             stops: self
                 .stop_on()
                 .contains(&event.name)
@@ -360,7 +340,7 @@ impl Subscription {
             self.facts += 1;
             entry.facts = Some(self.facts);
             // A live fact is new, whatever it says; one that the server resumed with was asked for.
-            entry.replaying = false;
+            (entry.replaying, entry.missed) = (false, false);
         } else if let Key::Replay { .. } = judged.key {
             // Where the server repeats from is known by the field, or it repeats everything.
             if let Some(place) = self
@@ -381,6 +361,7 @@ impl Subscription {
             feed: self.settings.id.clone(),
             connection: self.connection,
             replaying: false,
+            missed: false,
             cursor,
             received,
             facts: None,
@@ -424,7 +405,7 @@ impl Subscription {
     /// The inbox had this one already: the server is still re-sending.
     pub(crate) fn absorbed(&mut self, now: Instant) {
         if let Some(replay) = &mut self.replay {
-            replay.last_absorbed = now;
+            replay.absorbed(now);
         }
     }
 
@@ -449,8 +430,9 @@ impl Subscription {
         why: Text,
         cursor: &str,
         received: i64,
-        now: Instant,
+        (pause, now): (Duration, Instant),
     ) -> Entry {
+        let replaying = self.replaying(pause, now);
         let unknown = Arrived {
             name: "message",
             data: "",
@@ -465,7 +447,7 @@ impl Subscription {
         };
         let cursor = self.place.id(cursor);
         Entry {
-            replaying: self.replaying(now),
+            replaying,
             brings: Brings::Message(Box::new(draft)),
             ..self.entry(cursor, received)
         }
@@ -532,6 +514,7 @@ impl Subscription {
                 Entry {
                     // The array always repeats what we have.
                     replaying: true,
+                    missed: true,
                     brings: self.draft(arrived, judged, paused, first_ever),
                     ..last.clone()
                 }
@@ -679,10 +662,15 @@ fn bridge(
     news: mpsc::Sender<News>,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
-        while let Some(update) = updates.recv().await {
+        loop {
+            let waits = Instant::now();
+            let Some(update) = updates.recv().await else {
+                return;
+            };
             let item = News {
                 feed: feed.clone(),
                 generation,
+                pause: waits.elapsed(),
                 update,
             };
             if news.send(item).await.is_err() {

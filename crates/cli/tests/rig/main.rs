@@ -79,13 +79,11 @@ async fn ids_that_are_shared_or_missing_cost_and_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "an event without an id, between two of one id, is doubled when the server re-sends them"]
 async fn a_missing_id_between_two_of_one_id_doubles_nothing() {
     run(Scenario::asked(Ids::Mixed, true)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "what a server begins to re-send only 750 ms after its answer is taken for live"]
 async fn a_server_that_re_sends_slowly_doubles_nothing() {
     run(Scenario {
         slowly: true,

@@ -93,7 +93,8 @@ impl Actor {
             match &news.update {
                 FeedUpdate::Event(event) => {
                     let paused = self.paused(received);
-                    let entries = self.feeds[place].entries(event, received, now, paused);
+                    let entries =
+                        self.feeds[place].entries(event, received, (news.pause, now), paused);
                     for entry in entries {
                         self.push(entry);
                     }
@@ -110,7 +111,7 @@ impl Actor {
                 } => {
                     let why = what.words(*limit).into();
                     let feed = &mut self.feeds[place];
-                    let entry = feed.skipped_entry(why, last_event_id, received, now);
+                    let entry = feed.skipped_entry(why, last_event_id, received, (news.pause, now));
                     self.push(entry);
                 }
                 FeedUpdate::State(state) => {
@@ -175,7 +176,7 @@ impl Actor {
         for (unwritten, outcome) in written.into_iter().zip(outcomes) {
             let feed = unwritten.entry.feed.clone();
             let subscription = self.feeds.iter_mut().find(|one| one.settings.id == feed);
-            let mut backlog = false;
+            let missed = unwritten.entry.missed;
             if let Some(subscription) = subscription {
                 if let Some(cursor) = &unwritten.entry.cursor {
                     subscription.committed(cursor);
@@ -183,7 +184,6 @@ impl Actor {
                 if *outcome == Outcome::Duplicate {
                     subscription.absorbed(now);
                 }
-                backlog = unwritten.entry.replaying && subscription.replay_is_backlog();
             }
             match outcome {
                 Outcome::Dropped | Outcome::Duplicate => {}
@@ -191,7 +191,7 @@ impl Actor {
                     news = true;
                     if let Some(mut owed) = unwritten.owed {
                         owed.id = *id;
-                        let backlog = backlog || self.settling.expects(&feed, now);
+                        let backlog = missed || self.settling.expects(&feed, now);
                         self.ring_for(owed, backlog, now);
                     }
                 }

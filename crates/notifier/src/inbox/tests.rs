@@ -31,6 +31,7 @@ impl Desk {
             feed: "f".into(),
             connection: self.connection,
             replaying,
+            missed: replaying,
             cursor: own_id.map(str::to_owned),
             received: 1_000,
             facts: None,
