@@ -218,10 +218,11 @@ async fn a_connection_that_breaks_amid_what_was_missed_loses_nothing() {
         .map(|request| request.query("since").map(str::to_owned))
         .collect();
     let began = since.as_u64().unwrap();
-    // It goes on from what came of the missed ones, not from the live one between them. The second
-    // request is of the stream that broke.
     assert_eq!(asked[1].as_deref(), Some(began.to_string().as_str()));
-    assert_eq!(asked[2].as_deref(), Some((began + 2).to_string().as_str()));
+    // It goes on from what was stored of the missed ones, at most, and not from the live one between
+    // them.
+    let again: u64 = asked[2].as_deref().unwrap().parse().unwrap();
+    assert!((began..=began + 2).contains(&again), "{again}");
     bell.stop().await;
 }
 
