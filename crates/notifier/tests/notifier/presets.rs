@@ -305,6 +305,26 @@ async fn ntfy_tombstones_that_were_missed_are_applied_in_order() {
 }
 
 #[tokio::test]
+async fn a_tombstone_that_comes_again_ends_nothing_newer() {
+    let server = Server::start(Ntfy::new()).await;
+    let desk = Desk::new(&feed("n", &server.url("/alerts/sse"), "ntfy"));
+    let mut bell = desk.start().await;
+    bell.live("n").await;
+    // All in one second: each is asked for again.
+    let thread = server.publish("message", &json!({"message": "v1"}))["id"].clone();
+    server.publish("message_clear", &json!({"sequence_id": thread}));
+    server.publish("message", &json!({"message": "v2", "sequence_id": thread}));
+    bell.until_texts(&["v2"]).await;
+    bell.stop().await;
+    let mut bell = desk.start().await;
+    bell.live("n").await;
+    server.publish("message", &json!({"message": "other"}));
+    let rows = bell.until_texts(&["v2", "other"]).await;
+    assert!(rows[0].unread);
+    bell.stop().await;
+}
+
+#[tokio::test]
 async fn ntfy_history_is_loaded_once_and_quietly() {
     let server = Server::start(Ntfy::new()).await;
     server.site(|site| {
@@ -445,6 +465,32 @@ async fn any_field_can_be_the_place_to_go_on_from() {
     let mut bell = desk.start().await;
     bell.until_texts(&["n1", "n2", "n2", "n3", "n4"]).await;
     assert_eq!(server.last_request().query("from"), Some("3"));
+    bell.stop().await;
+}
+
+#[tokio::test]
+async fn a_place_of_one_kind_is_no_place_of_another() {
+    let server = Server::start(Numbered { items: Vec::new() }).await;
+    let plain = feed("f", &server.url("/"), "");
+    let desk = Desk::new(&plain);
+    let mut bell = desk.start().await;
+    bell.live("f").await;
+    server.write(&Numbered::block(1));
+    bell.until_texts(&["n1"]).await;
+    bell.reconnect("f", &server).await;
+    assert_eq!(server.last_request().header("last-event-id"), Some("noise"));
+    let opened = server.opened();
+    desk.write_settings(&format!(
+        "language = \"en\"\n{plain}resume = {{ field = \"meta.n\", query = \"from\" }}\n"
+    ));
+    bell.until_app("connected in the new way", |_| server.opened() > opened)
+        .await;
+    assert_eq!(server.last_request().query("from"), None);
+    bell.live("f").await;
+    server.write(&Numbered::block(7));
+    bell.until_texts(&["n1", "n7"]).await;
+    bell.reconnect("f", &server).await;
+    assert_eq!(server.last_request().query("from"), Some("7"));
     bell.stop().await;
 }
 
