@@ -219,8 +219,8 @@ async fn a_connection_that_breaks_amid_what_was_missed_loses_nothing() {
         .collect();
     let began = since.as_u64().unwrap();
     assert_eq!(asked[1].as_deref(), Some(began.to_string().as_str()));
-    // It goes on from what was stored of the missed ones, at most, and not from the live one between
-    // them.
+    // It goes on from what was stored of the missed ones, at most, and not from the live one that
+    // came before the rest.
     let again: u64 = asked[2].as_deref().unwrap().parse().unwrap();
     assert!((began..=began + 2).contains(&again), "{again}");
     bell.stop().await;
