@@ -141,6 +141,11 @@ check-content-type = It is an event stream ({ $type })
 check-first-byte = The first bytes arrived after { $ms } ms
 check-keep-alive = The server keeps the connection alive
 check-first-event = The first event arrived
+check-access = The secrets may be sent there
+check-proxy = Through the proxy { $proxy }
+check-resumed = The server goes on where a connection ended
+check-no-ids = The events carry no ids: what is sent while nobody listens cannot be asked for again
+check-not-resumed = Asked to go on after an event, the server did not send the next one: what is sent while nobody listens is lost
 
 ## The hub
 

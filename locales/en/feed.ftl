@@ -29,6 +29,7 @@ stop-token = The server refused the token (401). Check the feed's access setting
 stop-forbidden = The server refused the token (403): it may not read this feed. Check the feed's access settings.
 stop-not-found = There is no feed at this address. Check the path in the feed's address.
 stop-status = The server answered with status { $status }. Check the feed's address.
+stop-login-page = A web page came instead of an event stream: the server sent us on to { $location }, so it wants to know who you are. Add the token that you use for this server.
 stop-web-page = A web page came instead of an event stream, often a login page. Check the address and the access settings.
 stop-no-type = The server did not say what it sends. An event stream needs the content type text/event-stream.
 stop-json = JSON came instead of an event stream. Look for the address of the stream, or let Feedbell ask again and again: “poll” in the feed's connection settings.

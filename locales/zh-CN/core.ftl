@@ -138,6 +138,11 @@ check-content-type = 这是事件流（{ $type }）
 check-first-byte = { $ms } 毫秒后收到首批数据
 check-keep-alive = 服务器会保持连接
 check-first-event = 收到第一个事件
+check-access = 可以向该地址发送密钥
+check-proxy = 经由代理 { $proxy }
+check-resumed = 服务器会从连接中断处继续
+check-no-ids = 事件没有 id：没人收听时发出的内容无法再要回来
+check-not-resumed = 请求从某个事件之后继续时，服务器没有发来下一个事件：没人收听时发出的内容会丢失
 
 ## 广播站
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
-use front::{Click, Ringer, Role, places::Places};
+use front::{Click, Ringer, Role, machine, places::Places};
 use notifier::{
     Localizer, NotifierConfig, NotifierHandle, Update,
     view::{HubForm, WindowUpdate},
@@ -81,6 +81,7 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
     }
     runtime.spawn(serve_control(notifier.clone(), socket));
     runtime.spawn(follow(handle.clone(), notifier.clone(), updates, tray));
+    runtime.spawn(machine::watch(notifier.clone()));
     runtime.spawn(quit_on_signal(handle));
 
     let mut runtime = Some(runtime);

@@ -58,7 +58,10 @@ EXPECTED = {
     "inbox": ["@ui-rail-all", "@ui-detail-why", "@ui-action-pin", "Likes"],
     "hub": ["@ui-hub-sub", "@ui-hub-anywhere", "curl", "EventSource"],
     "settings": ["@ui-settings-general", "@ui-settings-hub", "@ui-feed-add", "Likes"],
-    "editor": ["@ui-feed-url", "@ui-feed-preset", "@ui-rules", "@ui-test"],
+    "editor": ["@ui-feed-url", "@ui-feed-preset", "@ui-rules", "@ui-advanced", "@ui-test"],
+    "advanced": ["@ui-resume", "@ui-delivery", "@ui-proxy", "@ui-certificate"],
+    "doctor": ["@ui-step-connect", "@ui-test-retry", "@ui-test-add-token", "@ui-test-unreached", "@ui-test-copy"],
+    "test": ["@ui-step-content_type", "@ui-step-first_event", "@ui-test-events"],
     "empty": ["@ui-welcome-title", "@ui-welcome-send-like", "@ui-feed-add", "curl"],
 }
 
@@ -167,10 +170,22 @@ def of_the_window(studio, locale, theme):
                 window.element(at(sign))
                 picture(view, EXPECTED[view])
             window.click(at("rail-add"))
+            window.type(at("feed-url"), feed.url.replace("/events", "/nowhere"))
+            window.click(at("feed-test"))
+            window.element(at("test-step") + "[data-outcome=failed]")
+            picture("doctor", EXPECTED["doctor"])
+            window.resize(*NARROW)
+            picture("doctor-narrow", EXPECTED["doctor"])
+            window.resize(*WIDE)
+            window.click(at("advanced") + " summary")
+            window.js("document.querySelector('[data-testid=connection-key]').scrollIntoView()")
+            picture("advanced", EXPECTED["advanced"])
+            window.click(at("rail-all"))
+            window.click(at("rail-add"))
             window.type(at("feed-url"), feed.url)
             window.click(at("feed-test"))
             feed.publish_until(lambda: window.count(at("test-event")), {"title": last[1], "text": last[2]})
-            picture("test", [last[1]])
+            picture("test", [last[1], *EXPECTED["test"]])
             window.click(at("rail-all"))
             window.until_text(at("message-list"), last[1])
             window.resize(*NARROW)

@@ -64,7 +64,7 @@ export type Refusal = { text: Text, fields: Array<FieldError>, };
 
 export type SendForm = { event: string, to: string, text: string, };
 
-export type TestStep = "access" | "name" | "connect" | "tls" | "proxy" | "answer" | "content_type" | "first_byte" | "keep_alive" | "first_event" | "resume";
+export type TestStep = "access" | "name" | "proxy" | "connect" | "tls" | "answer" | "content_type" | "first_byte" | "keep_alive" | "first_event" | "resume";
 
 export type TestOutcome = "passed" | "failed" | "noted";
 

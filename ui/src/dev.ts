@@ -37,7 +37,7 @@ for (const id of asked.get('click')?.split(',') ?? []) {
   await new Promise((done) => setTimeout(done, 150));
   const [target, text] = id.split('=');
   const element = document.querySelector<HTMLElement>(`[data-testid="${target}"]`);
-  if (text !== undefined && element instanceof HTMLInputElement) {
+  if (text !== undefined && (element instanceof HTMLInputElement || element instanceof HTMLSelectElement)) {
     element.value = text;
     element.dispatchEvent(new Event('input', { bubbles: true }));
     element.dispatchEvent(new Event('change', { bubbles: true }));

@@ -1,8 +1,9 @@
 import type { Backend } from './backend';
 import type {
-  AppView, ConnectionForm, FeedForm, FeedState, FieldError, MessageDetail, MessageQuery, MessageRow, Refusal,
-  SettingsView, Text, WindowUpdate,
+  AppView, FeedForm, FeedState, FieldError, MessageDetail, MessageQuery, MessageRow, Refusal,
+  SecretForm, SettingsView, TestOutcome, TestStep, Text, WindowUpdate,
 } from './bindings';
+import { usualConnection } from './forms';
 
 export const SCENES = ['full', 'first', 'quiet', 'trouble', 'paused', 'many', 'deaf'] as const;
 export type Scene = (typeof SCENES)[number];
@@ -14,12 +15,6 @@ export interface FakeOptions {
   rows?: number;
   now?: number;
 }
-
-const fakeSteps = ['name', 'connect', 'tls', 'content_type'] as const;
-
-const usual = (): ConnectionForm => ({
-  resume: { kind: 'preset' }, history: false, poll_seconds: 0, proxy: '', ca: '', certificate: '', key: '', plain_http: false,
-});
 
 /** Texts that the notifier would bring along: the sample data's own. */
 export const FAKE_TEXTS = {
@@ -36,15 +31,27 @@ fake-received = Received, stored as { $id }
 fake-rule = Rule 2 “saves” said notify
 fake-shown = Shown as a notification
 fake-opened = Opened from the notification
-fake-s1 = journal.example is 203.0.113.20
-fake-s2 = Port 443 answers, TLS 1.3
-fake-s3 = The token was accepted
-fake-s4 = The server sends an event stream
-fake-s4-bad = The server sent a web page, not an event stream. It sent you on to /login, so it wants to know who you are: add the token you use for this server, then test again.
+fake-step-access = The token is in the keyring
+fake-step-name = { $host } is 203.0.113.20
+fake-step-connect = Port { $port } answers
+fake-step-tls = TLS 1.3, certificate valid until 4 March
+fake-step-proxy = Through { $proxy }
+fake-step-answer = Status 200
+fake-step-content-type = text/event-stream
+fake-step-first-byte = A comment
+fake-step-keep-alive = Nothing for 15 s. A proxy in between may close the connection.
+fake-step-first-event = “like”, with the id 8f3c.10542
+fake-step-resume = Went on after 8f3c.10542 without a gap
+fake-bad-page = The server sent a web page, not an event stream. It sent you on to /login, so it wants to know who you are. Add the token you use for this server, then try again.
+fake-bad-token = The server refused the token (401). Enter the one that it knows.
+trouble-fake-down = Nothing answers at { $host }. Check that the server runs, and the port in the address.
+fake-plain = This address is not encrypted. Allow it, or use https.
 fake-p-likes = Likes
 fake-p-likes-about = Site messages for one user: likes, favorites and notices.
 fake-p-ntfy = ntfy
 fake-p-ntfy-about = A topic on an ntfy server, with its titles, priorities and links.
+fake-p-wikimedia = Wikimedia
+fake-p-wikimedia-about = Every change of every wiki, many a second.
 `,
   'zh-CN': `
 fake-refused-token = 构建服务器拒绝了令牌。请输入新的令牌。
@@ -59,15 +66,27 @@ fake-received = 已收到，存为 { $id }
 fake-rule = 规则 2“收藏”的结论是通知
 fake-shown = 已显示系统通知
 fake-opened = 已从通知打开
-fake-s1 = journal.example 的地址是 203.0.113.20
-fake-s2 = 端口 443 有应答，TLS 1.3
-fake-s3 = 令牌已被接受
-fake-s4 = 服务器发送事件流
-fake-s4-bad = 服务器返回的是网页，而不是事件流。它跳转到了 /login，说明需要登录：请填写该服务器的令牌，然后重新测试。
+fake-step-access = 令牌在系统密钥环中
+fake-step-name = { $host } 的地址是 203.0.113.20
+fake-step-connect = 端口 { $port } 有应答
+fake-step-tls = TLS 1.3，证书有效期至 3 月 4 日
+fake-step-proxy = 经由 { $proxy }
+fake-step-answer = 状态 200
+fake-step-content-type = text/event-stream
+fake-step-first-byte = 一条注释
+fake-step-keep-alive = 15 秒内没有数据。中间的代理可能会关闭连接。
+fake-step-first-event = “like”，ID 为 8f3c.10542
+fake-step-resume = 从 8f3c.10542 之后继续，没有缺口
+fake-bad-page = 服务器返回的是网页，而不是事件流。它跳转到了 /login，说明需要登录。请填写该服务器的令牌，然后重试。
+fake-bad-token = 服务器拒绝了令牌（401）。请输入它认可的令牌。
+trouble-fake-down = { $host } 没有应答。请检查服务器是否在运行，以及地址中的端口。
+fake-plain = 该地址没有加密。请允许，或改用 https。
 fake-p-likes = 点赞
 fake-p-likes-about = 发给某个用户的站内信：点赞、收藏和通知。
 fake-p-ntfy = ntfy
 fake-p-ntfy-about = ntfy 服务器上的一个主题，带标题、优先级和链接。
+fake-p-wikimedia = 维基媒体
+fake-p-wikimedia-about = 所有维基的每次修改，每秒很多条。
 `,
 };
 
@@ -75,6 +94,8 @@ interface Sample {
   feed: string; ago: number; event: string; title: string; excerpt: string;
   unread?: boolean; pinned?: boolean; high?: boolean; silenced?: string; gap?: number;
 }
+
+type FakeStep = [step: TestStep, text: Text, outcome?: TestOutcome, ms?: number];
 
 const minute = 60_000;
 const plain = (id: string, args: Text['args'] = {}): Text => ({ id, args });
@@ -109,6 +130,7 @@ export class Fake implements Backend {
       presets: [
         { id: 'likes', name: plain('fake-p-likes'), about: plain('fake-p-likes-about'), example: 'http://localhost:3000/push?uid=1', access: 'none', muted: false, history: false },
         { id: 'ntfy', name: plain('fake-p-ntfy'), about: plain('fake-p-ntfy-about'), example: 'https://ntfy.example/door/sse', access: 'bearer', muted: false, history: true },
+        { id: 'wikimedia', name: plain('fake-p-wikimedia'), about: plain('fake-p-wikimedia-about'), example: 'https://stream.wikimedia.example/v2/stream/recentchange', access: 'none', muted: true, history: true },
       ],
     };
     if (scene === 'deaf') this.#settings.errors = [{ field: 'feed.2.url', text: plain('fake-url') }];
@@ -231,19 +253,18 @@ export class Fake implements Backend {
     return this.#tell('saveHub', ['settings', 'app'], () => { this.#settings.hub = structuredClone(form); });
   }
   saveFeed(form: FeedForm): Promise<string> {
-    const fields: FieldError[] = [];
-    if (!/^https?:\/\//.test(form.url)) fields.push({ field: 'url', text: plain('fake-url') });
-    form.rules.forEach((rule, i) => {
-      if (/\{\{[^}]*$/.test(rule.title)) fields.push({ field: `rules.${i}.title`, text: plain('fake-title') });
-    });
+    const fields = this.#wrong(form);
     if (fields.length > 0) return Promise.reject(refuse(plain('fake-form'), fields));
     return this.#tell('saveFeed', ['settings', 'app'], () => {
       const kept = structuredClone(form);
       kept.id ||= `feed-${this.#next += 1}`;
       kept.name ||= new URL(kept.url).host;
-      if (kept.access.kind === 'bearer' && kept.access.token.kind === 'entered') kept.access.token = { kind: 'kept' };
-      if (kept.access.kind === 'basic' && kept.access.password.kind === 'entered') kept.access.password = { kind: 'kept' };
-      for (const header of kept.headers) if (header.value.kind === 'entered') header.value = { kind: 'kept' };
+      const stored = (secret: SecretForm): SecretForm => (secret.kind === 'entered' ? { kind: 'kept' } : secret);
+      const { access } = kept;
+      if (access.kind === 'bearer') access.token = stored(access.token);
+      if (access.kind === 'basic') access.password = stored(access.password);
+      if (access.kind === 'query' || access.kind === 'cookie') access.value = stored(access.value);
+      for (const header of kept.headers) header.value = stored(header.value);
       const at = this.#settings.feeds.findIndex((feed) => feed.id === kept.id);
       if (at < 0) this.#settings.feeds.push(kept);
       else this.#settings.feeds[at] = kept;
@@ -258,27 +279,32 @@ export class Fake implements Backend {
   reconnect(): Promise<void> { return this.#tell('reconnect', ['app'], () => undefined); }
 
   guessPreset(url: string): Promise<string | null> {
-    return Promise.resolve(/\/(sse|json)(\?|$)/.test(url) ? 'ntfy' : null);
+    return this.#answer('guessPreset', () => (/\/(sse|json)(\?|$)/.test(url) ? 'ntfy' : url.includes('wikimedia') ? 'wikimedia' : null));
   }
 
+  /** What is at an address: `team` a login page, `build` a refused token, `nas` nothing; anything else sends events. */
   async testFeed(form: FeedForm): Promise<void> {
-    if (!/^https?:\/\//.test(form.url)) throw refuse(plain('fake-form'), [{ field: 'url', text: plain('fake-url') }]);
+    const fields = this.#wrong(form);
+    if (fields.length > 0) throw refuse(plain('fake-form'), fields);
     const run = this.#testing += 1;
-    const bad = form.url.includes('team');
-    const steps = ['fake-s1', 'fake-s2', 'fake-s3', bad ? 'fake-s4-bad' : 'fake-s4'];
+    const steps = this.#steps(form);
+    const bad = steps.some(([, , outcome]) => outcome === 'failed');
+    let ms = 0;
+    const tell = async ([step, text, outcome = 'passed', took = 18]: FakeStep): Promise<boolean> => {
+      await new Promise((done) => setTimeout(done, 60));
+      ms += took;
+      if (run === this.#testing) this.say({ kind: 'test', update: { kind: 'step', step, outcome, text, ms } });
+      return run === this.#testing;
+    };
     void (async () => {
-      for (const [i, id] of steps.entries()) {
-        await new Promise((done) => setTimeout(done, 60));
-        if (run !== this.#testing) return;
-        this.say({ kind: 'test', update: { kind: 'step', step: fakeSteps[i]!, outcome: bad && i === 3 ? 'failed' : 'passed', text: plain(id), ms: 20 * (i + 1) } });
+      for (const step of steps) if (!await tell(step)) return;
+      if (bad) return this.say({ kind: 'test', update: { kind: 'ended' } });
+      for (const [i, sample] of this.#samples().slice(0, 3).entries()) {
+        if (i === 0 && !await tell(['first_event', plain('fake-step-first-event'), 'passed', 2140])) return;
+        this.say({ kind: 'test', update: { kind: 'event', raw: { name: sample.event || 'ping', id: null, data: `{"title":"${sample.title}"}` }, verdict: sample.gap ? 'drop' : sample.high ? 'keep' : 'notify', title: sample.title, body: sample.excerpt } });
       }
-      if (!bad) {
-        for (const sample of this.#samples().slice(0, 3)) {
-          await new Promise((done) => setTimeout(done, 60));
-          if (run !== this.#testing) return;
-          this.say({ kind: 'test', update: { kind: 'event', raw: { name: sample.event || 'ping', id: null, data: `{"title":"${sample.title}"}` }, verdict: sample.gap ? 'drop' : sample.high ? 'keep' : 'notify', title: sample.title, body: sample.excerpt } });
-        }
-      } else this.say({ kind: 'test', update: { kind: 'ended' } });
+      if (!await tell(['keep_alive', plain('fake-step-keep-alive'), 'noted', 15_000])) return;
+      if (form.connection.resume.kind !== 'off') await tell(['resume', plain('fake-step-resume'), 'passed', 96]);
     })();
   }
   stopTest(): Promise<void> { this.#testing += 1; return Promise.resolve(); }
@@ -289,6 +315,39 @@ export class Fake implements Backend {
     return this.#tell('tryIt', ['app'], () => { this.arrive('Ada liked “Hello, Feedbell”', 'hub', 'like'); });
   }
   openLink(): Promise<void> { return this.#tell('openLink', [], () => undefined); }
+
+  #wrong({ url, rules, access, connection }: FeedForm): FieldError[] {
+    const fields: FieldError[] = [];
+    const wrong = (field: string, text: Text): void => { fields.push({ field, text }); };
+    if (!/^https?:\/\//.test(url)) wrong('url', plain('fake-url'));
+    rules.forEach((rule, i) => {
+      if (/\{\{[^}]*$/.test(rule.title)) wrong(`rules.${i}.title`, plain('fake-title'));
+    });
+    if ('name' in access && access.name.trim() === '') wrong('access.name', plain(`field-${access.kind}-name`));
+    const { proxy, resume, key, certificate } = connection;
+    if (('name' in resume && resume.name.trim() === '') || ('field' in resume && resume.field.trim() === '')) wrong('connection.resume', plain('field-resume-name'));
+    if (!['', 'none'].includes(proxy) && !proxy.includes('://')) wrong('connection.proxy', plain('field-proxy', { value: proxy }));
+    if (key !== '' && certificate === '') wrong('connection.key', plain('field-key-alone'));
+    if (url.startsWith('http://nas') && access.kind !== 'none' && !connection.plain_http) wrong('connection.plain_http', plain('fake-plain'));
+    return fields;
+  }
+
+  /** A test's steps until events come. */
+  #steps({ url, access, connection: { proxy } }: FeedForm): FakeStep[] {
+    const { host, hostname, protocol, port } = new URL(url);
+    const steps: FakeStep[] = [
+      ['name', plain('fake-step-name', { host: hostname }), 'passed', 4],
+      ['connect', plain('fake-step-connect', { port: Number(port || (protocol === 'https:' ? 443 : 80)) })],
+    ];
+    if (access.kind !== 'none') steps.unshift(['access', plain('fake-step-access'), 'passed', 1]);
+    if (url.includes('nas')) return [...steps.slice(0, -1), ['connect', plain('trouble-fake-down', { host }), 'failed', 31]];
+    if (protocol === 'https:') steps.push(['tls', plain('fake-step-tls'), 'passed', 31]);
+    if (!['', 'none'].includes(proxy)) steps.push(['proxy', plain('fake-step-proxy', { proxy })]);
+    if (url.includes('build')) return [...steps, ['answer', plain('fake-bad-token'), 'failed', 44]];
+    steps.push(['answer', plain('fake-step-answer'), 'passed', 44]);
+    if (url.includes('team')) return [...steps, ['content_type', plain('fake-bad-page'), 'failed', 96]];
+    return [...steps, ['content_type', plain('fake-step-content-type'), 'passed', 0], ['first_byte', plain('fake-step-first-byte')]];
+  }
 
   #answer<T>(what: string, give: () => T): Promise<T> {
     this.asked[what] = (this.asked[what] ?? 0) + 1;
@@ -350,7 +409,7 @@ export class Fake implements Backend {
     const feed = (id: string, name: string, more: Partial<FeedForm> = {}): FeedForm => ({
       id, name, url: `https://${id}.example/events?topic=home`, preset: '', enabled: true, muted: false, access: { kind: 'none' },
       headers: [], stop_on: [], watchdog_seconds: 0, rules: [], ...more,
-      connection: usual(),
+      connection: usualConnection(),
     });
     return [
       feed('journal', zh ? '我的日志' : 'Journal', {

@@ -2,8 +2,9 @@ import { getContext, setContext, untrack } from 'svelte';
 import { refusal, type Backend } from './backend';
 import type {
   AppView, FeedForm, FeedState, FeedView, GeneralForm, HubForm, MessageDetail, MessageRow,
-  Refusal, SendForm, SettingsView, TestUpdate, Text, WindowUpdate,
+  Refusal, SendForm, SettingsView, TestStep, TestUpdate, Text, WindowUpdate,
 } from './bindings';
+import { planned } from './doctor';
 import { coalesced } from './once';
 import { Pages, type Filter } from './pages';
 import { midnight, Words } from './texts';
@@ -42,6 +43,10 @@ export interface Toast {
 /** A feed test that runs or ran. */
 export interface Trial {
   running: boolean;
+  /** The address as it was entered. */
+  url: string;
+  /** The steps that it will probably take. */
+  planned: TestStep[];
   steps: Extract<TestUpdate, { kind: 'step' }>[];
   /** Newest first, at most 50. */
   events: (Extract<TestUpdate, { kind: 'event' }> & { at: number })[];
@@ -288,8 +293,17 @@ export class Model {
     }));
   }
 
+  /** The preset that an address looks like. Nobody waits for it, so a refusal is no answer. */
+  async guessPreset(url: string): Promise<string | null> {
+    try {
+      return await this.backend.guessPreset(url);
+    } catch {
+      return null;
+    }
+  }
+
   async startTrial(form: FeedForm): Promise<void> {
-    this.trial = { running: true, steps: [], events: [] };
+    this.trial = { running: true, url: form.url, planned: planned(form), steps: [], events: [] };
     try {
       await this.#asForm(this.backend.testFeed(form));
     } catch (error) {

@@ -31,7 +31,7 @@ function inbox(count: number) {
     asked, fetch,
     get most() { return most; },
     get ids() { return rows.map((each) => each.id); },
-    add(n: number) { for (let i = 0; i < n; i += 1) rows = [row((rows[0]?.id ?? 0) + 1), ...rows]; },
+    add(n: number) { const newest = rows[0]?.id ?? 0; rows = [...Array.from({ length: n }, (_, i) => row(newest + n - i)), ...rows]; },
     change(change: (rows: MessageRow[]) => MessageRow[]) { rows = change(rows); },
   };
 }

@@ -1,9 +1,10 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use http::{HeaderName, HeaderValue};
+use feed::{FeedConfig, Identity, Proxy, Silence};
+use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use jiff::Zoned;
 use url::Url;
 
@@ -22,6 +23,7 @@ const EXIT_CODES: &str = "Exit codes:
 Environment:
   FEEDBELL_HUB    the hub that `send` uses
   FEEDBELL_TOKEN  the token of `send` and `serve`
+  FEEDBELL_FEED_TOKEN  the token of `listen` and `check`
   FEEDBELL_LOG    the log level: error, warn, info, debug or trace";
 
 /// A bell for any event feed.
@@ -79,9 +81,8 @@ pub(crate) struct Listen {
     /// One JSON object a line: event, data, id (the last event id), origin
     #[arg(long)]
     pub(crate) json: bool,
-    /// A further request header; repeatable
-    #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    #[command(flatten)]
+    pub(crate) way: Way,
     /// Resume after this event
     #[arg(long, value_name = "ID")]
     pub(crate) last_event_id: Option<String>,
@@ -91,6 +92,63 @@ pub(crate) struct Listen {
     /// End after an event of this name; repeatable
     #[arg(long, value_name = "EVENT")]
     pub(crate) stop_on: Vec<String>,
+    /// Ask again after so many seconds instead of holding a stream; JSON counts as events then
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) poll: Option<u32>,
+}
+
+/// How to get to a feed, and in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Way {
+    /// A further request header; repeatable
+    #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// A bearer token
+    #[arg(long, env = "FEEDBELL_FEED_TOKEN", hide_env_values = true, value_parser = bearer)]
+    pub(crate) token: Option<HeaderValue>,
+    /// http://, https://, socks5:// or socks5h://, or none; by default the system's
+    #[arg(long, value_name = "URL", value_parser = proxy)]
+    pub(crate) proxy: Option<Proxy>,
+    /// A PEM file of further authorities to trust
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// A PEM file with a client certificate
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+    /// A PEM file with its key, if it is not in the same file
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Let secrets go over plain http to a private address
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+    /// Connect anew after so many silent seconds; by default this is learned
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) watchdog: Option<u32>,
+}
+
+impl Way {
+    /// The configuration of a feed at `url`.
+    pub(crate) fn config(self, url: Url) -> FeedConfig {
+        let mut config = FeedConfig::new(url);
+        for (name, value) in self.headers {
+            config.headers.append(name, value);
+        }
+        if let Some(token) = self.token {
+            config.headers.insert(AUTHORIZATION, token);
+        }
+        config.proxy = self.proxy.unwrap_or_default();
+        config.authorities = self.ca;
+        config.identity = self.cert.map(|certificate| Identity {
+            certificate,
+            key: self.key,
+        });
+        config.plain_http = self.plain_http;
+        if let Some(seconds) = self.watchdog {
+            config.patience.silence = Silence::For(Duration::from_secs(seconds.into()));
+        }
+        config
+    }
 }
 
 #[derive(Debug, Args)]
@@ -152,9 +210,8 @@ pub(crate) struct Check {
     /// One JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
-    /// A further request header; repeatable
-    #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    #[command(flatten)]
+    pub(crate) way: Way,
     /// How many seconds to wait for events
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) wait: u16,
@@ -174,6 +231,29 @@ fn web_address(text: &str) -> Result<Url, String> {
     } else {
         Err("it should start with http:// or https://".to_owned())
     }
+}
+
+fn proxy(text: &str) -> Result<Proxy, String> {
+    match Url::parse(text) {
+        _ if text == "none" => Ok(Proxy::None),
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h")
+                && url.has_host() =>
+        {
+            Ok(Proxy::Url(url))
+        }
+        _ => Err(
+            "write it like http://proxy.example:8080 or socks5://127.0.0.1:1080, or none"
+                .to_owned(),
+        ),
+    }
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, String> {
+    let mut value =
+        HeaderValue::try_from(format!("Bearer {token}")).map_err(|why| why.to_string())?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feed::{CheckUpdate, FeedConfig, Outcome, Step, Trouble};
+use feed::{CheckUpdate, Outcome, Step, Trouble};
 use notifier::view::Text;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
@@ -16,10 +16,7 @@ use crate::{
 
 pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result<Ended> {
     log_to_stderr();
-    let mut config = FeedConfig::new(options.url);
-    for (name, value) in options.headers {
-        config.headers.append(name, value);
-    }
+    let config = options.way.config(options.url);
     let until = Instant::now() + Duration::from_secs(options.wait.into());
     let (_check, mut updates) = feed::check(config);
     let say = |json: serde_json::Value, words: String| {
@@ -51,12 +48,15 @@ pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result
         match update {
             CheckUpdate::Step(step) => {
                 let words = harmless(&terminal.text(&step), false);
-                let passed = matches!(step.outcome, Outcome::Passed(_));
-                let mark = if passed { '✓' } else { '✗' };
+                let (outcome, mark) = match step.outcome {
+                    Outcome::Passed(_) => ("passed", '✓'),
+                    Outcome::Noted(_) => ("noted", '•'),
+                    Outcome::Failed(_) | Outcome::Refused(_) => ("failed", '✗'),
+                };
                 say(
                     json!({
                         "step": name(step.step),
-                        "passed": passed,
+                        "outcome": outcome,
                         "text": words,
                         "ms": u64::try_from(step.after.as_millis()).unwrap_or(u64::MAX),
                     }),
@@ -64,6 +64,7 @@ pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result
                 )?;
                 match step.outcome {
                     Outcome::Passed(_) => open |= step.step == Step::ContentType,
+                    Outcome::Noted(_) => {}
                     Outcome::Failed(_) => return Ok(Ended::NothingAnswers),
                     Outcome::Refused(why) => return Ok(Ended::from_stop(&why)),
                 }
@@ -91,7 +92,9 @@ pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result
 /// The step's name for scripts.
 fn name(step: Step) -> &'static str {
     match step {
+        Step::Access => "access",
         Step::Name => "name",
+        Step::Proxy => "proxy",
         Step::Connect => "connect",
         Step::Tls => "tls",
         Step::Answer => "answer",
@@ -99,5 +102,6 @@ fn name(step: Step) -> &'static str {
         Step::FirstByte => "first_byte",
         Step::KeepAlive => "keep_alive",
         Step::FirstEvent => "first_event",
+        Step::Resume => "resume",
     }
 }

@@ -24,6 +24,10 @@ impl Ended {
             StopReason::NoContent => Ended::StayAway,
             StopReason::Refused { .. } => Ended::TokenRefused,
             StopReason::NotAnEventStream { .. } => Ended::NoEventStream,
+            StopReason::Unencrypted { .. }
+            | StopReason::UnencryptedPublic { .. }
+            | StopReason::BadCertificate { .. }
+            | StopReason::BadAddress { .. } => Ended::Trouble,
             _ => Ended::FinalStatus,
         }
     }

@@ -1,12 +1,12 @@
 //! `feedbell listen`: the events of a feed on standard output, as EventSource would report them.
 
-use std::io;
+use std::{io, time::Duration};
 
 use clap::{CommandFactory as _, error::ErrorKind};
-use feed::{Event, Feed, FeedConfig, FeedUpdate, State};
-use front::places::Places;
+use feed::{Event, Feed, FeedUpdate, State};
+use front::{machine, places::Places};
 use jiff::Zoned;
-use notifier::{PresetFilter, view::Text};
+use notifier::{PresetFilter, Reach, view::Text};
 use serde::Serialize;
 use tokio::signal;
 use url::Url;
@@ -44,19 +44,25 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
         Some(name) => preset(name, &options.url)?,
         None => None,
     };
-    let mut config = FeedConfig::new(options.url);
-    for (name, value) in options.headers {
-        config.headers.append(name, value);
-    }
+    let mut config = options.way.config(options.url);
+    config.poll = options.poll.map(|every| Duration::from_secs(every.into()));
     config.last_event_id = options.last_event_id;
     config.stop_on = options.stop_on;
     if let Some(preset) = &mut preset {
         preset.prepare(&mut config);
     }
     let (feed, mut updates) = Feed::open(config);
+    let mut wakes = machine::wakes();
+    let mut live = false;
     loop {
         let update = tokio::select! {
             update = updates.recv() => update,
+            Some(reach) = wakes.recv() => {
+                if reach == Reach::All || !live {
+                    feed.woken();
+                }
+                continue;
+            }
             _ = signal::ctrl_c() => return Ok(Ended::Done),
         };
         match update {
@@ -74,6 +80,7 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
                 terminal.note(&terminal.text(what.words(limit)));
             }
             Some(FeedUpdate::State(state)) => {
+                live = matches!(state, State::Live { .. });
                 if let Some(line) = news(&state, terminal) {
                     terminal.note(&line);
                 }

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, io, path::PathBuf, pin::pin, sync::Arc};
 
-use front::{Click, Ringer, Role, logging, places::Places};
+use front::{Click, Ringer, Role, logging, machine, places::Places};
 use jiff::Zoned;
 use notifier::{
     Announcement, Localizer, NotifierConfig, NotifierHandle, Update, control,
@@ -43,6 +43,7 @@ pub(crate) async fn run(options: Run, terminal: &Terminal) -> anyhow::Result<End
         return Ok(Ended::Trouble);
     };
     let (ringer, mut clicks) = Ringer::start(handle.clone(), Role::Echo);
+    tokio::spawn(machine::watch(handle.clone()));
     let mut face = Face {
         terminal,
         words,

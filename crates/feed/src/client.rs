@@ -5,10 +5,14 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     path::Path,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -18,6 +22,7 @@ use rustls::{
 };
 use rustls_platform_verifier::Verifier;
 use tokio::sync::Semaphore;
+use tower::util::MapResponseLayer;
 use url::{Host, Url};
 
 use crate::{
@@ -34,6 +39,7 @@ const LOOKUPS: usize = 16;
 pub(crate) struct Http {
     pub(crate) client: reqwest::Client,
     resolver: Arc<Resolver>,
+    connected: Arc<AtomicBool>,
 }
 
 impl Http {
@@ -62,13 +68,44 @@ impl Http {
                 builder.proxy(proxy)
             }
         };
-        let client = builder.build().map_err(unusable)?;
-        Ok(Self { client, resolver })
+        let connected = Arc::new(AtomicBool::new(false));
+        let mark = {
+            let connected = Arc::clone(&connected);
+            MapResponseLayer::new(move |connection| {
+                connected.store(true, Relaxed);
+                connection
+            })
+        };
+        let client = builder.connector_layer(mark).build().map_err(unusable)?;
+        Ok(Self {
+            client,
+            resolver,
+            connected,
+        })
+    }
+
+    /// Whether a connection was ever made, TLS included.
+    pub(crate) fn connected(&self) -> bool {
+        self.connected.load(Relaxed)
     }
 
     /// The addresses of the last name that was looked up.
     pub(crate) fn resolved(&self) -> Vec<IpAddr> {
         lock(&self.resolver.last).clone()
+    }
+}
+
+/// The proxy that a feed's requests take, as host and port.
+pub(crate) fn proxy_of(config: &FeedConfig) -> Option<String> {
+    match &config.proxy {
+        Proxy::None => None,
+        Proxy::Url(url) => Some(place(url)),
+        Proxy::System if is_loopback(&config.url) => None,
+        Proxy::System => {
+            let to = config.url.as_str().parse().ok()?;
+            let through = Matcher::from_system().intercept(&to)?;
+            through.uri().authority().map(ToString::to_string)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
 /// One feed's settings. `Debug` shows no secret: neither header values nor the
@@ -65,6 +65,26 @@ impl FeedConfig {
             poll: None,
         }
     }
+}
+
+impl FeedConfig {
+    /// Whether anything in a request is for the server alone.
+    pub(crate) fn has_secrets(&self) -> bool {
+        let mut headers = self.headers.iter();
+        self.secret_address
+            || self.identity.is_some()
+            || headers.any(|(name, value)| is_secret(name, value))
+    }
+}
+
+/// Whether a header is for the server alone.
+pub(crate) fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
+    let known = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::PROXY_AUTHORIZATION,
+    ];
+    value.is_sensitive() || known.contains(name)
 }
 
 impl fmt::Debug for FeedConfig {

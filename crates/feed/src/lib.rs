@@ -25,3 +25,47 @@ pub use config::{FeedConfig, GiveUp, Identity, Limits, Patience, Proxy, Resume, 
 pub use feed::{Event, Feed, FeedUpdate, State};
 pub use publish::{Publication, PublishError, publish};
 pub use trouble::{Excess, StopReason, TlsTrouble, Trouble, Words};
+
+/// The fuzz target's way in: from bytes to blocks without a connection.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+#[allow(missing_docs, reason = "it mirrors `canonical`")]
+pub mod fuzzing {
+    use bytes::Bytes;
+
+    use crate::{Limits, Trouble, canonical};
+
+    #[derive(Debug)]
+    pub enum Piece {
+        Event { block: Bytes, own_id: bool },
+        Id(String),
+        Retry(u64),
+        Comment,
+        Oversize { id: Option<String> },
+        LongId,
+    }
+
+    #[derive(Debug)]
+    pub struct Canonical(canonical::Canonical);
+
+    impl Canonical {
+        #[must_use]
+        pub fn new(limits: Limits, last_event_id: &str) -> Self {
+            Self(canonical::Canonical::new(limits, last_event_id.to_owned()))
+        }
+
+        /// # Errors
+        /// [`Trouble::EndlessLine`]: the stream cannot be read on.
+        pub fn next(&mut self, chunk: &mut Bytes) -> Result<Option<Piece>, Trouble> {
+            let piece = self.0.next(chunk)?;
+            Ok(piece.map(|piece| match piece {
+                canonical::Piece::Event { block, own_id } => Piece::Event { block, own_id },
+                canonical::Piece::Id(id) => Piece::Id(id),
+                canonical::Piece::Retry(milliseconds) => Piece::Retry(milliseconds),
+                canonical::Piece::Comment => Piece::Comment,
+                canonical::Piece::Oversize { id, .. } => Piece::Oversize { id },
+                canonical::Piece::LongId => Piece::LongId,
+            }))
+        }
+    }
+}

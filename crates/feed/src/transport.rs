@@ -17,7 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use launchdarkly_sdk_transport::{ByteStream, HttpTransport, ResponseFuture, TransportError};
 use tokio::{
     sync::watch,
@@ -29,7 +29,7 @@ use url::Url;
 use crate::{
     canonical::{Canonical, Piece},
     client::{Http, may_travel, place},
-    config::{FeedConfig, Proxy, Resume, Silence, without_secrets},
+    config::{FeedConfig, Proxy, Resume, Silence, is_secret, without_secrets},
     poll::{is_json, to_events},
     rhythm::Rhythm,
     trouble::{End, Excess, StopReason, Trouble, sort},
@@ -135,7 +135,7 @@ impl Attempt {
         };
 
         let polled = self.config.poll.is_some();
-        let content_type = accept(&response, polled)?;
+        let content_type = accept(&response, polled).map_err(|end| self.led_there(end))?;
         let json = polled && is_json(&content_type);
         {
             let mut aside = lock(&self.aside);
@@ -169,6 +169,14 @@ impl Attempt {
             silence: None,
         });
         Ok(http::Response::new(body))
+    }
+
+    /// A page that a redirect led to is told with the way there.
+    fn led_there(&self, mut end: End) -> End {
+        if let End::Stop(StopReason::NotAnEventStream { redirected, .. }) = &mut end {
+            *redirected = lock(&self.aside).redirects.last().map(without_secrets);
+        }
+        end
     }
 
     /// Whether the server says that it goes on from elsewhere: a hub of the
@@ -290,15 +298,6 @@ fn drop_secrets(headers: &mut HeaderMap) {
     }
 }
 
-fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
-    let known = [
-        header::AUTHORIZATION,
-        header::COOKIE,
-        header::PROXY_AUTHORIZATION,
-    ];
-    value.is_sensitive() || known.contains(name)
-}
-
 /// Accepts 200 with an event stream (or JSON, if the feed is polled), and names
 /// the content type. Mends: to the
 /// crate any 2xx is a stream, any other status a reason to retry for ever, and
@@ -336,7 +335,12 @@ fn accept(response: &reqwest::Response, polled: bool) -> Result<String, End> {
         return Ok(content_type);
     }
     let html = matches!(essence.as_str(), "text/html" | "application/xhtml+xml");
-    Err(StopReason::NotAnEventStream { content_type, html }.into())
+    Err(StopReason::NotAnEventStream {
+        content_type,
+        html,
+        redirected: None,
+    }
+    .into())
 }
 
 /// The type and subtype of a `Content-Type`, in lower case. Of several the last

@@ -162,6 +162,8 @@ pub enum StopReason {
         content_type: String,
         /// A web page: often a login page or a captive portal.
         html: bool,
+        /// Where redirects led, if they did; without secrets.
+        redirected: Option<String>,
     },
     /// One redirect led to the next.
     #[error("more than {limit} redirects in a row")]
@@ -302,6 +304,11 @@ impl StopReason {
             Self::Refused { .. } => Words::new("stop-forbidden", []),
             Self::Status { status: 404 | 410 } => Words::new("stop-not-found", []),
             Self::Status { status } => Words::new("stop-status", [("status", status.to_string())]),
+            Self::NotAnEventStream {
+                html: true,
+                redirected: Some(location),
+                ..
+            } => Words::new("stop-login-page", [("location", location.clone())]),
             Self::NotAnEventStream { html: true, .. } => Words::new("stop-web-page", []),
             Self::NotAnEventStream { content_type, .. } if content_type.is_empty() => {
                 Words::new("stop-no-type", [])
@@ -488,6 +495,7 @@ mod tests {
         let type_of = |content_type: &str, html| StopReason::NotAnEventStream {
             content_type: content_type.to_owned(),
             html,
+            redirected: None,
         };
         let stops = [
             StopReason::NoContent,
@@ -497,6 +505,11 @@ mod tests {
             StopReason::Status { status: 404 },
             StopReason::Status { status: 400 },
             type_of("text/html", true),
+            StopReason::NotAnEventStream {
+                content_type: "text/html".to_owned(),
+                html: true,
+                redirected: Some(host()),
+            },
             type_of("", false),
             type_of("text/plain", false),
             type_of("application/json", false),

@@ -43,7 +43,7 @@ pub mod view;
 use std::{sync::Arc, time::UNIX_EPOCH};
 
 pub use embedded::hub_trouble;
-pub use notifier::{Clock, NotifierConfig, NotifierError, NotifierHandle, Update, start};
+pub use notifier::{Clock, NotifierConfig, NotifierError, NotifierHandle, Reach, Update, start};
 pub use presets::{PresetFilter, UnknownPreset, guess_preset};
 pub use ring::Announcement;
 pub use text::{Locale, Localizer};

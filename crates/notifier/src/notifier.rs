@@ -91,6 +91,15 @@ pub enum Update {
     },
 }
 
+/// Whom a wake-up concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every feed: also what looks alive may be dead.
+    All,
+    /// Feeds that are not live.
+    NotLive,
+}
+
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
 /// Everything that front ends can ask.
@@ -111,6 +120,7 @@ pub(crate) enum Request {
     RemoveFeed(String, Reply<()>),
     Pause(Option<PauseView>, Reply<()>),
     Reconnect(Option<String>, Reply<()>),
+    Woken(Reach, Reply<()>),
     TestFeed(Box<FeedForm>, Reply<()>),
     StopTest(Reply<()>),
     Send(SendForm, Reply<String>),
@@ -308,6 +318,15 @@ impl NotifierHandle {
     /// When there is no such feed.
     pub async fn reconnect(&self, feed: Option<String>) -> Result<(), Refusal> {
         self.ask(|reply| Request::Reconnect(feed, reply)).await
+    }
+
+    /// The machine woke up or its network changed: feeds connect anew at once, except those that
+    /// were asked to stay away.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn woken(&self, reach: Reach) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Woken(reach, reply)).await
     }
 
     /// Starts a test of a feed that need not be saved; news come as [`Update::Test`].

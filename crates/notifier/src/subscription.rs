@@ -17,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use crate::{
+    Reach,
     inbox::{Brings, Draft, Entry, FeedMemory, Key, Kind},
     presets::{self, History, Preset},
     rules::{Arrived, Effect, Judged, Rules},
@@ -205,6 +206,16 @@ impl Subscription {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// The machine woke up or its network changed.
+    pub(crate) fn woken(&self, reach: Reach) {
+        let meant = reach == Reach::All || self.state != FeedState::Live;
+        if let Some(running) = &self.running
+            && meant
+        {
+            running.feed.woken();
         }
     }
 

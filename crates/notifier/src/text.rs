@@ -193,7 +193,7 @@ impl From<&feed::CheckStep> for Text {
         let detail = match &step.outcome {
             Outcome::Failed(why) => return why.words().into(),
             Outcome::Refused(why) => return why.words().into(),
-            Outcome::Passed(detail) => detail,
+            Outcome::Passed(detail) | Outcome::Noted(detail) => detail,
         };
         match (step.step, detail) {
             (Step::Name, Detail::Addresses(addresses)) => {
@@ -201,6 +201,14 @@ impl From<&feed::CheckStep> for Text {
                 Text::new("check-name").with("addresses", all.join(", "))
             }
             (Step::Name, _) => Text::new("check-name").with("addresses", ""),
+            (Step::Access, _) => Text::new("check-access"),
+            (Step::Proxy, Detail::Proxy(proxy)) => {
+                Text::new("check-proxy").with("proxy", proxy.as_str())
+            }
+            (Step::Proxy, _) => Text::new("check-proxy").with("proxy", ""),
+            (Step::Resume, Detail::NoIds) => Text::new("check-no-ids"),
+            (Step::Resume, Detail::NotResumed) => Text::new("check-not-resumed"),
+            (Step::Resume, _) => Text::new("check-resumed"),
             (Step::Connect, _) => Text::new("check-connect"),
             (Step::Tls, _) => Text::new("check-tls"),
             (Step::Answer, Detail::Redirected(to)) if !to.is_empty() => {

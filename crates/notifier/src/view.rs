@@ -599,12 +599,12 @@ pub enum TestStep {
     Access,
     /// The name has an address.
     Name,
+    /// The proxy lets us through; only if there is one.
+    Proxy,
     /// The host, or the proxy, accepts connections.
     Connect,
     /// The connection is secure.
     Tls,
-    /// The way leads through a proxy.
-    Proxy,
     /// The server answers, redirects followed.
     Answer,
     /// The answer is an event stream.

@@ -4,7 +4,7 @@ use feed::{Check, CheckUpdate, Detail, Outcome, Step, StopReason, Trouble, check
 use tokio::sync::mpsc;
 use url::Url;
 
-use crate::support::{Server, still};
+use crate::support::{Server, milliseconds, still};
 
 async fn step(updates: &mut mpsc::Receiver<CheckUpdate>) -> (Step, Outcome) {
     match updates.recv().await.unwrap() {
@@ -58,6 +58,8 @@ fn a_good_feed_passes_step_by_step_and_shows_what_arrives() {
                 other => panic!("no event but {other:?}"),
             }
         }
+        let no_ids = (Step::Resume, Outcome::Noted(Detail::NoIds));
+        assert_eq!(step(&mut updates).await, no_ids);
         peer.end().await;
         let closed = CheckUpdate::Closed(Trouble::Ended);
         assert_eq!(updates.recv().await, Some(closed));
@@ -79,6 +81,7 @@ fn the_step_that_fails_is_the_last() {
         let why = StopReason::NotAnEventStream {
             content_type,
             html: true,
+            redirected: None,
         };
         assert_eq!(
             step(&mut updates).await,
@@ -117,5 +120,64 @@ fn dropping_a_check_closes_its_connection() {
         let peer = server.stream().await;
         drop(running);
         peer.closed().await;
+    });
+}
+
+/// A stream of two events with ids, and what a second connection gets.
+async fn probed(answer: &[u8]) -> (Outcome, Option<String>) {
+    let server = Server::start().await;
+    let (_check, mut updates) = check(server.config());
+    let mut peer = server.stream().await;
+    peer.send("id: 1\ndata: a\n\nid: 2\ndata: b\n\n").await;
+    let mut second = server.stream().await;
+    second.send(answer).await;
+    let outcome = loop {
+        match updates.recv().await.unwrap() {
+            CheckUpdate::Step(step) if step.step == Step::Resume => break step.outcome,
+            _ if answer.is_empty() => tokio::time::advance(milliseconds(5001)).await,
+            _ => {}
+        }
+    };
+    (outcome, second.header("last-event-id").map(str::to_owned))
+}
+
+#[test]
+fn resuming_is_probed_with_a_second_connection() {
+    still(async {
+        let passed = Outcome::Passed(Detail::None);
+        let lost = Outcome::Noted(Detail::NotResumed);
+        let asked = Some("1".to_owned());
+        assert_eq!(probed(b"id: 2\ndata: b\n\n").await, (passed, asked.clone()));
+        assert_eq!(
+            probed(b"id: 3\ndata: c\n\n").await,
+            (lost.clone(), asked.clone())
+        );
+        assert_eq!(probed(b"").await, (lost, asked));
+    });
+}
+
+#[test]
+fn secrets_and_proxies_have_a_step_of_their_own() {
+    still(async {
+        let mut config = feed::FeedConfig::new(Url::parse("http://192.168.1.20/").unwrap());
+        config.secret_address = true;
+        let (_check, mut updates) = check(config);
+        let host = "192.168.1.20".to_owned();
+        let why = StopReason::Unencrypted { host };
+        assert_eq!(
+            step(&mut updates).await,
+            (Step::Access, Outcome::Refused(why))
+        );
+
+        let nobody = Server::start().await.url("/");
+        let mut config = feed::FeedConfig::new(Url::parse("https://example.invalid/").unwrap());
+        config.proxy = feed::Proxy::Url(nobody.clone());
+        let (_check, mut updates) = check(config);
+        let (at, outcome) = step(&mut updates).await;
+        assert_eq!(at, Step::Proxy);
+        let Outcome::Failed(Trouble::Proxy { proxy, .. }) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(nobody.as_str(), format!("http://{proxy}/"));
     });
 }

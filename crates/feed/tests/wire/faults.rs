@@ -197,6 +197,7 @@ fn only_an_event_stream_is_read_as_one() {
             } else {
                 assert_eq!(subscriber.state().await, State::Connecting);
                 let expected = StopReason::NotAnEventStream {
+                    redirected: None,
                     content_type: sent.to_owned(),
                     html: sent.contains("html"),
                 };

@@ -114,7 +114,13 @@ impl Actor {
             .collect();
         let mut errors = Vec::new();
         let mut keep = |secret: &mut Secret, old: Option<&Secret>, field: String| {
-            if *secret == Secret::Stored(String::new()) {
+            let empty = matches!(secret, Secret::Plain(words) | Secret::Command(words) if words.trim().is_empty());
+            if empty {
+                errors.push(FieldError {
+                    field,
+                    text: Text::new("secret-needed"),
+                });
+            } else if *secret == Secret::Stored(String::new()) {
                 match old {
                     Some(old) => *secret = old.clone(),
                     None => errors.push(FieldError {

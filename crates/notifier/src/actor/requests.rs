@@ -90,6 +90,10 @@ impl Actor {
                 let done = self.reconnect(feed.as_deref());
                 answer(reply, done);
             }
+            Request::Woken(reach, reply) => {
+                self.feeds.iter().for_each(|feed| feed.woken(reach));
+                answer(reply, Ok(()));
+            }
             Request::TestFeed(form, reply) => {
                 let done = self.test_feed(&form);
                 answer(reply, done);
@@ -513,6 +517,7 @@ async fn run_test<F: Future<Output = ()>>(
                 step: test_step(step.step),
                 outcome: match step.outcome {
                     feed::Outcome::Passed(_) => TestOutcome::Passed,
+                    feed::Outcome::Noted(_) => TestOutcome::Noted,
                     feed::Outcome::Failed(_) | feed::Outcome::Refused(_) => TestOutcome::Failed,
                 },
                 text: (&step).into(),
@@ -520,7 +525,12 @@ async fn run_test<F: Future<Output = ()>>(
             },
             CheckUpdate::Closed(why) => TestUpdate::Step {
                 step: TestStep::KeepAlive,
-                outcome: TestOutcome::Noted,
+                // Many servers end their streams as a matter of routine.
+                outcome: if why == feed::Trouble::Ended {
+                    TestOutcome::Noted
+                } else {
+                    TestOutcome::Failed
+                },
                 text: why.words().into(),
                 ms: milliseconds(began.elapsed()),
             },
@@ -555,7 +565,9 @@ fn milliseconds(time: Duration) -> u32 {
 fn test_step(step: feed::Step) -> TestStep {
     use feed::Step;
     match step {
+        Step::Access => TestStep::Access,
         Step::Name => TestStep::Name,
+        Step::Proxy => TestStep::Proxy,
         Step::Connect => TestStep::Connect,
         Step::Tls => TestStep::Tls,
         Step::Answer => TestStep::Answer,
@@ -563,6 +575,7 @@ fn test_step(step: feed::Step) -> TestStep {
         Step::FirstByte => TestStep::FirstByte,
         Step::KeepAlive => TestStep::KeepAlive,
         Step::FirstEvent => TestStep::FirstEvent,
+        Step::Resume => TestStep::Resume,
     }
 }
 

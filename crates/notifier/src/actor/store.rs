@@ -4,7 +4,7 @@ use feed::FeedUpdate;
 use notify::{RecursiveMode, Watcher as _};
 use tokio::time::Instant;
 
-use super::{Actor, BATCH, Unwritten, WRITE_AGAIN, inbox_trouble};
+use super::{Actor, BATCH, NEWS, Unwritten, WRITE_AGAIN, inbox_trouble};
 use crate::{
     Update,
     inbox::{Brings, Entry, Inbox, InboxError, Kind, Outcome, Owed},
@@ -61,9 +61,11 @@ impl Actor {
     }
 
     /// Stores what feeds have handed over, before they end: a server without history could not
-    /// send it again.
+    /// send it again. No more than what waits now and two turns for each feed: some never
+    /// pause.
     pub(super) fn take_all_news(&mut self) {
-        while self.unhandled.is_empty() && self.unwritten.is_empty() {
+        let mut left = 2 * (NEWS + self.feeds.len());
+        while left > 0 && self.unhandled.is_empty() && self.unwritten.is_empty() {
             let Ok(news) = self.news.1.try_recv() else {
                 return;
             };
@@ -73,6 +75,7 @@ impl Actor {
             {
                 self.unhandled.push_back(more);
             }
+            left = left.saturating_sub(self.unhandled.len());
             self.handle_news();
         }
     }

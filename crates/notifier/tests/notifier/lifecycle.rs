@@ -645,7 +645,7 @@ async fn a_secret_goes_into_the_request_and_nowhere_else() {
     );
 
     // An edit that keeps the secret, and a restart.
-    form.watchdog_seconds = 120;
+    form.name = "Post".to_owned();
     bell.handle.save_feed(form.clone()).await.unwrap();
     assert_eq!(server.requests().len(), 1, "a name needs no new connection");
     form.watchdog_seconds = 61;

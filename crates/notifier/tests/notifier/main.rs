@@ -10,6 +10,7 @@
 
 mod fixtures;
 mod lifecycle;
+mod many;
 mod presets;
 mod servers;
 mod sites;
