@@ -155,7 +155,11 @@ impl Subscription {
     pub(crate) fn start(&mut self, mut config: FeedConfig, news: mpsc::Sender<News>) {
         let history = self.preset.as_ref().filter(|_| self.loading);
         match history.and_then(|preset| preset.history.clone()) {
-            Some(History::Cursor(cursor)) => self.place.ask_from(cursor),
+            Some(History::Cursor(cursor)) => {
+                self.place.ask_from(cursor);
+                // Who does not resume cannot ask for it either.
+                self.loading = self.place.asked().is_some();
+            }
             Some(History::Parameter { query, value })
                 if config.url.query_pairs().all(|(name, _)| name != query) =>
             {
@@ -165,8 +169,6 @@ impl Subscription {
         }
         config.resume = self.place.resume();
         config.last_event_id = self.place.asked();
-        config.poll = polls(&self.settings)
-            .then(|| Duration::from_secs(u64::from(self.settings.connection.poll_seconds)));
         config.stop_on = self.stop_on().to_vec();
         let (feed, updates) = Feed::open(config);
         if self.place.by_field() {

@@ -32,7 +32,7 @@ pub(crate) struct Ntfy {
     pub(crate) now: u64,
     /// What the server's cache holds.
     pub(crate) log: Vec<Value>,
-    /// The next stream ends after so many of what was missed, with a live message between them.
+    /// The next stream ends after so many of what was missed and a live message.
     pub(crate) breaks_after: Option<usize>,
     count: u32,
 }
@@ -109,7 +109,7 @@ impl Site for Ntfy {
                     let live = self.publish("message", &json!({"message": "live"}));
                     let mut events = vec![open];
                     events.extend(missed.into_iter().take(most));
-                    events.insert(events.len() - 1, live);
+                    events.push(live);
                     let body: String = events.iter().map(Ntfy::block).collect();
                     // No length: the end of the connection cuts it off.
                     return Answer::Once {
