@@ -33,6 +33,9 @@ pub(crate) use place::{Place, resume_of};
 use replay::Replay;
 pub(crate) use token::expiry;
 
+/// How long after its access was refused, or had expired, a feed asks for it again, in
+/// milliseconds.
+pub(crate) const ASK_AGAIN: i64 = 15 * 60 * 1000;
 /// A feed that gave up looks again after this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
 
@@ -201,12 +204,14 @@ impl Subscription {
     }
 
     /// The machine woke up or its network changed.
-    pub(crate) fn woken(&self, reach: Reach) {
+    pub(crate) fn woken(&mut self, reach: Reach) {
         let meant = reach == Reach::All || self.state != FeedState::Live;
         if let Some(running) = &self.running
             && meant
         {
             running.feed.woken();
+        } else if self.running.is_none() && self.renew_at.is_some() {
+            self.renew_at = Some(0);
         }
     }
 
@@ -272,8 +277,18 @@ impl Subscription {
                 self.state = FeedState::Waiting {
                     next_try: now_ms + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX / 2),
                     why: why.words().into(),
-                    trouble: *why != Trouble::Ended,
+                    // Ends that are routine, and our own doubt that is cleared up at once.
+                    trouble: !matches!(why, Trouble::Ended | Trouble::Silent { .. }),
                 };
+            }
+            State::Stopped {
+                why: why @ StopReason::Refused { .. },
+                ..
+            } => {
+                // Another attempt begins with another look at its secrets.
+                self.running = None;
+                self.renew_at = Some(now_ms.saturating_add(ASK_AGAIN));
+                self.state = stopped(why);
             }
             State::Stopped { why, .. } => self.state = stopped(why),
         }

@@ -15,13 +15,10 @@ use crate::{
     inbox::FeedMemory,
     secrets::SecretError,
     settings::{Access, Connection, FeedSettings, HubSettings, Settings},
-    subscription::{Subscription, address_key, connect_config, expiry},
+    subscription::{ASK_AGAIN, Subscription, address_key, connect_config, expiry},
     text::{Locale, Localizer},
     view::{FeedState, Text},
 };
-
-/// How long after a token was found expired it is asked for again, in milliseconds.
-const ASK_AGAIN: i64 = 15 * 60 * 1000;
 
 impl Actor {
     /// Follows the settings: starts, stops and restarts only what changed.

@@ -91,7 +91,8 @@ impl Actor {
                 answer(reply, done);
             }
             Request::Woken(reach, reply) => {
-                self.feeds.iter().for_each(|feed| feed.woken(reach));
+                self.feeds.iter_mut().for_each(|feed| feed.woken(reach));
+                self.renew();
                 answer(reply, Ok(()));
             }
             Request::TestFeed(form, reply) => {

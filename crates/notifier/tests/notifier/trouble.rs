@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use tokio::net::TcpListener;
 
 use crate::{
-    fixtures::Server,
+    fixtures::{Answer, Request, Server, Site},
     sites::{Clock, Fixed, SiteMessages, told},
     support::{Bell, Desk, feed, find, form, nowhere, trouble_ids},
 };
@@ -96,6 +96,55 @@ async fn an_answer_that_is_final_stops_the_feed() {
         assert_eq!(why.id, id);
         assert!(is_stopped(&state), "{status}: {state:?}");
         assert_eq!(server.requests().len(), 1, "{status}");
+    }
+}
+
+/// Lets in who has the token.
+struct Guarded(&'static str);
+
+impl Site for Guarded {
+    fn answer(&mut self, request: &Request) -> Answer {
+        if request.header("authorization") == Some(self.0) {
+            return Answer::Stream {
+                head: "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+                first: vec![":\n".to_owned()],
+            };
+        }
+        Answer::Once {
+            bytes: "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                .to_owned(),
+            writes: Vec::new(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_is_looked_up_anew_before_the_next_attempt() {
+    for waking in [false, true] {
+        let server = Server::start(Guarded("Bearer fresh")).await;
+        let desk = Desk::new("");
+        let token = desk.path("token");
+        fs::write(&token, "stale").unwrap();
+        let command = format!("cat '{}'", token.display());
+        desk.write_settings(&format!(
+            "language = \"en\"\n{}bearer = {{ command = \"{command}\" }}\n",
+            feed("guarded", &server.url("/events"), "")
+        ));
+        let mut bell = desk.start().await;
+        assert_eq!(bell.ill("guarded").await.id, "stop-token");
+        fs::write(&token, "fresh").unwrap();
+        if waking {
+            bell.handle.woken(notifier::Reach::All).await.unwrap();
+        } else {
+            bell.handle.reconnect(None).await.unwrap();
+        }
+        bell.live("guarded").await;
+        assert_eq!(
+            server.requests().len(),
+            2,
+            "and the stale one is not shown again"
+        );
+        bell.stop().await;
     }
 }
 
