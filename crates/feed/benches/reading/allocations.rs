@@ -1,0 +1,24 @@
+//! The same comparison with every allocation counted.
+
+use std::alloc::System;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+mod clients;
+mod compare;
+mod loads;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() {
+    compare::compare(Some(|| {
+        let stats = ALLOCATOR.stats();
+        compare::Allocated {
+            // One that grows is as much work as a new one.
+            times: stats.allocations + stats.reallocations,
+            // Counts what was added to those that grew, too.
+            bytes: stats.bytes_allocated,
+        }
+    }));
+}
