@@ -3,11 +3,12 @@
 //! The WHATWG line and field processing
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream>)
 //! up to, and not including, the dispatch of events: it knows where blocks end
-//! and what their fields mean, and writes each block that makes an event anew,
-//! in one form: data lines, the event name if any, the last event id as it
-//! stands, a blank line. Total: every input is accepted, in any split.
+//! and what their fields mean. A block that makes an event goes on as it came,
+//! uncopied, if it lies in one chunk and nothing in it needs mending. Any other is
+//! written anew: data lines, the event name if any, the last event id unless the
+//! parser knows it, a blank line. Total: every input is accepted, in any split.
 
-use std::{borrow::Cow, mem};
+use std::{borrow::Cow, mem, str};
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memchr2};
@@ -17,14 +18,12 @@ use crate::{
     trouble::{Excess, Trouble},
 };
 
-/// Capacity kept for lines that span chunks.
-const KEPT: usize = 16 << 10;
-
 /// What the bytes amount to, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// One whole block that makes exactly one event. Its `id:` is the last
-    /// event id; `own_id` tells whether the block itself carried it.
+    /// One whole block that makes exactly one event. A parser that gets them all
+    /// has the last event id from it, or from one before; `own_id` tells whether
+    /// the server's block itself carried it.
     Event { block: Bytes, own_id: bool },
     /// A block without data that carried this id.
     Id(String),
@@ -38,18 +37,20 @@ pub(crate) enum Piece {
 #[derive(Debug)]
 pub(crate) struct Canonical {
     limits: Limits,
-    /// The line so far, when it began in an earlier chunk.
-    line: Vec<u8>,
+    /// The block's data lines, as they will be written; after them, from
+    /// `begun` on, the line that began in an earlier chunk, as it came.
+    held: BytesMut,
+    begun: usize,
     /// A line ended in CR: an LF that follows belongs to it.
     after_cr: bool,
     /// Nothing but a byte order mark may have come before this line.
     first_line: bool,
-    /// The block's data lines, as they will be written.
-    data: BytesMut,
     event: String,
     /// The last event id buffer: it outlives blocks, and connections too.
     id: String,
     own_id: bool,
+    /// The blocks so far told the parser this id.
+    id_told: bool,
 }
 
 impl Canonical {
@@ -57,11 +58,12 @@ impl Canonical {
     pub(crate) fn new(limits: Limits, last_event_id: String) -> Self {
         Self {
             limits,
-            line: Vec::new(),
+            held: BytesMut::new(),
+            begun: 0,
             after_cr: false,
             first_line: true,
-            data: BytesMut::new(),
             event: String::new(),
+            id_told: last_event_id.is_empty(),
             id: last_event_id,
             own_id: false,
         }
@@ -73,39 +75,92 @@ impl Canonical {
     /// # Errors
     /// [`Trouble::TooLong`]: the stream cannot be read on.
     pub(crate) fn next(&mut self, chunk: &mut Bytes) -> Result<Option<Piece>, Trouble> {
+        if let Some(event) = self.take_untouched(chunk) {
+            return Ok(Some(event));
+        }
         while let Some(&first) = chunk.first() {
             if mem::take(&mut self.after_cr) && first == b'\n' {
                 chunk.advance(1);
                 continue;
             }
+            let held = self.held.len() - self.begun;
             let end = memchr2(b'\n', b'\r', chunk);
-            let length = self.line.len() + end.unwrap_or(chunk.len());
+            let length = held + end.unwrap_or(chunk.len());
             within(length, self.limits.line, Excess::Line)?;
             let Some(end) = end else {
-                self.line.extend_from_slice(chunk);
+                self.held.extend_from_slice(chunk);
                 chunk.clear();
                 break;
             };
             self.after_cr = chunk[end] == b'\r';
-            let rest = chunk.split_to(end);
-            chunk.advance(1);
-            let piece = if self.line.is_empty() {
-                self.take_line(&rest)?
+            let piece = if held == 0 {
+                self.take_line(&chunk[..end])?
             } else {
-                let mut line = mem::take(&mut self.line);
-                line.extend_from_slice(&rest);
-                let piece = self.take_line(&line)?;
-                line.clear();
-                // One long line must not hold its memory for the whole stream.
-                line.shrink_to(KEPT);
-                self.line = line;
-                piece
+                self.held.extend_from_slice(&chunk[..end]);
+                self.take_held_line()?
             };
+            chunk.advance(end + 1);
             if piece.is_some() {
                 return Ok(piece);
             }
         }
         Ok(None)
+    }
+
+    /// The next block uncopied: if all of it is there, and the parser makes of it
+    /// what the lines one by one would make. Otherwise nothing happened.
+    fn take_untouched(&mut self, chunk: &mut Bytes) -> Option<Piece> {
+        let between_blocks = self.held.is_empty() && self.event.is_empty() && !self.own_id;
+        if !between_blocks || self.after_cr || self.first_line {
+            return None;
+        }
+        let (mut length, mut data, mut id) = (0, false, None);
+        loop {
+            let rest = &chunk[length..];
+            let end = memchr2(b'\n', b'\r', rest).filter(|&end| rest[end] == b'\n')?;
+            length += end + 1;
+            match &rest[..end] {
+                [] => break,
+                [b'd', b'a', b't', b'a', b':', ..] => data = true,
+                [b'e', b'v', b'e', b'n', b't', b':', ..] => {}
+                [b'i', b'd', b':', value @ ..] if !value.contains(&0) => id = Some(value),
+                _ => return None,
+            }
+        }
+        let fits = length <= self.limits.line.min(self.limits.event);
+        let id_fits = id.map_or(self.id_told, |id| id.len() <= self.limits.id);
+        if !data || !fits || !id_fits {
+            return None;
+        }
+        str::from_utf8(&chunk[..length]).ok()?;
+        if let Some(id) = id {
+            replace(&mut self.id, id.strip_prefix(b" ").unwrap_or(id));
+            self.id_told = true;
+        }
+        let own_id = id.is_some();
+        let block = chunk.split_to(length);
+        Some(Piece::Event { block, own_id })
+    }
+
+    fn take_held_line(&mut self) -> Result<Option<Piece>, Trouble> {
+        let line = &self.held[self.begun..];
+        // A long line is one of data: it stays where it is.
+        if let Some(value) = line.strip_prefix(b"data:")
+            && str::from_utf8(value).is_ok()
+        {
+            self.first_line = false;
+            let length = self.begun + without_space(value).len();
+            within(length, self.limits.event, Excess::Event)?;
+            self.held.extend_from_slice(b"\n");
+            self.begun = self.held.len();
+            return Ok(None);
+        }
+        let line = self.held.split_off(self.begun);
+        if self.begun == 0 {
+            // One long line must not hold its memory for the whole stream.
+            self.held = BytesMut::new();
+        }
+        self.take_line(&line)
     }
 
     fn take_line(&mut self, mut line: &[u8]) -> Result<Option<Piece>, Trouble> {
@@ -117,18 +172,20 @@ impl Canonical {
         }
         let (field, value) = match memchr(b':', line) {
             Some(0) => return Ok(Some(Piece::Comment)),
-            Some(colon) => {
-                let value = &line[colon + 1..];
-                (&line[..colon], value.strip_prefix(b" ").unwrap_or(value))
-            }
+            Some(colon) => (&line[..colon], without_space(&line[colon + 1..])),
             None => (line, &[][..]),
         };
         match field {
-            b"data" => self.add_data(value)?,
-            b"event" => self.event = text(value).into_owned(),
+            b"data" => {
+                let value = text(value);
+                let length = self.held.len() + value.len();
+                within(length, self.limits.event, Excess::Event)?;
+                self.put("data: ", &value);
+            }
+            b"event" => replace(&mut self.event, value),
             b"id" if !value.contains(&0) => {
                 within(value.len(), self.limits.id, Excess::Id)?;
-                self.id = text(value).into_owned();
+                replace(&mut self.id, value);
                 self.own_id = true;
             }
             // Counts at once, whether or not its block makes an event.
@@ -138,43 +195,55 @@ impl Canonical {
         Ok(None)
     }
 
-    fn add_data(&mut self, value: &[u8]) -> Result<(), Trouble> {
-        // A line ends where a UTF-8 sequence cannot go on, so decoding line by
-        // line is the same as decoding the stream.
-        let value = text(value);
-        let length = self.data.len() + value.len();
-        within(length, self.limits.event, Excess::Event)?;
-        self.put("data: ", &value);
-        Ok(())
-    }
-
     fn end_block(&mut self) -> Option<Piece> {
-        let event = mem::take(&mut self.event);
         let own_id = mem::take(&mut self.own_id);
-        if self.data.is_empty() {
+        if self.held.is_empty() {
+            self.event.clear();
+            self.id_told &= !own_id;
             return own_id.then(|| Piece::Id(self.id.clone()));
         }
+        let event = mem::take(&mut self.event);
         if !event.is_empty() {
             self.put("event: ", &event);
         }
-        let id = mem::take(&mut self.id);
-        self.put("id: ", &id);
-        self.id = id;
-        self.data.extend_from_slice(b"\n");
-        let block = self.data.split().freeze();
+        if own_id || !self.id_told {
+            let id = mem::take(&mut self.id);
+            self.put("id: ", &id);
+            self.id = id;
+            self.id_told = true;
+        }
+        self.held.extend_from_slice(b"\n");
+        self.begun = 0;
+        let block = mem::take(&mut self.held).freeze();
         Some(Piece::Event { block, own_id })
     }
 
     fn put(&mut self, field: &str, value: &str) {
-        self.data.reserve(field.len() + value.len() + 1);
-        self.data.extend_from_slice(field.as_bytes());
-        self.data.extend_from_slice(value.as_bytes());
-        self.data.extend_from_slice(b"\n");
+        self.held.reserve(field.len() + value.len() + 1);
+        self.held.extend_from_slice(field.as_bytes());
+        self.held.extend_from_slice(value.as_bytes());
+        self.held.extend_from_slice(b"\n");
+        self.begun = self.held.len();
     }
 }
 
+fn without_space(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b" ").unwrap_or(value)
+}
+
+fn replace(text: &mut String, with: &[u8]) {
+    text.clear();
+    text.push_str(&self::text(with));
+}
+
+/// A line ends where a UTF-8 sequence cannot go on, so decoding line by line is
+/// the same as decoding the stream.
 fn text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+    // Faster by far than going over it for what cannot be read.
+    match str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }
 
 fn digits(value: &[u8]) -> Option<u64> {

@@ -103,72 +103,72 @@ impl Tally {
 }
 
 /// Compares the clients and prints a table: of time, or of allocations if they
-/// are counted. A word among the arguments chooses loads by their names.
+/// are counted. Words among the arguments choose loads and clients by their names.
 pub(crate) fn compare(count: Option<fn() -> Allocated>) {
-    let wanted: Vec<String> = std::env::args()
+    let words: Vec<String> = std::env::args()
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
-    let wanted =
-        |load: &&Load| wanted.is_empty() || wanted.iter().any(|word| load.name.contains(word));
-    let loads: Vec<(&Load, Url)> = LOADS
-        .iter()
-        .filter(wanted)
-        .map(|load| (load, load.serve()))
-        .collect();
+    let chosen = chosen(&LOADS, &words, |load| load.name);
+    let clients = self::chosen(&Client::ALL, &words, |client| client.name());
+    let loads: Vec<(&Load, Url)> = chosen.iter().map(|load| (*load, load.serve())).collect();
 
     let began = (Instant::now(), ProcessTime::now(), busy());
     let rounds = if count.is_some() { 1 } else { ROUNDS };
-    let mut runs: Vec<(usize, Client, Cost)> = Vec::new();
+    let mut runs: Vec<(&str, Client, Cost)> = Vec::new();
     for round in 1..=rounds {
-        for (index, (load, url)) in loads.iter().enumerate() {
+        for (load, url) in &loads {
             eprintln!("round {round} of {rounds}: {}", load.name);
-            for client in Client::ALL {
+            for &&client in &clients {
                 let cost = run(client, load, url, count.unwrap_or(Allocated::default));
-                runs.push((index, client, cost));
+                runs.push((load.name, client, cost));
             }
         }
     }
-    println!("{}", conditions(rounds, began));
-    println!();
-    match count {
-        None => println!(
-            "| load | client | CPU per event | beside eventsource-client | events/s |\n| --- | --- | ---: | ---: | ---: |"
-        ),
-        Some(_) => println!(
-            "| load | client | allocations per event | bytes allocated per event |\n| --- | --- | ---: | ---: |"
-        ),
-    }
-    for (index, (load, _)) in loads.iter().enumerate() {
-        for client in Client::ALL {
-            let of = |who: Client| {
-                let mine = runs
-                    .iter()
-                    .filter(|(of, client, _)| *of == index && *client == who);
-                mine.map(|(_, _, cost)| *cost).collect::<Vec<_>>()
-            };
-            let name = load.name;
-            let who = client.name();
+
+    println!("{}\n", conditions(rounds, began));
+    println!("{}", if count.is_some() { COUNTED } else { TIMED });
+    for (load, _) in loads {
+        let median = |who: Client, what: fn(&Cost) -> f64| {
+            let mut costs: Vec<f64> = runs
+                .iter()
+                .filter(|(of, client, _)| *of == load.name && *client == who)
+                .map(|(_, _, cost)| what(cost) / load.events as f64)
+                .collect();
+            costs.sort_unstable_by(f64::total_cmp);
+            costs.get(costs.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        for &&client in &clients {
+            print!("| {} | {} ", load.name, client.name());
             if count.is_some() {
-                let allocated = of(client)[0].allocated;
-                let each = |count: usize| count as f64 / load.events as f64;
-                println!(
-                    "| {name} | {who} | {:.1} | {:.0} |",
-                    each(allocated.times),
-                    each(allocated.bytes)
-                );
-                continue;
+                let times = median(client, |cost| cost.allocated.times as f64);
+                let bytes = median(client, |cost| cost.allocated.bytes as f64);
+                println!("| {times:.1} | {} |", thousands(bytes));
+            } else {
+                let cpu = |who| median(who, |cost| cost.cpu.as_secs_f64());
+                let micros = cpu(client) * 1e6;
+                let beside = cpu(client) / cpu(Client::EventsourceClient);
+                let rate = 1.0 / median(client, |cost| cost.wall.as_secs_f64());
+                println!("| {micros:.2} µs | {beside:.2} | {} |", thousands(rate));
             }
-            let cpu = |who| median(of(who).iter().map(|cost| cost.cpu));
-            let beside = cpu(client).as_secs_f64() / cpu(Client::EventsourceClient).as_secs_f64();
-            let wall = median(of(client).iter().map(|cost| cost.wall));
-            let micros = cpu(client).as_secs_f64() * 1e6 / load.events as f64;
-            let per_second = load.events as f64 / wall.as_secs_f64();
-            println!(
-                "| {name} | {who} | {micros:.2} µs | {beside:.2} | {} |",
-                thousands(per_second)
-            );
         }
+    }
+}
+
+const TIMED: &str = "\
+| load | client | CPU per event | eventsource-client = 1 | events/s |
+| --- | --- | ---: | ---: | ---: |";
+const COUNTED: &str = "\
+| load | client | allocations per event | bytes allocated per event |
+| --- | --- | ---: | ---: |";
+
+/// Those whose name holds one of the words; all, if no word names any.
+fn chosen<'a, T>(all: &'a [T], words: &[String], name: fn(&T) -> &str) -> Vec<&'a T> {
+    let named = |one: &&T| words.iter().any(|word| name(one).contains(word));
+    if all.iter().any(|one| named(&one)) {
+        all.iter().filter(named).collect()
+    } else {
+        all.iter().collect()
     }
 }
 
@@ -193,12 +193,6 @@ fn run(client: Client, load: &Load, url: &Url, allocated: fn() -> Allocated) -> 
         client.name()
     );
     tally.cost.unwrap()
-}
-
-fn median(times: impl Iterator<Item = Duration>) -> Duration {
-    let mut times: Vec<Duration> = times.collect();
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 fn thousands(number: f64) -> String {
