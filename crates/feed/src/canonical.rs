@@ -18,12 +18,15 @@ use crate::{
     trouble::{Excess, Trouble},
 };
 
+/// Bytes of blocks that go on together, unless the first one is longer.
+const TOGETHER: usize = 8 << 10;
+
 /// What the bytes amount to, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// One whole block that makes exactly one event. A parser that gets them all
-    /// has the last event id from it, or from one before; `own_id` tells whether
-    /// the server's block itself carried it.
+    /// A whole block that makes exactly one event, or several of them on end. A
+    /// parser that gets all has the last event id from the event's block, or from
+    /// one before; `own_id` tells whether the server's blocks themselves carried it.
     Event { block: Bytes, own_id: bool },
     /// A block without data that carried this id.
     Id(String),
@@ -31,6 +34,12 @@ pub(crate) enum Piece {
     Retry(u64),
     /// A comment, whatever it says.
     Comment,
+}
+
+/// A block that can go on as it came.
+struct Untouched<'a> {
+    length: usize,
+    id: Option<&'a [u8]>,
 }
 
 /// The state of one stream. Holds at most one line and one event.
@@ -107,39 +116,55 @@ impl Canonical {
         Ok(None)
     }
 
-    /// The next block uncopied: if all of it is there, and the parser makes of it
-    /// what the lines one by one would make. Otherwise nothing happened.
+    /// As many blocks as can go on as they came: those of which the parser makes
+    /// what their lines, one by one, would make.
     fn take_untouched(&mut self, chunk: &mut Bytes) -> Option<Piece> {
         let between_blocks = self.held.is_empty() && self.event.is_empty() && !self.own_id;
-        if !between_blocks || self.after_cr || self.first_line {
+        if !between_blocks {
             return None;
         }
+        let first = self.untouched(chunk)?;
+        let (mut length, mut last) = (first.length, first);
+        while length < TOGETHER
+            && let Some(next) = self.untouched(&chunk[length..])
+            && next.id.is_some() == last.id.is_some()
+        {
+            length += next.length;
+            last = next;
+        }
+        let own_id = last.id.is_some();
+        if let Some(id) = last.id {
+            replace(&mut self.id, id);
+            self.id_told = true;
+        }
+        self.first_line = false;
+        self.after_cr = false;
+        let block = chunk.split_to(length);
+        Some(Piece::Event { block, own_id })
+    }
+
+    /// The block that `bytes` begin with, if all of it is there and nothing in it
+    /// needs mending.
+    fn untouched<'a>(&self, bytes: &'a [u8]) -> Option<Untouched<'a>> {
         let (mut length, mut data, mut id) = (0, false, None);
         loop {
-            let rest = &chunk[length..];
+            let rest = &bytes[length..];
             let end = memchr2(b'\n', b'\r', rest).filter(|&end| rest[end] == b'\n')?;
             length += end + 1;
             match &rest[..end] {
                 [] => break,
                 [b'd', b'a', b't', b'a', b':', ..] => data = true,
                 [b'e', b'v', b'e', b'n', b't', b':', ..] => {}
-                [b'i', b'd', b':', value @ ..] if !value.contains(&0) => id = Some(value),
+                [b'i', b'd', b':', value @ ..] if !value.contains(&0) => {
+                    id = Some(without_space(value));
+                }
                 _ => return None,
             }
         }
         let fits = length <= self.limits.line.min(self.limits.event);
         let id_fits = id.map_or(self.id_told, |id| id.len() <= self.limits.id);
-        if !data || !fits || !id_fits {
-            return None;
-        }
-        str::from_utf8(&chunk[..length]).ok()?;
-        if let Some(id) = id {
-            replace(&mut self.id, id.strip_prefix(b" ").unwrap_or(id));
-            self.id_told = true;
-        }
-        let own_id = id.is_some();
-        let block = chunk.split_to(length);
-        Some(Piece::Event { block, own_id })
+        let sound = data && fits && id_fits && str::from_utf8(&bytes[..length]).is_ok();
+        sound.then_some(Untouched { length, id })
     }
 
     fn take_held_line(&mut self) -> Result<Option<Piece>, Trouble> {

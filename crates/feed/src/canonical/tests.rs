@@ -1,6 +1,9 @@
 //! What the parser makes of our blocks is what the standard makes of the bytes.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    iter,
+    sync::{Arc, Mutex},
+};
 
 use eventsource_client::{Client, ClientBuilder, Error, ReconnectOptions, SSE};
 use futures::{StreamExt, executor::block_on, stream};
@@ -19,8 +22,9 @@ struct Seen {
     retries: Vec<u64>,
 }
 
-/// The standard's algorithm, written for a whole stream at once.
-fn reference(bytes: &[u8]) -> Seen {
+/// The standard's algorithm, written for a whole stream at once, which follows
+/// a connection that left the id `earlier`.
+fn reference(earlier: &str, bytes: &[u8]) -> Seen {
     let mut seen = Seen::default();
     let decoded = String::from_utf8_lossy(bytes);
     let text = decoded.strip_prefix('\u{FEFF}').unwrap_or(&decoded);
@@ -28,7 +32,8 @@ fn reference(bytes: &[u8]) -> Seen {
     let mut lines: Vec<&str> = text.split('\n').collect();
     lines.pop(); // not terminated
     let (mut data, mut name, mut id, mut own) =
-        (String::new(), String::new(), String::new(), false);
+        (String::new(), String::new(), earlier.to_owned(), false);
+    seen.last_event_id.clone_from(&id);
     for line in lines {
         if line.is_empty() {
             seen.last_event_id.clone_from(&id);
@@ -74,9 +79,12 @@ impl HttpTransport for Blocks {
 }
 
 /// The chunks through [`Canonical`], and its blocks through eventsource-client.
-fn ours(chunks: &[&[u8]]) -> Seen {
-    let mut seen = Seen::default();
-    let mut canonical = Canonical::new(Limits::default(), String::new());
+fn ours(earlier: &str, chunks: &[&[u8]]) -> Seen {
+    let mut seen = Seen {
+        last_event_id: earlier.to_owned(),
+        ..Seen::default()
+    };
+    let mut canonical = Canonical::new(Limits::default(), earlier.to_owned());
     let (mut blocks, mut owns) = (Vec::new(), Vec::new());
     for chunk in chunks {
         let mut chunk = Bytes::copy_from_slice(chunk);
@@ -84,8 +92,9 @@ fn ours(chunks: &[&[u8]]) -> Seen {
             match piece {
                 Piece::Event { block, own_id } => {
                     seen.last_event_id.clone_from(&canonical.id);
+                    let ends = block.windows(2).filter(|two| two == b"\n\n").count();
+                    owns.extend(iter::repeat_n(own_id, ends));
                     blocks.push(block);
-                    owns.push(own_id);
                 }
                 Piece::Id(id) => seen.last_event_id = id,
                 Piece::Retry(milliseconds) => seen.retries.push(milliseconds),
@@ -95,7 +104,6 @@ fn ours(chunks: &[&[u8]]) -> Seen {
         assert!(chunk.is_empty());
     }
 
-    let expected = blocks.len();
     let client = ClientBuilder::for_url("http://localhost/")
         .unwrap()
         .reconnect(ReconnectOptions::reconnect(false).build())
@@ -114,13 +122,16 @@ fn ours(chunks: &[&[u8]]) -> Seen {
             Err(error) => panic!("{error}"),
         }
     }
-    assert_eq!(seen.events.len(), expected, "one event for each block");
+    assert_eq!(seen.events.len(), owns.len(), "one event for each block");
     seen
 }
 
 /// Bytes made of the pieces that matter to the standard.
 fn any_stream() -> impl Strategy<Value = Vec<u8>> {
-    let tokens: [&[u8]; 28] = [
+    let tokens: [&[u8]; 31] = [
+        b"data: x\n\n",
+        b"id: 7\ndata:y\n\n",
+        b"event:z\ndata: \xE5\xA5\xBD\nid:8\n\n",
         b"data",
         b"data:",
         b"data: ",
@@ -158,7 +169,11 @@ proptest! {
     #[test]
     fn any_split_of_any_bytes_gives_the_standards_events(
         bytes in any_stream(),
-        sizes in proptest::collection::vec(0usize..9, 1..20),
+        earlier in "|[a-z]{2}",
+        sizes in prop_oneof![
+            proptest::collection::vec(0usize..9, 1..20),
+            proptest::collection::vec(0usize..200, 1..20),
+        ],
     ) {
         let mut chunks = Vec::new();
         let mut rest = &bytes[..];
@@ -171,7 +186,7 @@ proptest! {
             }
         }
         chunks.push(rest);
-        prop_assert_eq!(ours(&chunks), reference(&bytes));
+        prop_assert_eq!(ours(&earlier, &chunks), reference(&earlier, &bytes));
     }
 }
 
@@ -179,7 +194,7 @@ proptest! {
     #[test]
     fn what_our_hub_writes_comes_back_identical(
         frames in proptest::collection::vec(("[a-z][a-z ]{0,8}", "[!-~]{1,12}", "[^\\r]{0,40}"), 1..6),
-        size in 1usize..40,
+        size in 1usize..400,
     ) {
         let mut written = BytesMut::new();
         let mut expected = Vec::new();
@@ -193,7 +208,7 @@ proptest! {
             expected.push((name.clone(), data.clone(), id.clone(), true));
         }
         let chunks: Vec<&[u8]> = written.chunks(size).collect();
-        prop_assert_eq!(ours(&chunks).events, expected);
+        prop_assert_eq!(ours("", &chunks).events, expected);
     }
 }
 
@@ -202,8 +217,37 @@ fn bytewise_is_the_same_as_whole() {
     let bytes =
         b"\xEF\xBB\xBFid: 1\r\ndata: \xE5\xA5\xBD\xA0\r\rretry: 5\n\nevent: x\ndata\ndata: y\n\n";
     let single: Vec<&[u8]> = bytes.chunks(1).collect();
-    assert_eq!(ours(&single), reference(bytes));
-    assert_eq!(ours(&[&bytes[..]]).events.len(), 2);
+    assert_eq!(ours("", &single), reference("", bytes));
+    assert_eq!(ours("", &[&bytes[..]]).events.len(), 2);
+}
+
+#[test]
+fn a_byte_order_mark_is_one_only_at_the_very_start() {
+    let bytes = b"data: x\n\n\xEF\xBB\xBFdata: y\n\n";
+    assert_eq!(ours("", &[&bytes[..]]), reference("", bytes));
+    assert_eq!(ours("", &[&bytes[9..]]).events.len(), 1);
+}
+
+#[test]
+fn what_needs_no_mending_is_neither_copied_nor_cut() {
+    let mut canonical = Canonical::new(Limits::default(), String::new());
+    let whole = Bytes::from_static(b"id:2\ndata:x\n\ndata: y\nid: 3\n\ndata\n\ndata: z\n\n");
+    let mut chunk = whole.clone();
+    let mut pieces = Vec::new();
+    while let Some(piece) = canonical.next(&mut chunk).unwrap() {
+        let Piece::Event { block, own_id } = piece else {
+            panic!("{piece:?}")
+        };
+        let here = whole.as_ptr_range().contains(&block.as_ptr());
+        pieces.push((block, own_id, here));
+    }
+    let expected: [(&[u8], bool, bool); 3] = [
+        (b"id:2\ndata:x\n\ndata: y\nid: 3\n\n", true, true),
+        (b"data: \n\n", false, false),
+        (b"data: z\n\n", false, true),
+    ];
+    let expected = expected.map(|(block, own, here)| (Bytes::from_static(block), own, here));
+    assert_eq!(pieces, expected);
 }
 
 #[test]
