@@ -1,5 +1,13 @@
 //! The same comparison with every allocation counted.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for developers: it prints, and stops at what is wrong"
+)]
+
 use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};

@@ -7,12 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use eventsource_client::{Client as _, ClientBuilder, ReconnectOptions, SSE};
+use eventsource_client::{BoxStream, Client as _, ClientBuilder, ReconnectOptions, SSE};
 use feed::{Feed, FeedConfig, FeedUpdate};
 use futures::{Stream, StreamExt};
 use launchdarkly_sdk_transport::{HttpTransport, ResponseFuture, TransportError};
 use memchr::memchr;
 use reqwest_eventsource::{Event as Item, EventSource};
+use tokio::sync::mpsc;
 use url::Url;
 
 use crate::compare::Tally;
@@ -20,24 +21,27 @@ use crate::compare::Tally;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Client {
     Ours,
-    EventsourceClient,
-    ReqwestEventsource,
+    Bare,
+    BareInTask,
+    Reqwest,
     Lines,
 }
 
 impl Client {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Ours,
-        Self::EventsourceClient,
-        Self::ReqwestEventsource,
+        Self::Bare,
+        Self::BareInTask,
+        Self::Reqwest,
         Self::Lines,
     ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ours => "Feedbell",
-            Self::EventsourceClient => "eventsource-client",
-            Self::ReqwestEventsource => "reqwest-eventsource",
+            Self::Bare => "eventsource-client",
+            Self::BareInTask => "the same in a task",
+            Self::Reqwest => "reqwest-eventsource",
             Self::Lines => "lines only",
         }
     }
@@ -45,8 +49,9 @@ impl Client {
     pub(crate) async fn read(self, url: Url, tally: &mut Tally) {
         match self {
             Self::Ours => ours(url, tally).await,
-            Self::EventsourceClient => eventsource_client(&url, tally).await,
-            Self::ReqwestEventsource => reqwest_eventsource(url.as_str(), tally).await,
+            Self::Bare => eventsource_client(&url, tally).await,
+            Self::BareInTask => channelled(&url, tally).await,
+            Self::Reqwest => reqwest_eventsource(url.as_str(), tally).await,
             Self::Lines => lines(url, tally).await,
         }
     }
@@ -71,11 +76,7 @@ async fn ours(url: Url, tally: &mut Tally) {
 
 /// The crate as it is, over the same HTTP client as ours.
 async fn eventsource_client(url: &Url, tally: &mut Tally) {
-    let client = ClientBuilder::for_url(url.as_str())
-        .unwrap()
-        .reconnect(ReconnectOptions::reconnect(false).build())
-        .build_with_transport(Plain(plain_http()));
-    let mut stream = client.stream();
+    let mut stream = eventsource_stream(url);
     while let Some(item) = stream.next().await {
         if let SSE::Event(event) = item.unwrap()
             && tally.add(&event.event_type, event.data.len()).is_break()
@@ -84,6 +85,36 @@ async fn eventsource_client(url: &Url, tally: &mut Tally) {
         }
     }
     panic!("the stream ended");
+}
+
+/// The crate in a task of its own, over a channel like ours: what that alone costs.
+async fn channelled(url: &Url, tally: &mut Tally) {
+    let (sender, mut events) = mpsc::channel(32);
+    let mut stream = eventsource_stream(url);
+    let task = tokio::spawn(async move {
+        while let Some(item) = stream.next().await {
+            if let SSE::Event(event) = item.unwrap()
+                && sender.send(event).await.is_err()
+            {
+                return;
+            }
+        }
+    });
+    while let Some(event) = events.recv().await {
+        if tally.add(&event.event_type, event.data.len()).is_break() {
+            task.abort();
+            return;
+        }
+    }
+    panic!("the stream ended");
+}
+
+fn eventsource_stream(url: &Url) -> BoxStream<eventsource_client::Result<SSE>> {
+    ClientBuilder::for_url(url.as_str())
+        .unwrap()
+        .reconnect(ReconnectOptions::reconnect(false).build())
+        .build_with_transport(Plain(plain_http()))
+        .stream()
 }
 
 async fn reqwest_eventsource(url: &str, tally: &mut Tally) {
@@ -149,7 +180,7 @@ impl HttpTransport for Plain {
         let (head, _) = request.into_parts();
         let url = head.uri.to_string();
         let sending = self.0.get(url).headers(head.headers).send();
-        // The future is not Sync, the type asks for it; a task of its own is.
+        // The type asks for Sync, which a task's handle is.
         let sending = tokio::spawn(sending);
         Box::pin(async move {
             let response = sending.await.map_err(TransportError::new)?;

@@ -1,11 +1,5 @@
 //! Rounds, medians and the table.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a table is what is wanted"
-)]
-
 use std::{
     fs,
     ops::ControlFlow,
@@ -129,30 +123,38 @@ pub(crate) fn compare(count: Option<fn() -> Allocated>) {
     println!("{}\n", conditions(rounds, began));
     println!("{}", if count.is_some() { COUNTED } else { TIMED });
     for (load, _) in loads {
-        let median = |who: Client, what: fn(&Cost) -> f64| {
-            let mut costs: Vec<f64> = runs
-                .iter()
+        let costs = |who: Client, what: fn(&Cost) -> f64| -> Vec<f64> {
+            runs.iter()
                 .filter(|(of, client, _)| *of == load.name && *client == who)
                 .map(|(_, _, cost)| what(cost) / load.events as f64)
-                .collect();
-            costs.sort_unstable_by(f64::total_cmp);
-            costs.get(costs.len() / 2).copied().unwrap_or(f64::NAN)
+                .collect()
         };
         for &&client in &clients {
             print!("| {} | {} ", load.name, client.name());
             if count.is_some() {
-                let times = median(client, |cost| cost.allocated.times as f64);
-                let bytes = median(client, |cost| cost.allocated.bytes as f64);
+                let times = median(costs(client, |cost| cost.allocated.times as f64));
+                let bytes = median(costs(client, |cost| cost.allocated.bytes as f64));
                 println!("| {times:.1} | {} |", thousands(bytes));
             } else {
-                let cpu = |who| median(who, |cost| cost.cpu.as_secs_f64());
-                let micros = cpu(client) * 1e6;
-                let beside = cpu(client) / cpu(Client::EventsourceClient);
-                let rate = 1.0 / median(client, |cost| cost.wall.as_secs_f64());
+                let cpu = |who| costs(who, |cost| cost.cpu.as_secs_f64() * 1e6);
+                let micros = median(cpu(client));
+                // Within one round, as the machine is not the same in the next.
+                let bare = cpu(Client::Bare);
+                let beside = cpu(client)
+                    .into_iter()
+                    .zip(bare)
+                    .map(|(it, bare)| it / bare);
+                let beside = median(beside.collect());
+                let rate = 1.0 / median(costs(client, |cost| cost.wall.as_secs_f64()));
                 println!("| {micros:.2} µs | {beside:.2} | {} |", thousands(rate));
             }
         }
     }
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_unstable_by(f64::total_cmp);
+    of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 const TIMED: &str = "\
@@ -236,7 +238,7 @@ fn conditions(
         _ => String::new(),
     };
     format!(
-        "{}; {} {}, {} {cores} cores, {cpu}; {rounds} rounds of every client in turn, medians{others}.",
+        "{}; {} {}, {} {cores} cores, {cpu}; {rounds} × every client in turn, medians{others}.",
         versions.join(", "),
         std::env::consts::OS,
         kernel.trim(),
