@@ -11,7 +11,7 @@ PROFILE := $(if $(RELEASE),release,debug)
 UI_PACKAGES := ui/node_modules/.package-lock.json
 UI_FILES := $(shell find ui locales -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' 2>/dev/null)
 
-.PHONY: help run test build lint ui ui-packages icons clean setup
+.PHONY: help run test build lint bench ui ui-packages icons clean setup
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ build: ui ## build the window's pages and both programs, start nothing
 
 lint: ui ## check formats, types and lints alone
 	@scripts/test ui-check format clippy
+
+bench: ## measure what docs/performance.md tells (minutes, optimised)
+	@. scripts/env; cargo bench --locked -p feed --bench reading --bench reading-allocations
 
 ui: ui/dist/index.html ## build the window's pages into ui/dist
 

@@ -425,7 +425,7 @@ pub(crate) fn stream(
 }
 
 pub(crate) fn to_event(event: eventsource_client::Event, aside: &Aside, connection: u64) -> Event {
-    // Blocks always name the last event id, so this is it.
+    // The parser keeps it from block to block, as the standard says.
     let last_event_id = event.id.unwrap_or_default();
     let opened = aside.opened.as_ref();
     Event {

@@ -1,6 +1,9 @@
 //! What the parser makes of our blocks is what the standard makes of the bytes.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    iter,
+    sync::{Arc, Mutex},
+};
 
 use eventsource_client::{Client, ClientBuilder, Error, ReconnectOptions, SSE};
 use futures::{StreamExt, executor::block_on, stream};
@@ -19,8 +22,9 @@ struct Seen {
     retries: Vec<u64>,
 }
 
-/// The standard's algorithm, written for a whole stream at once.
-fn reference(bytes: &[u8]) -> Seen {
+/// The standard's algorithm, written for a whole stream at once, which follows
+/// a connection that left the id `earlier`.
+fn reference(earlier: &str, bytes: &[u8]) -> Seen {
     let mut seen = Seen::default();
     let decoded = String::from_utf8_lossy(bytes);
     let text = decoded.strip_prefix('\u{FEFF}').unwrap_or(&decoded);
@@ -28,7 +32,8 @@ fn reference(bytes: &[u8]) -> Seen {
     let mut lines: Vec<&str> = text.split('\n').collect();
     lines.pop(); // not terminated
     let (mut data, mut name, mut id, mut own) =
-        (String::new(), String::new(), String::new(), false);
+        (String::new(), String::new(), earlier.to_owned(), false);
+    seen.last_event_id.clone_from(&id);
     for line in lines {
         if line.is_empty() {
             seen.last_event_id.clone_from(&id);
@@ -74,18 +79,22 @@ impl HttpTransport for Blocks {
 }
 
 /// The chunks through [`Canonical`], and its blocks through eventsource-client.
-fn ours(chunks: &[&[u8]]) -> Seen {
-    let mut seen = Seen::default();
-    let mut canonical = Canonical::new(Limits::default(), String::new());
+fn ours(earlier: &str, chunks: &[&[u8]]) -> Seen {
+    let mut seen = Seen {
+        last_event_id: earlier.to_owned(),
+        ..Seen::default()
+    };
+    let mut canonical = Canonical::new(Limits::default(), earlier.to_owned());
     let (mut blocks, mut owns) = (Vec::new(), Vec::new());
     for chunk in chunks {
         let mut chunk = Bytes::copy_from_slice(chunk);
         while let Some(piece) = canonical.next(&mut chunk).unwrap() {
             match piece {
                 Piece::Event { block, own_id } => {
-                    seen.last_event_id = written_id(&block);
+                    seen.last_event_id.clone_from(&canonical.id);
+                    let ends = block.windows(2).filter(|two| two == b"\n\n").count();
+                    owns.extend(iter::repeat_n(own_id, ends));
                     blocks.push(block);
-                    owns.push(own_id);
                 }
                 Piece::Id(id) => seen.last_event_id = id,
                 Piece::Retry(milliseconds) => seen.retries.push(milliseconds),
@@ -96,7 +105,6 @@ fn ours(chunks: &[&[u8]]) -> Seen {
         assert!(chunk.is_empty());
     }
 
-    let expected = blocks.len();
     let client = ClientBuilder::for_url("http://localhost/")
         .unwrap()
         .reconnect(ReconnectOptions::reconnect(false).build())
@@ -107,7 +115,7 @@ fn ours(chunks: &[&[u8]]) -> Seen {
             Ok(SSE::Connected(_)) => {}
             Ok(SSE::Event(event)) => {
                 let own = owns[seen.events.len()];
-                let id = event.id.unwrap();
+                let id = event.id.unwrap_or_default();
                 seen.events.push((event.event_type, event.data, id, own));
             }
             Ok(SSE::Comment(comment)) => panic!("a comment: {comment}"),
@@ -115,19 +123,16 @@ fn ours(chunks: &[&[u8]]) -> Seen {
             Err(error) => panic!("{error}"),
         }
     }
-    assert_eq!(seen.events.len(), expected, "one event for each block");
+    assert_eq!(seen.events.len(), owns.len(), "one event for each block");
     seen
-}
-
-fn written_id(block: &[u8]) -> String {
-    let text = std::str::from_utf8(block).unwrap();
-    let line = text.lines().rev().find(|line| line.starts_with("id: "));
-    line.unwrap()["id: ".len()..].to_owned()
 }
 
 /// Bytes made of the pieces that matter to the standard.
 fn any_stream() -> impl Strategy<Value = Vec<u8>> {
-    let tokens: [&[u8]; 28] = [
+    let tokens: [&[u8]; 31] = [
+        b"data: x\n\n",
+        b"id: 7\ndata:y\n\n",
+        b"event:z\ndata: \xE5\xA5\xBD\nid:8\n\n",
         b"data",
         b"data:",
         b"data: ",
@@ -165,7 +170,11 @@ proptest! {
     #[test]
     fn any_split_of_any_bytes_gives_the_standards_events(
         bytes in any_stream(),
-        sizes in proptest::collection::vec(0usize..9, 1..20),
+        earlier in "|[a-z]{2}",
+        sizes in prop_oneof![
+            proptest::collection::vec(0usize..9, 1..20),
+            proptest::collection::vec(0usize..200, 1..20),
+        ],
     ) {
         let mut chunks = Vec::new();
         let mut rest = &bytes[..];
@@ -178,7 +187,7 @@ proptest! {
             }
         }
         chunks.push(rest);
-        prop_assert_eq!(ours(&chunks), reference(&bytes));
+        prop_assert_eq!(ours(&earlier, &chunks), reference(&earlier, &bytes));
     }
 }
 
@@ -186,7 +195,7 @@ proptest! {
     #[test]
     fn what_our_hub_writes_comes_back_identical(
         frames in proptest::collection::vec(("[a-z][a-z ]{0,8}", "[!-~]{1,12}", "[^\\r]{0,40}"), 1..6),
-        size in 1usize..40,
+        size in 1usize..400,
     ) {
         let mut written = BytesMut::new();
         let mut expected = Vec::new();
@@ -200,7 +209,7 @@ proptest! {
             expected.push((name.clone(), data.clone(), id.clone(), true));
         }
         let chunks: Vec<&[u8]> = written.chunks(size).collect();
-        prop_assert_eq!(ours(&chunks).events, expected);
+        prop_assert_eq!(ours("", &chunks).events, expected);
     }
 }
 
@@ -209,8 +218,37 @@ fn bytewise_is_the_same_as_whole() {
     let bytes =
         b"\xEF\xBB\xBFid: 1\r\ndata: \xE5\xA5\xBD\xA0\r\rretry: 5\n\nevent: x\ndata\ndata: y\n\n";
     let single: Vec<&[u8]> = bytes.chunks(1).collect();
-    assert_eq!(ours(&single), reference(bytes));
-    assert_eq!(ours(&[&bytes[..]]).events.len(), 2);
+    assert_eq!(ours("", &single), reference("", bytes));
+    assert_eq!(ours("", &[&bytes[..]]).events.len(), 2);
+}
+
+#[test]
+fn a_byte_order_mark_is_one_only_at_the_very_start() {
+    let bytes = b"data: x\n\n\xEF\xBB\xBFdata: y\n\n";
+    assert_eq!(ours("", &[&bytes[..]]), reference("", bytes));
+    assert_eq!(ours("", &[&bytes[9..]]).events.len(), 1);
+}
+
+#[test]
+fn what_needs_no_mending_is_neither_copied_nor_cut() {
+    let mut canonical = Canonical::new(Limits::default(), String::new());
+    let whole = Bytes::from_static(b"id:2\ndata:x\n\ndata: y\nid: 3\n\ndata\n\ndata: z\n\n");
+    let mut chunk = whole.clone();
+    let mut pieces = Vec::new();
+    while let Some(piece) = canonical.next(&mut chunk).unwrap() {
+        let Piece::Event { block, own_id } = piece else {
+            panic!("{piece:?}")
+        };
+        let here = whole.as_ptr_range().contains(&block.as_ptr());
+        pieces.push((block, own_id, here));
+    }
+    let expected: [(&[u8], bool, bool); 3] = [
+        (b"id:2\ndata:x\n\ndata: y\nid: 3\n\n", true, true),
+        (b"data: \n\n", false, false),
+        (b"data: z\n\n", false, true),
+    ];
+    let expected = expected.map(|(block, own, here)| (Bytes::from_static(block), own, here));
+    assert_eq!(pieces, expected);
 }
 
 const SMALL: Limits = Limits {
@@ -222,17 +260,27 @@ const SMALL: Limits = Limits {
     redirects: 0,
 };
 
-/// What a stream under small limits amounts to, and that no more is held than they allow.
-fn limited(bytes: &[u8], size: usize) -> Result<Vec<Piece>, Trouble> {
+/// What a stream under small limits amounts to, one word a piece, and that no more is held than
+/// they allow.
+fn limited(bytes: &[u8], size: usize) -> Result<Vec<String>, Trouble> {
     let mut canonical = Canonical::new(SMALL, String::new());
     let mut pieces = Vec::new();
     for chunk in bytes.chunks(size) {
         let mut chunk = Bytes::copy_from_slice(chunk);
         while let Some(piece) = canonical.next(&mut chunk)? {
-            pieces.push(piece);
+            pieces.push(match piece {
+                Piece::Event { block, .. } => {
+                    let block = String::from_utf8(block.to_vec()).unwrap();
+                    let data = block.lines().find_map(|line| line.strip_prefix("data:"));
+                    format!("{} {}", data.unwrap().trim_start(), canonical.id)
+                }
+                Piece::Oversize { what, id } => format!("{what:?} {}", id.unwrap_or_default()),
+                Piece::Comment => "comment".to_owned(),
+                Piece::LongId => "long id".to_owned(),
+                other => panic!("{other:?}"),
+            });
         }
-        assert!(canonical.line.capacity() <= 2 * SMALL.line);
-        assert!(canonical.data.len() <= 2 * SMALL.event);
+        assert!(canonical.held.capacity() <= 2 * (SMALL.line + SMALL.event));
     }
     Ok(pieces)
 }
@@ -240,42 +288,30 @@ fn limited(bytes: &[u8], size: usize) -> Result<Vec<Piece>, Trouble> {
 #[test]
 fn an_event_over_the_limits_is_left_out_and_the_next_one_comes() {
     let after = "data: b\n\n";
-    let next = |id: &str| Piece::Event {
-        block: Bytes::from(format!("data: b\nid: {id}\n\n")),
-        own_id: false,
-    };
-    let oversize = |what, id: Option<&str>| Piece::Oversize {
-        what,
-        id: id.map(str::to_owned),
-    };
     let long = "x".repeat(200);
     for size in [1, 7, 10_000] {
-        for (event, what, id) in [
-            (format!("data: {long}\nid: 7\n\n"), Excess::Line, Some("7")),
-            (
-                format!("id: 7\r\ndata: {long}\r\n\r\n"),
-                Excess::Line,
-                Some("7"),
-            ),
-            (format!("event: {long}\ndata: a\n\n"), Excess::Line, None),
-            ("data: 1234\n".repeat(99) + "\n", Excess::Event, None),
-            ("data\n".repeat(99) + "id: 7\n\n", Excess::Event, Some("7")),
+        for (event, expected) in [
+            (format!("data: {long}\nid: 7\n\n"), ["Line 7", "b 7"]),
+            (format!("id: 7\r\ndata: {long}\r\n\r\n"), ["Line 7", "b 7"]),
+            (format!("event: {long}\ndata: a\n\n"), ["Line ", "b "]),
+            ("data: 1234\n".repeat(99) + "\n", ["Event ", "b "]),
+            ("data\n".repeat(99) + "id: 7\n\n", ["Event 7", "b 7"]),
+            // What a block counts for does not depend on how it came.
+            ("data:1\n".repeat(8) + "\n", ["Event ", "b "]),
+            ("data:1\n".repeat(7) + "\n", ["1 ", "b "]),
         ] {
             let pieces = limited(format!("{event}{after}").as_bytes(), size);
-            let expected = vec![oversize(what, id), next(id.unwrap_or(""))];
-            assert_eq!(pieces, Ok(expected), "{event} by {size}");
+            assert_eq!(pieces.unwrap(), expected, "{event} by {size}");
         }
         // What makes no event costs none.
         let harmless = format!(":{long}\n{long}\nx: {long}\n{after}");
-        let pieces = limited(harmless.as_bytes(), size);
-        assert_eq!(pieces, Ok(vec![Piece::Comment, next("")]));
+        assert_eq!(
+            limited(harmless.as_bytes(), size).unwrap(),
+            ["comment", "b "]
+        );
         let ids = format!("id: 12345678901\ndata: a\n\nid: {long}\n{after}");
-        let first = Piece::Event {
-            block: Bytes::from("data: a\nid: \n\n"),
-            own_id: false,
-        };
-        let expected = vec![Piece::LongId, first, Piece::LongId, next("")];
-        assert_eq!(limited(ids.as_bytes(), size), Ok(expected));
+        let expected = ["long id", "a ", "long id", "b "];
+        assert_eq!(limited(ids.as_bytes(), size).unwrap(), expected);
     }
 }
 
