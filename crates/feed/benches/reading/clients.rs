@@ -68,7 +68,9 @@ async fn ours(url: Url, tally: &mut Tally) {
                 }
             }
             FeedUpdate::State(_) => {}
-            FeedUpdate::LastEventId(_) => panic!("each id has its event"),
+            FeedUpdate::LastEventId(_) | FeedUpdate::Skipped { .. } => {
+                panic!("each id has its event, and none is too long")
+            }
         }
     }
     panic!("the feed ended");
