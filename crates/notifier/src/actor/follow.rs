@@ -325,7 +325,7 @@ impl Actor {
 }
 
 /// The sentence for a token that expired then, in milliseconds since the Unix epoch.
-fn expired(at: i64) -> Text {
+pub(super) fn expired(at: i64) -> Text {
     let when = jiff::Timestamp::from_millisecond(at).map_or_else(
         |_| at.to_string(),
         |at| {

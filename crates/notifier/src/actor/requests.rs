@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feed::{CheckUpdate, check};
+use feed::{CheckUpdate, Resume, check};
 use hub::{Address, Audience, EventName, Publication, Uid};
 use tokio::{
     sync::mpsc,
@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Actor, HubNow, Internal, TRY_FEED, feed_name, inbox_trouble};
+use super::{Actor, HubNow, Internal, TRY_FEED, feed_name, follow::expired, inbox_trouble};
 use crate::{
     Update,
     inbox::{Counts, Inbox, InboxError},
@@ -18,7 +18,7 @@ use crate::{
     presets,
     rules::{Arrived, Rules},
     settings::{FeedSettings, feed_form, hub_form},
-    subscription::{Subscription, connect_config, shown_address},
+    subscription::{Place, Subscription, connect_config, expiry, resume_of, shown_address},
     view::{
         AppView, FeedForm, FeedState, FeedView, FieldError, HubForm, HubState, HubView, RawEvent,
         Refusal, SendForm, SettingsView, TestOutcome, TestStep, TestUpdate, Text,
@@ -367,6 +367,11 @@ impl Actor {
         self.generation += 1;
         let generation = self.generation;
         let preset = presets::find(&feed.preset);
+        let place = Place::new(
+            resume_of(&feed.connection, preset.as_deref()),
+            String::new(),
+        );
+        let now_ms = self.now_ms();
         let localizer = self.localizer.clone();
         let rules = Rules::new(&feed.name, &feed.rules, preset.as_deref(), localizer);
         let secrets = self.secrets.clone();
@@ -379,10 +384,24 @@ impl Actor {
                     let _ = internal.send(news).await;
                 }
             };
-            match connect_config(&feed, &secrets).await {
-                Ok(config) => run_test(config, &rules, tell).await,
-                Err(why) => {
-                    let text = why.text();
+            let config = connect_config(&feed, &secrets).await;
+            let config = config.map_err(|why| why.text()).and_then(|config| {
+                match expiry(&config).filter(|at| *at <= now_ms) {
+                    Some(at) => Err(expired(at)),
+                    None => Ok(config),
+                }
+            });
+            match config {
+                Ok(mut config) => {
+                    // What a field says is a place for this preset alone: ids are not probed then.
+                    config.resume = if place.by_field() {
+                        Resume::Off
+                    } else {
+                        place.resume()
+                    };
+                    run_test(config, &rules, tell).await;
+                }
+                Err(text) => {
                     tell(TestUpdate::Step {
                         step: TestStep::Access,
                         outcome: TestOutcome::Failed,
