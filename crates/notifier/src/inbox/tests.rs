@@ -1,5 +1,7 @@
-use super::*;
-use crate::view::{MessageKind, MessageQuery};
+use std::path::Path;
+
+use super::{open::VERSION, *};
+use crate::view::{MessageKind, MessageQuery, Text};
 
 struct Desk {
     folder: tempfile::TempDir,
