@@ -58,14 +58,16 @@ fn ours(input: &Input<'_>, limits: Limits) -> (Seen, usize) {
     let mut left_out = 0;
     pieces(input, &input.chunks(), limits, |piece| match piece {
         Piece::Event { block, own_id } => {
+            let ends = block.split(|&b| b == b'\n').filter(|line| line.is_empty());
+            let events = own_ids.len() + ends.count() - 1;
+            own_ids.resize(events, own_id);
             blocks.push(block);
-            own_ids.push(own_id);
         }
-        Piece::Id(id) => ids.push((blocks.len(), id)),
+        Piece::Id(id) => ids.push((own_ids.len(), id)),
         Piece::Retry(milliseconds) => seen.retries.push(milliseconds),
         Piece::Oversize { id } => {
             left_out += 1;
-            ids.extend(id.map(|id| (blocks.len(), id)));
+            ids.extend(id.map(|id| (own_ids.len(), id)));
         }
         Piece::Comment | Piece::LongId => {}
     });
@@ -75,11 +77,11 @@ fn ours(input: &Input<'_>, limits: Limits) -> (Seen, usize) {
         .map(|event| Event {
             name: event.event_type,
             data: event.data,
-            last_event_id: event.id.expect("every block names the last event id"),
-            own_id: own_ids.next().expect("one event for each block"),
+            last_event_id: event.id.unwrap_or_default(),
+            own_id: own_ids.next().expect("one event for each block's end"),
         })
         .collect();
-    assert_eq!(own_ids.next(), None, "one event for each block");
+    assert_eq!(own_ids.next(), None, "one event for each block's end");
     if let Some(event) = seen.events.last() {
         seen.last_event_id.clone_from(&event.last_event_id);
     }

@@ -227,8 +227,7 @@ impl Canonical {
             none => {
                 let begun = &self.held[self.begun..];
                 let length = begun.len();
-                let mut start = [begun, more].concat();
-                start.truncate(FIELD);
+                let start: Vec<u8> = begun.iter().chain(more).take(FIELD).copied().collect();
                 let start = match mem::take(&mut self.first_line) {
                     true => start.strip_prefix(BOM).unwrap_or(&start),
                     false => &start,

@@ -3,7 +3,7 @@
 
 use std::{
     future::{poll_fn, ready},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::{Context, Poll},
     time::{Duration, SystemTime},
@@ -300,11 +300,13 @@ impl Keeper {
         // Whatever came is handed over first, also when we are asked to
         // reconnect: up to a limit, as some streams never pause.
         let mut left = None;
+        // Made once: for each event it would cost more than the event.
+        let mut asked = pin!(shared.asked());
         let over = loop {
             let next = tokio::select! {
                 biased;
                 next = poll_fn(|cx| poll_next(&mut stream, aside, cx)), if left != Some(0) => next,
-                () = shared.asked(), if left.is_none() => {
+                () = &mut asked, if left.is_none() => {
                     left = Some(HANDED_OVER);
                     continue;
                 }
@@ -322,11 +324,11 @@ impl Keeper {
                     self.note_skipped(aside).await?;
                     delivered = true;
                     let event = to_event(event, &lock(aside), self.connection);
-                    let last_event_id = event.last_event_id.clone();
                     let stop = self.config.stop_on.contains(&event.name);
                     let why = stop.then(|| StopReason::StopOn(event.name.clone()));
-                    self.hand_over(FeedUpdate::Event(event)).await?;
-                    self.last_event_id = last_event_id;
+                    let room = room(&self.updates).await?;
+                    self.last_event_id.clone_from(&event.last_event_id);
+                    room.send(FeedUpdate::Event(event));
                     if let Some(why) = why {
                         break Over::End(why.into());
                     }
@@ -396,7 +398,16 @@ impl Keeper {
     }
 
     async fn hand_over(&self, update: FeedUpdate) -> Result<(), Unheard> {
-        self.updates.send(update).await.map_err(|_| Unheard)
+        room(&self.updates).await?.send(update);
+        Ok(())
+    }
+}
+
+/// A place in the queue; without waiting, which costs more, if there is one.
+async fn room(updates: &mpsc::Sender<FeedUpdate>) -> Result<mpsc::Permit<'_, FeedUpdate>, Unheard> {
+    match updates.try_reserve() {
+        Ok(room) => Ok(room),
+        Err(_) => updates.reserve().await.map_err(|_| Unheard),
     }
 }
 

@@ -29,7 +29,7 @@ use url::Url;
 use crate::{
     canonical::{Canonical, Piece},
     client::{Http, may_travel, place},
-    config::{FeedConfig, Proxy, Resume, Silence, is_secret, without_secrets},
+    config::{self, FeedConfig, Proxy, Resume, is_secret, without_secrets},
     poll::{is_json, to_events},
     rhythm::Rhythm,
     trouble::{End, Excess, StopReason, Trouble, sort},
@@ -37,6 +37,9 @@ use crate::{
 
 /// What a polled server may answer with, the best first.
 const POLLED: &str = "text/event-stream, application/x-ndjson, application/json;q=0.9";
+/// How exactly it is known when the last byte came: finer would cost more than
+/// reading it.
+const HEARD_AGAIN: Duration = Duration::from_secs(1);
 const LAST_EVENT_ID: &str = "last-event-id";
 
 /// What an attempt knows that an event does not carry. Written while the
@@ -162,11 +165,13 @@ impl Attempt {
             aside: Arc::clone(&self.aside),
             heard: self.heard.clone(),
             fixed: match self.config.patience.silence {
-                Silence::Learned => None,
-                Silence::For(time) => Some(time),
+                config::Silence::Learned => None,
+                config::Silence::For(time) => Some(time),
             },
             rhythm: Arc::clone(&self.rhythm),
             silence: None,
+            timer: None,
+            told_heard: None,
         });
         Ok(http::Response::new(body))
     }
@@ -399,14 +404,19 @@ struct Body {
     /// How long silence may last, if the user has said so.
     fixed: Option<Duration>,
     rhythm: Arc<Mutex<Rhythm>>,
-    /// Runs only while we wait for bytes: a slow receiver is not a silent server.
-    silence: Option<Silent>,
+    /// Only while we wait for bytes: a slow receiver is not a silent server.
+    silence: Option<Silence>,
+    /// Fires when a silence has been too long, or earlier: setting it for each
+    /// would cost more than reading what came.
+    timer: Option<Pin<Box<Sleep>>>,
+    told_heard: Option<Instant>,
 }
 
-struct Silent {
+/// A wait for bytes.
+#[derive(Clone, Copy)]
+struct Silence {
     since: Instant,
     patience: Duration,
-    timer: Pin<Box<Sleep>>,
 }
 
 impl Body {
@@ -427,7 +437,8 @@ impl Body {
                     tracing::warn!(?what, "an event over the limits was left out");
                     let mut aside = lock(&self.aside);
                     let earlier = aside.skipped.take().and_then(|(_, id)| id);
-                    let id = id.or_else(|| aside.id.take()).or(earlier);
+                    let waiting = aside.id.take();
+                    let id = id.or(waiting).or(earlier);
                     aside.skipped = Some((what, id));
                 }
                 Ok(Some(Piece::LongId)) => {
@@ -452,34 +463,51 @@ impl Body {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         let Poll::Ready(chunk) = incoming.poll_next_unpin(cx) else {
-            let silence = self.silence.get_or_insert_with(|| {
-                let patience = self.fixed.unwrap_or_else(|| lock(&self.rhythm).patience());
-                let since = Instant::now();
-                Silent {
-                    since,
-                    patience,
-                    timer: Box::pin(sleep_until(since + patience)),
-                }
+            let Silence { since, patience } = *self.silence.get_or_insert_with(|| Silence {
+                since: Instant::now(),
+                patience: self.fixed.unwrap_or_else(|| lock(&self.rhythm).patience()),
             });
-            ready!(silence.timer.as_mut().poll(cx));
+            let deadline = since + patience;
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if timer.deadline() > deadline {
+                timer.as_mut().reset(deadline);
+            }
+            loop {
+                ready!(timer.as_mut().poll(cx));
+                if timer.deadline() >= deadline {
+                    break;
+                }
+                timer.as_mut().reset(deadline);
+            }
             lock(&self.rhythm).gave_up();
-            let after = silence.patience;
+            let after = patience;
             return Poll::Ready(Some(Err(Trouble::Silent { after }.into())));
         };
         coop.made_progress();
         let silence = self.silence.take();
-        if let Some(Ok(_)) = &chunk {
-            let mut aside = lock(&self.aside);
-            // The wait for the first byte says nothing about keep-alives.
-            if let (true, Some(silence)) = (aside.heard, silence) {
-                lock(&self.rhythm).heard_after(silence.since.elapsed());
-            }
-            aside.heard = true;
-            drop(aside);
+        if matches!(chunk, Some(Ok(_))) {
+            self.note_heard(silence);
+        }
+        Poll::Ready(chunk)
+    }
+
+    /// Bytes came, after this wait.
+    fn note_heard(&mut self, silence: Option<Silence>) {
+        let now = Instant::now();
+        // The wait for the first byte says nothing about keep-alives.
+        if let (Some(_), Some(silence)) = (self.told_heard, silence)
+            && now - silence.since >= HEARD_AGAIN
+        {
+            lock(&self.rhythm).heard_after(now - silence.since);
+        }
+        if self.told_heard.is_none_or(|told| now - told >= HEARD_AGAIN) {
+            self.told_heard = Some(now);
+            lock(&self.aside).heard = true;
             // Wall time, because it goes on while the machine sleeps.
             self.heard.send_replace(Some(SystemTime::now()));
         }
-        Poll::Ready(chunk)
     }
 }
 
