@@ -40,7 +40,7 @@ impl Client {
         match self {
             Self::Ours => "Feedbell",
             Self::Bare => "eventsource-client",
-            Self::BareInTask => "the same in a task",
+            Self::BareInTask => "the same, over a channel",
             Self::Reqwest => "reqwest-eventsource",
             Self::Lines => "lines only",
         }
@@ -182,7 +182,7 @@ impl HttpTransport for Plain {
         let (head, _) = request.into_parts();
         let url = head.uri.to_string();
         let sending = self.0.get(url).headers(head.headers).send();
-        // The type asks for Sync, which a task's handle is.
+        // The types ask for Sync, which a task's handle is.
         let sending = tokio::spawn(sending);
         Box::pin(async move {
             let response = sending.await.map_err(TransportError::new)?;
