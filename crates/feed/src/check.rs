@@ -248,7 +248,7 @@ impl Examiner {
         let Probe::Watching { first, without } = &mut self.probe else {
             return Ok(());
         };
-        let has_id = event.own_id.as_ref().is_some_and(|id| !id.is_empty());
+        let has_id = event.own_id().is_some_and(|id| !id.is_empty());
         match first.take() {
             // What comes after it is known once a second event is here.
             None if has_id => *first = Some(event),

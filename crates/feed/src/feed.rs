@@ -64,14 +64,22 @@ pub struct Event {
     pub name: String,
     /// Its data lines, joined with line feeds.
     pub data: String,
-    /// The id, if its own block carried one.
-    pub own_id: Option<String>,
+    /// Whether its own block carried the last event id.
+    pub has_own_id: bool,
     /// The last event id as EventSource reports it: its own, or an earlier one.
     pub last_event_id: String,
     /// The origin of the stream, redirects followed.
-    pub origin: String,
+    pub origin: Arc<str>,
     /// The connection it came on: 1 for the first of this [`Feed`].
     pub connection: u64,
+}
+
+impl Event {
+    /// The id, if its own block carried one.
+    #[must_use]
+    pub fn own_id(&self) -> Option<&str> {
+        self.has_own_id.then_some(self.last_event_id.as_str())
+    }
 }
 
 /// What the connection is doing.
@@ -442,9 +450,9 @@ pub(crate) fn to_event(event: eventsource_client::Event, aside: &Aside, connecti
     Event {
         name: event.event_type,
         data: event.data,
-        own_id: aside.own_id.then(|| last_event_id.clone()),
+        has_own_id: aside.own_id,
         last_event_id,
-        origin: opened.map_or_else(String::new, |opened| opened.origin.clone()),
+        origin: opened.map_or_else(|| "".into(), |opened| Arc::clone(&opened.origin)),
         connection,
     }
 }

@@ -73,7 +73,7 @@ pub(crate) struct Aside {
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
     /// The origin of the last URL, as EventSource reports it.
-    pub(crate) origin: String,
+    pub(crate) origin: Arc<str>,
     pub(crate) content_type: String,
 }
 
@@ -143,7 +143,7 @@ impl Attempt {
         {
             let mut aside = lock(&self.aside);
             aside.opened = Some(Opened {
-                origin: url.origin().ascii_serialization(),
+                origin: url.origin().ascii_serialization().into(),
                 content_type,
             });
             aside.lost = self.was_lost(response.headers());

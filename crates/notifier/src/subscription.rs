@@ -341,7 +341,7 @@ impl Subscription {
         let arrived = Arrived {
             name: &event.name,
             data: &event.data,
-            own_id: event.own_id.as_deref(),
+            own_id: event.own_id(),
             nth,
         };
         if self.is_gap(&event.name) {

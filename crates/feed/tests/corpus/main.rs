@@ -135,14 +135,11 @@ async fn seen(subscriber: &mut Subscriber, last_event_id: &str) -> (Seen, bool, 
         match subscriber.next().await {
             FeedUpdate::Event(event) => {
                 seen.last_event_id.clone_from(&event.last_event_id);
-                if let Some(own_id) = &event.own_id {
-                    assert_eq!(*own_id, event.last_event_id);
-                }
                 seen.events.push(Event {
                     name: event.name,
                     data: event.data,
                     last_event_id: event.last_event_id,
-                    own_id: event.own_id.is_some(),
+                    own_id: event.has_own_id,
                 });
             }
             FeedUpdate::LastEventId(id) => seen.last_event_id = id,

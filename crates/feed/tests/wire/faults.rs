@@ -17,7 +17,7 @@ fn an_event_without_id_after_a_reconnect_keeps_the_stored_id() {
         peer.send("id: 7\ndata: a\n\n").await;
         peer.end().await;
         subscriber.live().await;
-        assert_eq!(subscriber.event().await.own_id.as_deref(), Some("7"));
+        assert_eq!(subscriber.event().await.own_id(), Some("7"));
         subscriber.wait().await;
 
         let mut peer = server.stream().await;
@@ -26,7 +26,7 @@ fn an_event_without_id_after_a_reconnect_keeps_the_stored_id() {
         peer.end().await;
         assert_eq!(subscriber.live().await, 2);
         let event = subscriber.event().await;
-        assert_eq!(event.own_id, None);
+        assert_eq!(event.own_id(), None);
         assert_eq!(event.last_event_id, "7");
         assert_eq!(event.connection, 2);
         subscriber.wait().await;
@@ -293,7 +293,7 @@ fn secrets_do_not_follow_to_another_origin() {
         }
         peer.send("data: a\n\n").await;
         subscriber.live().await;
-        assert_eq!(subscriber.event().await.origin, other.origin());
+        assert_eq!(*subscriber.event().await.origin, other.origin());
     });
 }
 

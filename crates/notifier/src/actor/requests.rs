@@ -558,14 +558,14 @@ async fn run_test<F: Future<Output = ()>>(
                 let judged = rules.judge(Arrived {
                     name: &event.name,
                     data: &event.data,
-                    own_id: event.own_id.as_deref(),
+                    own_id: event.own_id(),
                     nth,
                 });
                 nth += 1;
                 TestUpdate::Event {
                     raw: RawEvent {
+                        id: event.own_id().map(str::to_owned),
                         name: event.name,
-                        id: event.own_id,
                         data: event.data,
                     },
                     verdict: judged.verdict,

@@ -86,7 +86,7 @@ impl PresetFilter {
         let judged = self.rules.judge(Arrived {
             name: &event.name,
             data: &event.data,
-            own_id: event.own_id.as_deref(),
+            own_id: event.own_id(),
             nth: self.nth,
         });
         self.nth += 1;

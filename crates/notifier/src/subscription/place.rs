@@ -111,7 +111,7 @@ impl Place {
         let nth = self.nth;
         self.nth += 1;
         if !self.by_field() {
-            let own = event.own_id.is_some();
+            let own = event.has_own_id;
             let inherited = !own && self.first.as_ref() == Some(&event.last_event_id);
             return (!inherited).then(|| self.moved(event.last_event_id.clone()));
         }
@@ -175,9 +175,9 @@ mod tests {
         Event {
             name: "message".into(),
             data: format!(r#"{{"time":{time}}}"#),
-            own_id: None,
+            has_own_id: false,
             last_event_id: "sse".into(),
-            origin: String::new(),
+            origin: "".into(),
             connection: 1,
         }
     }
@@ -233,7 +233,7 @@ mod tests {
         let mut event = at(1);
         event.last_event_id = "earliest".into();
         assert_eq!(place.after(&event, false, now), None);
-        event.own_id = Some("urn:uuid:1".into());
+        event.has_own_id = true;
         event.last_event_id = "urn:uuid:1".into();
         assert_eq!(
             place.after(&event, false, now).as_deref(),
