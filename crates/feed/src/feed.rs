@@ -329,9 +329,15 @@ impl Keeper {
                     self.say(State::Live { connection, lost }).await?;
                 }
                 Next::Event(event) => {
-                    self.note_skipped(aside).await?;
+                    let (event, skipped) = {
+                        let aside = lock(aside);
+                        let event = to_event(event, &aside, self.connection);
+                        (event, aside.skipped.is_some())
+                    };
+                    if skipped {
+                        self.note_skipped(aside).await?;
+                    }
                     delivered = true;
-                    let event = to_event(event, &lock(aside), self.connection);
                     let stop = self.config.stop_on.contains(&event.name);
                     let why = stop.then(|| StopReason::StopOn(event.name.clone()));
                     let room = room(&self.updates).await?;

@@ -169,7 +169,7 @@ impl Attempt {
                 config::Silence::For(time) => Some(time),
             },
             rhythm: Arc::clone(&self.rhythm),
-            silence: None,
+            silent_since: None,
             timer: None,
             told_heard: None,
         });
@@ -405,18 +405,11 @@ struct Body {
     fixed: Option<Duration>,
     rhythm: Arc<Mutex<Rhythm>>,
     /// Only while we wait for bytes: a slow receiver is not a silent server.
-    silence: Option<Silence>,
+    silent_since: Option<Instant>,
     /// Fires when a silence has been too long, or earlier: setting it for each
     /// would cost more than reading what came.
     timer: Option<Pin<Box<Sleep>>>,
     told_heard: Option<Instant>,
-}
-
-/// A wait for bytes.
-#[derive(Clone, Copy)]
-struct Silence {
-    since: Instant,
-    patience: Duration,
 }
 
 impl Body {
@@ -463,44 +456,40 @@ impl Body {
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
         let Poll::Ready(chunk) = incoming.poll_next_unpin(cx) else {
-            let Silence { since, patience } = *self.silence.get_or_insert_with(|| Silence {
-                since: Instant::now(),
-                patience: self.fixed.unwrap_or_else(|| lock(&self.rhythm).patience()),
-            });
-            let deadline = since + patience;
+            let since = *self.silent_since.get_or_insert_with(Instant::now);
+            let patience = || self.fixed.unwrap_or_else(|| lock(&self.rhythm).patience());
             let timer = self
                 .timer
-                .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-            if timer.deadline() > deadline {
-                timer.as_mut().reset(deadline);
-            }
-            loop {
+                .get_or_insert_with(|| Box::pin(sleep_until(since + patience())));
+            let after = loop {
                 ready!(timer.as_mut().poll(cx));
-                if timer.deadline() >= deadline {
-                    break;
+                let after = patience();
+                if timer.deadline() >= since + after {
+                    break after;
                 }
-                timer.as_mut().reset(deadline);
-            }
+                timer.as_mut().reset(since + after);
+            };
             lock(&self.rhythm).gave_up();
-            let after = patience;
             return Poll::Ready(Some(Err(Trouble::Silent { after }.into())));
         };
         coop.made_progress();
-        let silence = self.silence.take();
+        let since = self.silent_since.take();
         if matches!(chunk, Some(Ok(_))) {
-            self.note_heard(silence);
+            self.note_heard(since);
         }
         Poll::Ready(chunk)
     }
 
-    /// Bytes came, after this wait.
-    fn note_heard(&mut self, silence: Option<Silence>) {
+    /// Bytes came, after a silence since then.
+    fn note_heard(&mut self, since: Option<Instant>) {
         let now = Instant::now();
         // The wait for the first byte says nothing about keep-alives.
-        if let (Some(_), Some(silence)) = (self.told_heard, silence)
-            && now - silence.since >= HEARD_AGAIN
+        if let (Some(_), Some(since)) = (self.told_heard, since)
+            && now - since >= HEARD_AGAIN
         {
-            lock(&self.rhythm).heard_after(now - silence.since);
+            lock(&self.rhythm).heard_after(now - since);
+            // What was learned may ask for an earlier time.
+            self.timer = None;
         }
         if self.told_heard.is_none_or(|told| now - told >= HEARD_AGAIN) {
             self.told_heard = Some(now);
