@@ -286,6 +286,7 @@ ui-test-passed = Passed
 ui-test-failed = Failed
 ui-test-noted = Noted
 ui-test-waiting = Waiting
+ui-test-waiting-second = Waiting for a second event
 ui-test-ahead = Not reached
 ui-test-unreached = Not reached
 # time: 48 ms, or 0.2 s

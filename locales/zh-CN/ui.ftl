@@ -262,6 +262,7 @@ ui-test-passed = 通过
 ui-test-failed = 未通过
 ui-test-noted = 提示
 ui-test-waiting = 等待中
+ui-test-waiting-second = 等待第二个事件
 ui-test-ahead = 未进行
 ui-test-unreached = 未进行
 ui-test-progress = { $done }/{ $all } 步，{ $time }

@@ -389,7 +389,7 @@ describe('the check of a feed', () => {
     await soon(() => expect(all('test-step').at(-1)!.dataset.outcome).toBe('failed'));
     await soon(() => one('feed-test'));
     expect(outcomes().slice(4)).toEqual(['content_type failed', 'first_byte unreached', 'keep_alive unreached', 'first_event unreached', 'resume unreached']);
-    expect(all('test-step').at(-1)!.textContent).toContain('The server sent a web page');
+    expect(all('test-step').at(-1)!.textContent).toContain('A web page came instead');
     expect(all('test-step-left')[0]!.textContent).toContain('Not reached');
     expect(one('test-progress').textContent).toBe('5 of 9 steps, 0.2 s');
     click('test-add-token');
@@ -429,7 +429,7 @@ describe('the check of a feed', () => {
       'Passed | Connect | 22 ms | Port 443 answers',
       'Passed | Secure | 53 ms | TLS 1.3, certificate valid until 4 March',
       'Passed | Answer | 97 ms | Status 200',
-      expect.stringMatching(/^Failed \| Event stream \| 193 ms \| The server sent a web page/),
+      expect.stringMatching(/^Failed \| Event stream \| 193 ms \| A web page came instead/),
       'Not reached | First byte', 'Not reached | Keep-alive', 'Not reached | First event', 'Not reached | Resume after a break',
       '',
     ]);

@@ -42,8 +42,6 @@ fake-step-first-byte = A comment
 fake-step-keep-alive = Nothing for 15 s. A proxy in between may close the connection.
 fake-step-first-event = “like”, with the id 8f3c.10542
 fake-step-resume = Went on after 8f3c.10542 without a gap
-fake-bad-page = The server sent a web page, not an event stream. It sent you on to /login, so it wants to know who you are. Add the token you use for this server, then try again.
-fake-bad-token = The server refused the token (401). Enter the one that it knows.
 trouble-fake-down = Nothing answers at { $host }. Check that the server runs, and the port in the address.
 fake-plain = This address is not encrypted. Allow it, or use https.
 fake-p-likes = Likes
@@ -77,8 +75,6 @@ fake-step-first-byte = 一条注释
 fake-step-keep-alive = 15 秒内没有数据。中间的代理可能会关闭连接。
 fake-step-first-event = “like”，ID 为 8f3c.10542
 fake-step-resume = 从 8f3c.10542 之后继续，没有缺口
-fake-bad-page = 服务器返回的是网页，而不是事件流。它跳转到了 /login，说明需要登录。请填写该服务器的令牌，然后重试。
-fake-bad-token = 服务器拒绝了令牌（401）。请输入它认可的令牌。
 trouble-fake-down = { $host } 没有应答。请检查服务器是否在运行，以及地址中的端口。
 fake-plain = 该地址没有加密。请允许，或改用 https。
 fake-p-likes = 点赞
@@ -343,9 +339,9 @@ export class Fake implements Backend {
     if (url.includes('nas')) return [...steps.slice(0, -1), ['connect', plain('trouble-fake-down', { host }), 'failed', 31]];
     if (protocol === 'https:') steps.push(['tls', plain('fake-step-tls'), 'passed', 31]);
     if (!['', 'none'].includes(proxy)) steps.push(['proxy', plain('fake-step-proxy', { proxy })]);
-    if (url.includes('build')) return [...steps, ['answer', plain('fake-bad-token'), 'failed', 44]];
+    if (url.includes('build')) return [...steps, ['answer', plain('stop-token'), 'failed', 44]];
     steps.push(['answer', plain('fake-step-answer'), 'passed', 44]);
-    if (url.includes('team')) return [...steps, ['content_type', plain('fake-bad-page'), 'failed', 96]];
+    if (url.includes('team')) return [...steps, ['content_type', plain('stop-login-page', { location: 'https://team.example/login' }), 'failed', 96]];
     return [...steps, ['content_type', plain('fake-step-content-type'), 'passed', 0], ['first_byte', plain('fake-step-first-byte')]];
   }
 
