@@ -60,7 +60,7 @@ EXPECTED = {
     "settings": ["@ui-settings-general", "@ui-settings-hub", "@ui-feed-add", "Likes"],
     "editor": ["@ui-feed-url", "@ui-feed-preset", "@ui-rules", "@ui-advanced", "@ui-test"],
     "advanced": ["@ui-resume", "@ui-delivery", "@ui-proxy", "@ui-certificate"],
-    "doctor": ["@ui-step-connect", "@ui-test-retry", "@ui-test-add-token", "@ui-test-unreached", "@ui-test-copy"],
+    "doctor": ["@ui-step-connect", "@ui-test-retry", "@ui-test-unreached", "@ui-test-copy"],
     "test": ["@ui-step-content_type", "@ui-step-first_event", "@ui-test-events"],
     "empty": ["@ui-welcome-title", "@ui-welcome-send-like", "@ui-feed-add", "curl"],
 }
