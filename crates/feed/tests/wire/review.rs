@@ -1,0 +1,48 @@
+//! What a review found: ways around the rule about plain http.
+
+use std::net::UdpSocket;
+
+use feed::{FeedConfig, Proxy, State};
+use http::{HeaderValue, header::AUTHORIZATION};
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::support::{Peer, Server, Subscriber, still};
+
+/// What the proxy gets, or nothing once the feed stops or waits.
+async fn asked(server: &Server, subscriber: &mut Subscriber) -> Option<Peer> {
+    loop {
+        tokio::select! {
+            peer = server.accept() => return Some(peer),
+            state = subscriber.state() => match state {
+                State::Stopped { .. } | State::Waiting { .. } => return None,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn through(server: &Server, url: &str) -> FeedConfig {
+    let mut config = FeedConfig::new(Url::parse(url).unwrap());
+    config.proxy = Proxy::Url(server.url("/"));
+    config
+}
+
+#[test]
+fn a_name_that_only_the_proxy_knows_gets_no_secret_over_plain_http() {
+    still(async {
+        let server = Server::start().await;
+        let mut config = through(&server, "http://public.invalid/feed");
+        config
+            .headers
+            .insert(AUTHORIZATION, HeaderValue::from_static("Bearer s"));
+        // The user allowed a private network, nothing else.
+        config.plain_http = true;
+        let mut subscriber = Subscriber::open(config);
+        let peer = asked(&server, &mut subscriber).await;
+        assert_eq!(
+            peer.and_then(|peer| peer.header("authorization").map(str::to_owned)),
+            None
+        );
+    });
+}
