@@ -46,3 +46,17 @@ fn a_name_that_only_the_proxy_knows_gets_no_secret_over_plain_http() {
         );
     });
 }
+
+#[test]
+fn a_password_in_the_address_is_a_secret() {
+    still(async {
+        let server = Server::start().await;
+        let config = through(&server, "http://me:hunter2@public.invalid/feed");
+        let mut subscriber = Subscriber::open(config);
+        let peer = asked(&server, &mut subscriber).await;
+        assert_eq!(
+            peer.and_then(|peer| peer.header("authorization").map(str::to_owned)),
+            None
+        );
+    });
+}
