@@ -60,3 +60,19 @@ fn a_password_in_the_address_is_a_secret() {
         );
     });
 }
+
+#[test]
+fn a_redirect_does_not_take_the_secret_of_an_address_along_unencrypted() {
+    still(async {
+        let server = Server::start().await;
+        let mut config = through(&server, "http://localhost/feed?auth=hunter2");
+        config.secret_address = true;
+        let mut subscriber = Subscriber::open(config);
+        let peer = server.accept().await;
+        // As servers redirect that send all requests to another name.
+        peer.redirect(301, "http://public.invalid/feed?auth=hunter2")
+            .await;
+        let peer = asked(&server, &mut subscriber).await;
+        assert_eq!(peer.map(|peer| peer.path().to_owned()), None);
+    });
+}
