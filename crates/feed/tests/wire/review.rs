@@ -76,3 +76,27 @@ fn a_redirect_does_not_take_the_secret_of_an_address_along_unencrypted() {
         assert_eq!(peer.map(|peer| peer.path().to_owned()), None);
     });
 }
+
+#[test]
+fn what_is_for_this_computer_does_not_go_to_a_proxy_elsewhere_unencrypted() {
+    let probe = UdpSocket::bind("0.0.0.0:0").unwrap();
+    if probe.connect("203.0.113.1:9").is_err() {
+        return;
+    }
+    let own = probe.local_addr().unwrap().ip();
+    still(async {
+        let elsewhere = TcpListener::bind((own, 0)).await.unwrap();
+        let mut config = FeedConfig::new(Url::parse("http://localhost/feed").unwrap());
+        config.proxy =
+            Proxy::Url(Url::parse(&format!("http://{}", elsewhere.local_addr().unwrap())).unwrap());
+        config
+            .headers
+            .insert(AUTHORIZATION, HeaderValue::from_static("Bearer s"));
+        let mut subscriber = Subscriber::open(config);
+        assert_eq!(subscriber.state().await, State::Connecting);
+        tokio::select! {
+            _ = elsewhere.accept() => panic!("it goes to {own}"),
+            state = subscriber.state() => assert!(matches!(state, State::Stopped { .. }), "{state:?}"),
+        }
+    });
+}
