@@ -100,3 +100,11 @@ fn what_is_for_this_computer_does_not_go_to_a_proxy_elsewhere_unencrypted() {
         }
     });
 }
+
+#[test]
+fn debug_shows_no_password_of_a_proxy() {
+    let mut config = FeedConfig::new(Url::parse("https://example.org/feed").unwrap());
+    config.proxy = Proxy::Url(Url::parse("http://me:hunter2@proxy.example:8080").unwrap());
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
