@@ -108,3 +108,24 @@ fn debug_shows_no_password_of_a_proxy() {
     let shown = format!("{config:?}");
     assert!(!shown.contains("hunter2"), "{shown}");
 }
+
+#[test]
+fn a_header_that_is_given_twice_is_sent_twice() {
+    still(async {
+        let server = Server::start().await;
+        let mut config = server.config();
+        config
+            .headers
+            .append("x-key", HeaderValue::from_static("a"));
+        config
+            .headers
+            .append("x-key", HeaderValue::from_static("b"));
+        let _subscriber = Subscriber::open(config);
+        let peer = server.accept().await;
+        assert_eq!(
+            peer.header("x-key"),
+            Some("a"),
+            "the first one is there too"
+        );
+    });
+}
