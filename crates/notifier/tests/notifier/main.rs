@@ -12,6 +12,7 @@ mod fixtures;
 mod lifecycle;
 mod many;
 mod presets;
+mod review;
 mod servers;
 mod sites;
 mod support;

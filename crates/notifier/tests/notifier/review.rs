@@ -1,0 +1,65 @@
+//! What a review found.
+
+use std::time::Duration;
+
+use notifier::view::{ConnectionForm, FeedState, MessageQuery};
+use serde_json::json;
+
+use crate::{
+    fixtures::{Answer, Request, Server, Site},
+    servers::{Again, Ntfy},
+    support::{Bell, Desk, feed, silences, texts},
+};
+
+async fn total(bell: &Bell) -> usize {
+    let page = bell.handle.messages(MessageQuery::default()).await.unwrap();
+    page.total as usize
+}
+
+/// Each request gets the next of these answers, the last one for ever.
+struct Script {
+    answers: Vec<fn() -> Answer>,
+    at: usize,
+}
+
+impl Site for Script {
+    fn answer(&mut self, _: &Request) -> Answer {
+        let at = self.at.min(self.answers.len() - 1);
+        self.at += 1;
+        self.answers[at]()
+    }
+}
+
+fn once(content_type: &str, length: usize, body: &str) -> Answer {
+    Answer::Once {
+        bytes: format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        ),
+        writes: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_first_poll_that_breaks_off_does_not_make_what_was_there_new() {
+    fn broken() -> Answer {
+        once("application/json", 1000, r#"[{"text":"old 1"},"#)
+    }
+    fn whole() -> Answer {
+        let body = Again::list(&["old 1", "old 2", "old 3"]);
+        once("application/json", body.len(), &body)
+    }
+    let server = Server::start(Script {
+        answers: vec![broken, whole],
+        at: 0,
+    })
+    .await;
+    let desk = Desk::new(&format!(
+        "{}poll_seconds = 1\n",
+        feed("p", &server.url("/items"), "json")
+    ));
+    let mut bell = desk.start().await;
+    bell.until_app("asked", |_| server.requests().len() >= 4)
+        .await;
+    assert_eq!(texts(&bell.rows().await), [""; 0]);
+    bell.stop().await;
+}
