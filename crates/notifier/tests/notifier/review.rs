@@ -63,3 +63,34 @@ async fn a_first_poll_that_breaks_off_does_not_make_what_was_there_new() {
     assert_eq!(texts(&bell.rows().await), [""; 0]);
     bell.stop().await;
 }
+
+#[tokio::test]
+async fn a_long_history_is_loaded_quietly_to_its_end() {
+    let server = Server::start(Ntfy::new()).await;
+    server.site(|site| {
+        for number in 0..1500 {
+            site.publish("message", &json!({"message": format!("old {number}")}));
+        }
+        site.now += 10;
+    });
+    let url = server.url("/alerts/sse");
+    let desk = Desk::new(&format!("{}history = true\n", feed("n", &url, "ntfy")));
+    let mut bell = desk.start().await;
+    let query = MessageQuery {
+        limit: 400,
+        ..MessageQuery::default()
+    };
+    let page = loop {
+        let page = bell.handle.messages(query.clone()).await.unwrap();
+        if page.total == 1500 {
+            break page;
+        }
+        bell.changed("all", &page.total).await;
+    };
+    let loud = silences(&page.rows)
+        .iter()
+        .filter(|why| why.is_empty())
+        .count();
+    assert_eq!(loud, 0, "of the newest 400 history messages so many ring");
+    bell.stop().await;
+}
