@@ -94,3 +94,19 @@ async fn a_long_history_is_loaded_quietly_to_its_end() {
     assert_eq!(loud, 0, "of the newest 400 history messages so many ring");
     bell.stop().await;
 }
+
+#[tokio::test]
+async fn a_long_history_that_is_polled_is_stored_to_its_end() {
+    let items: Vec<String> = (0..1500).map(|number| format!("old {number}")).collect();
+    let items: Vec<&str> = items.iter().map(String::as_str).collect();
+    let server = Server::start(Again::array(&items)).await;
+    let desk = Desk::new(&format!(
+        "{}poll_seconds = 1\nhistory = true\n",
+        feed("p", &server.url("/"), "json")
+    ));
+    let mut bell = desk.start().await;
+    bell.until_app("asked", |_| server.requests().len() >= 4)
+        .await;
+    assert_eq!(total(&bell).await, 1500);
+    bell.stop().await;
+}
