@@ -110,3 +110,58 @@ async fn a_long_history_that_is_polled_is_stored_to_its_end() {
     assert_eq!(total(&bell).await, 1500);
     bell.stop().await;
 }
+
+#[tokio::test]
+async fn a_command_that_fails_once_is_asked_again() {
+    let server = Server::start(Ntfy::new()).await;
+    let desk = Desk::new("");
+    let path = desk.path("token");
+    desk.write_settings(&format!(
+        "language = \"en\"\n{}bearer = {{ command = \"cat '{}'\" }}\n",
+        feed("n", &server.url("/alerts/sse"), "ntfy"),
+        path.display()
+    ));
+    let mut bell = desk.start().await;
+    bell.ill("n").await;
+    std::fs::write(&path, "tk_1").unwrap();
+    // As after each wake-up; without it, within `ASK_AGAIN`.
+    bell.handle.woken(notifier::Reach::All).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let app = bell.app().await;
+    assert_eq!(app.feeds[0].state, FeedState::Live);
+    bell.stop().await;
+}
+
+/// A server that sends something live before what was missed.
+struct Interleaved {
+    now: u64,
+    later: bool,
+    events: fn(&mut Ntfy) -> (Vec<serde_json::Value>, Vec<serde_json::Value>),
+}
+
+impl Site for Interleaved {
+    fn answer(&mut self, _: &Request) -> Answer {
+        let mut ntfy = Ntfy::new();
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let open = ntfy.event("open", &serde_json::Value::Null);
+        if !std::mem::replace(&mut self.later, true) {
+            return Answer::Stream {
+                head,
+                first: vec![Ntfy::block(&open)],
+            };
+        }
+        let (missed, live) = (self.events)(&mut ntfy);
+        self.now = ntfy.now;
+        let open = ntfy.event("open", &serde_json::Value::Null);
+        // Subscribed first, then replayed: what is published in between comes before, and again.
+        let all = [open]
+            .into_iter()
+            .chain(live.clone())
+            .chain(missed)
+            .chain(live);
+        Answer::Stream {
+            head,
+            first: all.map(|event| Ntfy::block(&event)).collect(),
+        }
+    }
+}
