@@ -165,3 +165,28 @@ impl Site for Interleaved {
         }
     }
 }
+
+#[tokio::test]
+async fn what_is_missed_does_not_take_the_place_of_a_newer_version() {
+    let server = Server::start(Interleaved {
+        now: 0,
+        later: false,
+        events: |ntfy| {
+            ntfy.now += 10;
+            let first = ntfy.publish("message", &json!({"message": "v1", "sequence_id": "s"}));
+            ntfy.now += 10;
+            let second = ntfy.publish("message", &json!({"message": "v2", "sequence_id": "s"}));
+            let other = ntfy.publish("message", &json!({"message": "other"}));
+            (vec![first], vec![second, other])
+        },
+    })
+    .await;
+    let desk = Desk::new(&feed("n", &server.url("/alerts/sse"), "ntfy"));
+    let mut bell = desk.start().await;
+    bell.live("n").await;
+    bell.reconnect("n", &server).await;
+    bell.until_last("other").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(texts(&bell.rows().await), ["v2", "other"]);
+    bell.stop().await;
+}
