@@ -190,3 +190,28 @@ async fn what_is_missed_does_not_take_the_place_of_a_newer_version() {
     assert_eq!(texts(&bell.rows().await), ["v2", "other"]);
     bell.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_missed_does_not_come_back_after_its_end() {
+    let server = Server::start(Interleaved {
+        now: 0,
+        later: false,
+        events: |ntfy| {
+            ntfy.now += 10;
+            let first = ntfy.publish("message", &json!({"message": "v1", "sequence_id": "s"}));
+            ntfy.now += 10;
+            let gone = ntfy.publish("message_delete", &json!({"sequence_id": "s"}));
+            let other = ntfy.publish("message", &json!({"message": "other"}));
+            (vec![first], vec![gone, other])
+        },
+    })
+    .await;
+    let desk = Desk::new(&feed("n", &server.url("/alerts/sse"), "ntfy"));
+    let mut bell = desk.start().await;
+    bell.live("n").await;
+    bell.reconnect("n", &server).await;
+    bell.until_app("other", |app| app.unread > 0).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(texts(&bell.rows().await), ["other"]);
+    bell.stop().await;
+}
