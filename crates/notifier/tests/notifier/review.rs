@@ -215,3 +215,28 @@ async fn what_is_missed_does_not_come_back_after_its_end() {
     assert_eq!(texts(&bell.rows().await), ["other"]);
     bell.stop().await;
 }
+
+#[tokio::test]
+async fn a_test_goes_on_while_another_feed_is_saved() {
+    let server = Server::start(Ntfy::new()).await;
+    let desk = Desk::new("");
+    let mut bell = desk.start().await;
+    let form = |name: &str| notifier::view::FeedForm {
+        connection: ConnectionForm::default(),
+        ..crate::support::form(name, &server.url("/alerts/sse"), "ntfy")
+    };
+    bell.handle.test_feed(form("tested")).await.unwrap();
+    loop {
+        if let notifier::view::TestUpdate::Event { .. } = bell.test_news().await {
+            break;
+        }
+    }
+    bell.handle.save_feed(form("other")).await.unwrap();
+    server.publish("message", &json!({"message": "one"}));
+    loop {
+        if let notifier::view::TestUpdate::Event { .. } = bell.test_news().await {
+            break;
+        }
+    }
+    bell.stop().await;
+}
