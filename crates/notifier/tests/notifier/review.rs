@@ -240,3 +240,31 @@ async fn a_test_goes_on_while_another_feed_is_saved() {
     }
     bell.stop().await;
 }
+
+#[tokio::test]
+async fn a_long_backlog_is_one_summary() {
+    let server = Server::start(Ntfy::new()).await;
+    let desk = Desk::new(&feed("n", &server.url("/alerts/sse"), "ntfy"));
+    let mut bell = desk.start().await;
+    bell.live("n").await;
+    server.publish("message", &json!({"message": "one"}));
+    bell.until_last("one").await;
+    bell.show().await;
+    server.cut();
+    server.site(|site| {
+        for number in 0..6000 {
+            if number % 10 == 0 {
+                site.now += 1;
+            }
+            site.publish("message", &json!({"message": format!("missed {number}")}));
+        }
+        site.now += 10;
+    });
+    bell.reconnect("n", &server).await;
+    while total(&bell).await < 6001 {
+        bell.changed("all", &0).await;
+    }
+    let announcement = bell.show().await;
+    assert_eq!(announcement.ids.len(), 6000, "{}", announcement.title);
+    bell.stop().await;
+}
