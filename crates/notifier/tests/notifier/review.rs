@@ -268,3 +268,32 @@ async fn a_long_backlog_is_one_summary() {
     assert_eq!(announcement.ids.len(), 6000, "{}", announcement.title);
     bell.stop().await;
 }
+
+#[tokio::test]
+async fn what_comes_again_is_not_left_out() {
+    let change = |number: u32| {
+        json!({
+            "type": "edit", "title": format!("Page {number}"), "user": "u", "comment": "c",
+            "bot": false, "meta": {"id": format!("m{number}"), "domain": "en.wikipedia.org"},
+        })
+    };
+    let server = Server::start(crate::servers::Wikimedia { log: Vec::new() }).await;
+    let desk = Desk::new(&feed(
+        "w",
+        &server.url("/v2/stream/recentchange"),
+        "wikimedia",
+    ));
+    let mut bell = desk.start().await;
+    bell.live("w").await;
+    for number in 0..20 {
+        server.change(&format!("[{number}]"), &change(number));
+    }
+    while total(&bell).await < 20 {
+        bell.changed("all", &0).await;
+    }
+    // What stands at the place it goes on from comes again.
+    bell.reconnect("w", &server).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(total(&bell).await, 20, "nothing was left out");
+    bell.stop().await;
+}
