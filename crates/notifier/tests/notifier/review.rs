@@ -297,3 +297,23 @@ async fn what_comes_again_is_not_left_out() {
     assert_eq!(total(&bell).await, 20, "nothing was left out");
     bell.stop().await;
 }
+
+#[tokio::test]
+async fn a_cookie_that_is_no_access_may_expire() {
+    use base64::Engine as _;
+    let encode = |text: &str| base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(text);
+    let jwt = format!(
+        "{}.{}.c2ln",
+        encode("{\"alg\":\"HS256\"}"),
+        encode("{\"exp\":10}")
+    );
+    let server = Server::start(Ntfy::new()).await;
+    let desk = Desk::new(&format!(
+        "{}bearer = \"tk_1\"\nheaders = {{ Cookie = \"session=a; consent={jwt}\" }}\n",
+        feed("n", &server.url("/alerts/sse"), "ntfy")
+    ));
+    let mut bell = desk.start().await;
+    bell.until_state("n", "live", |state| *state == FeedState::Live)
+        .await;
+    bell.stop().await;
+}
