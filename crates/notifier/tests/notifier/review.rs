@@ -317,3 +317,26 @@ async fn a_cookie_that_is_no_access_may_expire() {
         .await;
     bell.stop().await;
 }
+
+#[tokio::test]
+async fn a_polled_state_that_comes_back_is_a_message_again() {
+    let state = |state: &str| json!({"title": "Build", "message": state}).to_string();
+    let server = Server::start(Again {
+        content_type: "application/json",
+        body: state("running"),
+    })
+    .await;
+    let desk = Desk::new(&format!(
+        "{}poll_seconds = 1\n",
+        feed("p", &server.url("/build"), "json")
+    ));
+    let mut bell = desk.start().await;
+    for word in ["running", "failed", "running", "failed"] {
+        server.site(|site| site.body = state(word));
+        let asked = server.requests().len() + 2;
+        bell.until_app("asked again", |_| server.requests().len() >= asked)
+            .await;
+    }
+    assert_eq!(texts(&bell.rows().await), ["failed", "running", "failed"]);
+    bell.stop().await;
+}
