@@ -615,4 +615,15 @@ mod tests {
         assert_eq!(notify.verdict, Verdict::Notify);
         assert_eq!(notify.body, "给1的消息>>hi");
     }
+
+    #[test]
+    fn no_event_keeps_the_actor_for_seconds() {
+        let children: Vec<String> = (0..250_000).map(|n| format!("\"a{n}\":null")).collect();
+        let data = format!("{{\"{}\":{{{}}}}}", "k".repeat(3 << 20), children.join(","));
+        assert!(data.len() < 8 << 20, "within the limits of an event");
+        let began = std::time::Instant::now();
+        let _ = rules(&[], "").judge(event("message", &data));
+        let took = began.elapsed();
+        assert!(took.as_secs() < 5, "{took:?}");
+    }
 }
