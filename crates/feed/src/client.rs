@@ -112,28 +112,34 @@ pub(crate) fn proxy_of(config: &FeedConfig) -> Option<String> {
 /// Refuses to send secrets where others could read them: unencrypted only to
 /// this computer, or, with the user's consent, to a private address.
 pub(crate) async fn may_travel(config: &FeedConfig, url: &Url) -> Result<(), StopReason> {
-    if url.scheme() == "https" || is_loopback(url) {
+    if url.scheme() == "https" {
         return Ok(());
     }
-    let host = place(url);
-    if !config.plain_http {
-        return Err(StopReason::Unencrypted { host });
+    let proxy = proxy_of(config).and_then(|proxy| Url::parse(&format!("http://{proxy}")).ok());
+    // Both ends of the way through a proxy hear everything.
+    for end in [Some(url), proxy.as_ref()].into_iter().flatten() {
+        if is_loopback(end) {
+            continue;
+        }
+        let host = place(end);
+        if !config.plain_http {
+            return Err(StopReason::Unencrypted { host });
+        }
+        let private = match end.host() {
+            Some(Host::Ipv4(address)) => is_private(address.into()),
+            Some(Host::Ipv6(address)) => is_private(address.into()),
+            Some(Host::Domain(name)) => match look_up(name).await {
+                Ok(found) => found.iter().all(|address| is_private(address.ip())),
+                // The attempt itself tells it, unless a proxy knows more than we do.
+                Err(_) => proxy.is_none(),
+            },
+            None => false,
+        };
+        if !private {
+            return Err(StopReason::UnencryptedPublic { host });
+        }
     }
-    let private = match url.host() {
-        Some(Host::Ipv4(address)) => is_private(address.into()),
-        Some(Host::Ipv6(address)) => is_private(address.into()),
-        // A name that cannot be found is told by the attempt itself.
-        Some(Host::Domain(name)) => match look_up(name).await {
-            Ok(found) => found.iter().all(|address| is_private(address.ip())),
-            Err(_) => true,
-        },
-        None => false,
-    };
-    if private {
-        Ok(())
-    } else {
-        Err(StopReason::UnencryptedPublic { host })
-    }
+    Ok(())
 }
 
 pub(crate) fn is_loopback(url: &Url) -> bool {

@@ -5,6 +5,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
+use crate::client::place;
+
 /// One feed's settings. `Debug` shows no secret: neither header values nor the
 /// URL's user, password and query.
 #[derive(Clone)]
@@ -72,9 +74,15 @@ impl FeedConfig {
     pub(crate) fn has_secrets(&self) -> bool {
         let mut headers = self.headers.iter();
         self.secret_address
+            || has_credentials(&self.url)
             || self.identity.is_some()
             || headers.any(|(name, value)| is_secret(name, value))
     }
+}
+
+/// Whether an address names a user or a password.
+pub(crate) fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 /// Whether a header is for the server alone.
@@ -131,8 +139,8 @@ pub enum Resume {
     Off,
 }
 
-/// The way to the server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The way to the server. `Debug` shows no password.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum Proxy {
     /// As the system is set up (`HTTPS_PROXY` and the like); none to this computer.
     #[default]
@@ -141,6 +149,16 @@ pub enum Proxy {
     None,
     /// Through this proxy: `http`, `https`, `socks5` or `socks5h`.
     Url(Url),
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("System"),
+            Self::None => f.write_str("None"),
+            Self::Url(url) => write!(f, "Url({}://{})", url.scheme(), place(url)),
+        }
+    }
 }
 
 /// A client certificate.

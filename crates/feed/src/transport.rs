@@ -29,7 +29,7 @@ use url::Url;
 use crate::{
     canonical::{Canonical, Piece},
     client::{Http, may_travel, place},
-    config::{self, FeedConfig, Proxy, Resume, is_secret, without_secrets},
+    config::{self, FeedConfig, Proxy, Resume, has_credentials, is_secret, without_secrets},
     poll::{is_json, to_events},
     rhythm::Rhythm,
     trouble::{End, Excess, StopReason, Trouble, sort},
@@ -110,8 +110,11 @@ impl Attempt {
     async fn connect(&self, asked: &HeaderMap) -> Result<http::Response<ByteStream>, End> {
         let mut url = self.config.url.clone();
         let mut headers = asked.clone();
+        for name in self.config.headers.keys() {
+            headers.remove(name);
+        }
         for (name, value) in &self.config.headers {
-            headers.insert(name, value.clone());
+            headers.append(name, value.clone());
         }
         if self.config.poll.is_some() {
             headers.insert(header::ACCEPT, HeaderValue::from_static(POLLED));
@@ -227,7 +230,9 @@ impl Attempt {
 
     async fn ask(&self, url: Url, headers: HeaderMap) -> Result<reqwest::Response, End> {
         let secret = headers.iter().any(|(name, value)| is_secret(name, value));
-        if secret || (self.config.secret_address && url.origin() == self.config.url.origin()) {
+        // A redirect may take the address' secret along in its own.
+        let secret = secret || self.config.secret_address || has_credentials(&url);
+        if secret {
             may_travel(&self.config, &url).await?;
         }
         let patience = self.config.patience;

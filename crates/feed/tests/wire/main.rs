@@ -14,5 +14,5 @@ mod connection;
 mod faults;
 mod publish;
 mod resilience;
-mod review;
 mod support;
+mod travel;

@@ -1,4 +1,4 @@
-//! What a review found: ways around the rule about plain http.
+//! Where secrets may travel, and what is shown of them.
 
 use std::net::UdpSocket;
 
