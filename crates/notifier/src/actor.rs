@@ -42,6 +42,8 @@ use crate::{
 pub(crate) const TRY_FEED: &str = "try";
 /// Events taken from feeds at once, and stored in one transaction.
 const BATCH: usize = 256;
+/// Bytes of events after which no more join a transaction.
+const BATCH_BYTES: usize = 4 << 20;
 /// News that may wait; beyond it, feeds wait, and through TCP their servers.
 const NEWS: usize = 256;
 /// Updates that may wait for the front end before tests of feeds have to wait.
@@ -107,6 +109,8 @@ pub(crate) struct Actor {
     internal: (mpsc::Sender<Internal>, mpsc::Receiver<Internal>),
     touched: (mpsc::Sender<()>, mpsc::Receiver<()>),
     test: Option<AbortOnDropHandle<()>>,
+    /// Counts tests: news of an earlier one are not this one's.
+    tests: u64,
     /// Feeds as they were before an edit or removal: undo finds their secrets here.
     earlier: VecDeque<FeedSettings>,
     /// A like is sent once the feed of the hub is live.
@@ -167,6 +171,7 @@ impl Actor {
             internal: mpsc::channel(64),
             touched,
             test: None,
+            tests: 0,
             earlier: VecDeque::new(),
             like_when_live: false,
             hub_forced: trying,
@@ -373,7 +378,7 @@ impl Actor {
                 reply,
             } => self.feed_stored(&feed, result, reply).await,
             Internal::Test { generation, update } => {
-                if self.test.is_some() && generation == self.generation {
+                if self.test.is_some() && generation == self.tests {
                     self.tell(Update::Test(update));
                 }
             }

@@ -66,6 +66,8 @@ pub(crate) struct FeedMemory {
     pub(crate) stopped_on: Option<String>,
     /// Whether it was ever connected.
     pub(crate) connected_before: bool,
+    /// Whether a poll was ever answered to the end.
+    pub(crate) polled_before: bool,
 }
 
 /// A message that is owed a notification.
@@ -126,7 +128,7 @@ impl Inbox {
             Some(old) if old != address => {
                 tx.execute(
                     "UPDATE feeds SET address = ?2, cursor = '', facts = 0, stopped_on = NULL,
-                        connections = 0 WHERE feed = ?1",
+                        connections = 0, polled = 0 WHERE feed = ?1",
                     [feed, address],
                 )?;
                 tx.execute("DELETE FROM seen WHERE feed = ?1", [feed])?;
@@ -134,7 +136,7 @@ impl Inbox {
             Some(_) => {}
         }
         let memory = tx.query_row(
-            "SELECT cursor, facts, stopped_on, connections FROM feeds WHERE feed = ?1",
+            "SELECT cursor, facts, stopped_on, connections, polled FROM feeds WHERE feed = ?1",
             [feed],
             |row| {
                 Ok(FeedMemory {
@@ -142,6 +144,7 @@ impl Inbox {
                     facts: row.get(1)?,
                     stopped_on: row.get(2)?,
                     connected_before: row.get::<_, i64>(3)? > 0,
+                    polled_before: row.get::<_, i64>(4)? > 0,
                 })
             },
         )?;
@@ -161,6 +164,18 @@ impl Inbox {
         )?)
     }
 
+    /// The answer to a poll ended on this connection: the next one repeats it.
+    ///
+    /// # Errors
+    /// When the database cannot be used now.
+    pub(crate) fn polled(&mut self, feed: &str, connection: i64) -> Result<(), InboxError> {
+        self.db.execute(
+            "UPDATE feeds SET polled = ?2 WHERE feed = ?1",
+            params![feed, connection],
+        )?;
+        Ok(())
+    }
+
     /// Forgets that a server asked a feed to stop.
     ///
     /// # Errors
@@ -175,10 +190,13 @@ impl Inbox {
     ///
     /// # Errors
     /// On an error nothing was stored and no cursor moved: the same entries can be given again.
-    pub(crate) fn commit(&mut self, entries: &[Entry]) -> Result<Vec<Outcome>, InboxError> {
+    pub(crate) fn commit<'a>(
+        &mut self,
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) -> Result<Vec<Outcome>, InboxError> {
         let tx = self.db.transaction()?;
         let outcomes = entries
-            .iter()
+            .into_iter()
             .map(|entry| commit_one(&tx, entry))
             .collect::<Result<Vec<_>, _>>()?;
         tx.commit()?;

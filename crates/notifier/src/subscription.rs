@@ -67,6 +67,8 @@ pub(crate) struct Subscription {
     place: Place,
     facts: u32,
     connected_before: bool,
+    /// A poll was answered to the end: what comes in the next one and was not there is new.
+    polled_before: bool,
     replay: Option<Replay>,
     /// What the server had before the first connection is still being loaded.
     loading: bool,
@@ -95,7 +97,11 @@ impl Subscription {
             Some(event) => stopped(&StopReason::StopOn(event.clone())),
             None => FeedState::Connecting,
         };
-        let first_ever = memory.cursor.is_empty() && !memory.connected_before;
+        let first_ever = if polls(&settings) {
+            !memory.polled_before
+        } else {
+            memory.cursor.is_empty() && !memory.connected_before
+        };
         let has_history = preset
             .as_ref()
             .is_some_and(|preset| preset.history.is_some())
@@ -119,6 +125,7 @@ impl Subscription {
             ),
             facts: memory.facts,
             connected_before: memory.connected_before,
+            polled_before: memory.polled_before,
             replay: None,
             loading: settings.connection.history && first_ever && has_history,
             limit: preset
@@ -234,9 +241,6 @@ impl Subscription {
         self.connection = connection;
         self.connections = self.connections.saturating_add(1);
         self.nth = 0;
-        if polls(&self.settings) && self.connections > 1 {
-            self.loading = false;
-        }
         // Only a server that was asked to resume, or for what it has, can re-send.
         let asked = self.place.connected(now);
         let missed = if polls(&self.settings) {
@@ -294,6 +298,21 @@ impl Subscription {
         }
     }
 
+    /// An answer ended in good order; true if it was one to a poll.
+    pub(crate) fn answered(&mut self) -> bool {
+        let polled = polls(&self.settings);
+        if polled {
+            self.polled_before = true;
+            self.loading = false;
+        }
+        polled
+    }
+
+    /// The connection, as the inbox numbered it.
+    pub(crate) fn connection(&self) -> i64 {
+        self.connection
+    }
+
     /// When the replay is thought to be over, unless more arrives.
     pub(crate) fn replay_until(&self) -> Option<Instant> {
         self.replay.as_ref().map(Replay::missed_until)
@@ -322,7 +341,7 @@ impl Subscription {
         let missed = self.replay_until().is_some_and(|until| until > now)
             && (!polls(&self.settings) || self.connections <= 1);
         let replaying = self.replaying(pause, now);
-        self.loading &= self.replay.is_some();
+        self.loading &= self.replay.is_some() || polls(&self.settings);
         let nth = self.nth;
         self.nth += 1;
         let mut entry = Entry {
@@ -350,6 +369,9 @@ impl Subscription {
             return vec![entry];
         }
         let mut judged = self.rules.judge(arrived);
+        if judged.thread.is_some() {
+            entry.version = self.place.of(event).and_then(|made| made.parse().ok());
+        }
         let dropped = judged.verdict == Verdict::Drop && judged.effect.is_none();
         entry.cursor = self.place.after(event, dropped, now);
         if self.is_array() && event.name == "message" && !dropped {
@@ -379,6 +401,7 @@ impl Subscription {
             connection: self.connection,
             replaying: false,
             missed: false,
+            version: None,
             cursor,
             received,
             facts: None,
@@ -406,8 +429,7 @@ impl Subscription {
             return Brings::Nothing;
         }
         // What a first poll brings was there before; without a word about history it stays there.
-        if polls(&self.settings) && !self.connected_before && self.connection <= 1 && !self.loading
-        {
+        if polls(&self.settings) && !self.polled_before && !self.loading {
             return Brings::Seen(judged.key);
         }
         if !self.loading

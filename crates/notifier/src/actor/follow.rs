@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use feed::{FeedConfig, State};
+use feed::{FeedConfig, State, Trouble};
 use tokio::{sync::watch, time::Instant};
 
 use super::{Actor, HubNow, Internal, TRY_FEED, inbox_trouble};
@@ -190,6 +190,8 @@ impl Actor {
             Err(why) => {
                 let why = self.localizer.text(&why.text());
                 subscription.fail(Text::new("feed-left-out").with("why", why));
+                // A keyring may be unlocked by then, and a command may work.
+                subscription.renew_at = Some(now_ms.saturating_add(ASK_AGAIN));
                 self.settling.done(feed);
             }
         }
@@ -227,6 +229,17 @@ impl Actor {
             State::Connecting => self.feeds[place].changed(state, now_ms),
             State::Waiting { why, .. } => {
                 tracing::info!(feed = id, %why, "waiting");
+                if *why == Trouble::Ended && self.feeds[place].answered() {
+                    let connection = self.feeds[place].connection();
+                    let polled = self
+                        .inbox
+                        .as_mut()
+                        .map(|inbox| inbox.polled(&id, connection));
+                    if let Some(Err(why)) = polled {
+                        self.cannot_write(&why, now);
+                        return false;
+                    }
+                }
                 self.feeds[place].changed(state, now_ms);
                 self.settling.done(&id);
             }

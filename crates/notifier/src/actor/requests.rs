@@ -364,8 +364,8 @@ impl Actor {
 
     fn test_feed(&mut self, form: &FeedForm) -> Result<(), Refusal> {
         let (feed, _) = self.feed_from(form)?;
-        self.generation += 1;
-        let generation = self.generation;
+        self.tests += 1;
+        let generation = self.tests;
         let preset = presets::find(&feed.preset);
         let place = Place::new(
             resume_of(&feed.connection, preset.as_deref()),

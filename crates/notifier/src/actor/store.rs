@@ -4,7 +4,7 @@ use feed::FeedUpdate;
 use notify::{RecursiveMode, Watcher as _};
 use tokio::time::Instant;
 
-use super::{Actor, BATCH, NEWS, Unwritten, WRITE_AGAIN, inbox_trouble};
+use super::{Actor, BATCH, BATCH_BYTES, NEWS, Unwritten, WRITE_AGAIN, inbox_trouble};
 use crate::{
     Update,
     inbox::{Brings, Entry, Inbox, InboxError, Kind, Outcome, Owed},
@@ -122,7 +122,8 @@ impl Actor {
                     }
                 }
             }
-            if self.unwritten.len() >= BATCH && !self.write(now) {
+            let bytes: usize = self.unwritten.iter().map(|one| one.entry.size()).sum();
+            if (self.unwritten.len() >= BATCH || bytes >= BATCH_BYTES) && !self.write(now) {
                 return;
             }
         }
@@ -154,11 +155,11 @@ impl Actor {
         if self.unwritten.is_empty() {
             return true;
         }
-        let entries: Vec<Entry> = self.unwritten.iter().map(|one| one.entry.clone()).collect();
+        let entries = self.unwritten.iter().map(|one| &one.entry);
         let Some(inbox) = &mut self.inbox else {
             return false;
         };
-        match inbox.commit(&entries) {
+        match inbox.commit(entries) {
             Ok(outcomes) => {
                 let written = std::mem::take(&mut self.unwritten);
                 self.written(written, &outcomes, now);

@@ -17,7 +17,7 @@ pub(super) fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome,
             }
             Outcome::Dropped
         }
-        Brings::Seen(key) => match is_resent(tx, entry, key, false)? {
+        Brings::Seen(key) => match is_resent(tx, entry, key, false, None)? {
             true => Outcome::Duplicate,
             false => Outcome::Dropped,
         },
@@ -26,19 +26,25 @@ pub(super) fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome,
             thread,
             delete,
         } => {
-            if is_resent(tx, entry, key, false)? {
+            let late = is_late(tx, entry, Some(*thread))?;
+            if is_resent(tx, entry, key, false, Some(*thread))? {
                 Outcome::Duplicate
+            } else if late {
+                Outcome::Dropped
             } else {
                 end_thread(tx, entry, *thread, *delete)?
             }
         }
         Brings::Message(draft) => {
+            let late = is_late(tx, entry, draft.thread)?;
             let resent = match &draft.key {
-                Some(key) => is_resent(tx, entry, key, draft.own_id.is_some())?,
+                Some(key) => is_resent(tx, entry, key, draft.own_id.is_some(), draft.thread)?,
                 None => false,
             };
             if resent {
                 Outcome::Duplicate
+            } else if late {
+                Outcome::Dropped
             } else {
                 store(tx, entry, draft)?
             }
@@ -58,12 +64,29 @@ pub(super) fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome,
     Ok(outcome)
 }
 
+/// Whether a newer version of its thread, or its end, came before: a server may send what is live
+/// before what was missed.
+fn is_late(
+    tx: &Transaction<'_>,
+    entry: &Entry,
+    thread: Option<Thread>,
+) -> Result<bool, InboxError> {
+    let (Some(thread), Some(version)) = (thread, entry.version) else {
+        return Ok(false);
+    };
+    let newest: Option<f64> = tx
+        .prepare_cached("SELECT max(version) FROM seen WHERE feed = ?1 AND thread = ?2")?
+        .query_row(params![entry.feed, thread.0], |row| row.get(0))?;
+    Ok(newest.is_some_and(|newest| newest > version))
+}
+
 /// Whether this is a message we have. Each remembered event absorbs one re-send per connection.
 fn is_resent(
     tx: &Transaction<'_>,
     entry: &Entry,
     key: &Key,
     own_id: bool,
+    thread: Option<Thread>,
 ) -> Result<bool, InboxError> {
     let (digest, place) = match key {
         Key::Once(digest) => {
@@ -76,10 +99,14 @@ fn is_resent(
         Key::Replay { digest, own_id } => {
             let place = if entry.replaying {
                 // Without an id of its own an event can only be re-sent if it came after the
-                // cursor: the server was asked for everything since.
+                // cursor: the server was asked for everything since. An answer to a poll repeats what
+                // the last whole one had; what was in none since is there again.
                 tx.prepare_cached(
                     "SELECT place FROM seen WHERE feed = ?1 AND key = ?2 AND connection < ?3
-                        AND resent_on < ?3 AND (?4 OR after = 1) ORDER BY place LIMIT 1",
+                        AND resent_on < ?3 AND (?4 OR after = 1)
+                        AND max(connection, resent_on) >=
+                            (SELECT polled FROM feeds WHERE feed = ?1)
+                        ORDER BY place LIMIT 1",
                 )?
                 .query_row(
                     params![entry.feed, digest, entry.connection, own_id],
@@ -105,8 +132,18 @@ fn is_resent(
         )?
         .execute(params![entry.feed, entry.cursor])?;
     }
-    tx.prepare_cached("INSERT INTO seen (feed, key, connection, after) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![entry.feed, digest, entry.connection, !own_id])?;
+    tx.prepare_cached(
+        "INSERT INTO seen (feed, key, connection, after, thread, version)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        entry.feed,
+        digest,
+        entry.connection,
+        !own_id,
+        thread.map(|thread| thread.0),
+        entry.version
+    ])?;
     Ok(false)
 }
 

@@ -72,6 +72,8 @@ pub(crate) struct Entry {
     pub(crate) missed: bool,
     /// The new cursor.
     pub(crate) cursor: Option<String>,
+    /// When it was made, as it says itself, if it belongs to a thread.
+    pub(crate) version: Option<f64>,
     /// When it arrived.
     pub(crate) received: i64,
     /// The place of the next live fact, for feeds that send an array first.
@@ -80,6 +82,16 @@ pub(crate) struct Entry {
     pub(crate) stops: Option<String>,
     /// What to store.
     pub(crate) brings: Brings,
+}
+
+impl Entry {
+    /// About how many bytes it holds.
+    pub(crate) fn size(&self) -> usize {
+        match &self.brings {
+            Brings::Message(draft) => draft.data.len() + draft.title.len() + draft.body.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// What an event brings, apart from moving the cursor.

@@ -17,6 +17,9 @@ const PAGE: u32 = 500;
 /// How many fields a detail shows, and how long each may be, in characters.
 const FIELDS: usize = 60;
 const FIELD_VALUE: usize = 400;
+/// Longest path of a field, in bytes, and most values that are looked at for fields.
+const FIELD_PATH: usize = 200;
+const LOOKED_AT: usize = 2000;
 
 const ROW: &str = "m.id, m.feed, m.kind, m.event, m.title, m.body, m.urgency, m.received, m.unread,
     m.pinned, m.silenced, m.gap_from";
@@ -328,25 +331,29 @@ fn fields(data: &str) -> Vec<Field> {
 
 /// The leaves of a JSON value by their paths, a bounded number of bounded length.
 pub(crate) fn flattened(value: &serde_json::Value) -> Vec<Field> {
-    let mut out = Vec::new();
-    flatten(value, "", &mut out);
+    let (mut out, mut left) = (Vec::new(), LOOKED_AT);
+    flatten(value, "", &mut out, &mut left);
     out
 }
 
-fn flatten(value: &serde_json::Value, path: &str, out: &mut Vec<Field>) {
+fn flatten(value: &serde_json::Value, path: &str, out: &mut Vec<Field>, left: &mut usize) {
     use serde_json::Value;
-    if out.len() >= FIELDS {
-        return;
-    }
     match value {
         Value::Object(map) => {
             for (name, value) in map {
+                if out.len() >= FIELDS || *left == 0 {
+                    return;
+                }
+                *left -= 1;
+                if value.is_null() || path.len() + name.len() > FIELD_PATH {
+                    continue;
+                }
                 let path = if path.is_empty() {
                     name.clone()
                 } else {
                     format!("{path}.{name}")
                 };
-                flatten(value, &path, out);
+                flatten(value, &path, out, left);
             }
         }
         Value::Null => {}

@@ -35,6 +35,7 @@ impl Desk {
             replaying,
             missed: replaying,
             cursor: own_id.map(str::to_owned),
+            version: None,
             received: 1_000,
             facts: None,
             stops: None,

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 const QUIET: Duration = Duration::from_millis(750);
 /// … or, while it sends what it kept from before the first connection, this long …
 const HISTORY_QUIET: Duration = Duration::from_secs(2);
-/// … or brought so many events in a row that the inbox did not have.
+/// … or brought so many events in a row that the inbox did not have, for so long.
 const FRESH: u32 = 1000;
+const LONG: Duration = Duration::from_secs(60);
 /// A server may take this long to begin.
 const BEGINS: Duration = Duration::from_secs(10);
 
@@ -43,7 +44,8 @@ impl Replay {
     /// An event came after this pause. False: the replay was over before it.
     pub(super) fn goes_on(&mut self, pause: Duration, now: Instant) -> bool {
         let patience = if self.begun { self.quiet } else { BEGINS };
-        if pause >= patience || self.fresh >= FRESH {
+        let endless = self.fresh >= FRESH && now >= self.last_absorbed + LONG;
+        if pause >= patience || endless {
             return false;
         }
         self.begun = true;
@@ -61,7 +63,7 @@ impl Replay {
 
     /// Until when events count as missed, unless more come.
     pub(super) fn missed_until(&self) -> Instant {
-        (self.last_event + self.quiet).min(self.last_absorbed + BEGINS)
+        (self.last_event + self.quiet).min(self.last_absorbed + LONG)
     }
 }
 
@@ -85,12 +87,12 @@ mod tests {
     fn a_stream_without_pauses_is_live_in_the_end() {
         let now = Instant::now();
         let mut replay = Replay::new(now, false);
-        for _ in 0..FRESH {
-            assert!(replay.goes_on(SOON, now));
+        for _ in 0..2 * FRESH {
+            assert!(replay.goes_on(SOON, now), "a long backlog is one");
         }
-        assert!(!replay.goes_on(SOON, now));
-        replay.absorbed(now);
-        assert!(replay.goes_on(SOON, now));
+        assert!(!replay.goes_on(SOON, now + LONG));
+        replay.absorbed(now + LONG);
+        assert!(replay.goes_on(SOON, now + LONG));
     }
 
     #[test]

@@ -4,6 +4,10 @@ use base64::Engine as _;
 use feed::FeedConfig;
 use http::header;
 
+/// The cookies in which the Mercure protocol, in its older and newer form, carries access. Others
+/// may expire without a word about it.
+const COOKIES: [&str; 2] = ["mercureAuthorization", "mercureAccessToken"];
+
 /// The moment at which a token in this configuration expires, in milliseconds since the Unix epoch;
 /// nothing if there is none, or none that tells.
 ///
@@ -23,6 +27,7 @@ pub(crate) fn expiry(config: &FeedConfig) -> Option<i64> {
         .flat_map(|value| {
             let values = value.split(';').filter_map(|pair| pair.split_once('='));
             values
+                .filter(|(name, _)| COOKIES.contains(&name.trim()))
                 .map(|(_, value)| value.trim().to_owned())
                 .collect::<Vec<_>>()
         })
@@ -30,6 +35,7 @@ pub(crate) fn expiry(config: &FeedConfig) -> Option<i64> {
     let query = config
         .url
         .query_pairs()
+        .filter(|(name, _)| name == "access_token")
         .map(|(_, value)| value.into_owned());
     bearer
         .chain(cookies)
