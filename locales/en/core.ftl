@@ -49,6 +49,7 @@ ledger-preset-rule = The preset’s rule “{ $name }” said { $verdict ->
     [drop] drop
    *[notify] notify
 }
+ledger-facts = The list is longer than { $count } entries: only the newest were taken
 ledger-gap = The server said that events were lost
 ledger-shown = Shown as a notification
 ledger-read = Marked read

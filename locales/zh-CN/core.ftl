@@ -46,6 +46,7 @@ ledger-preset-rule = 预设规则“{ $name }”：{ $verdict ->
     [drop] 丢弃
    *[notify] 通知
 }
+ledger-facts = 列表超过 { $count } 条：只取了最新的部分
 ledger-gap = 服务器告知部分事件已丢失
 ledger-shown = 已弹出通知
 ledger-read = 已标为已读

@@ -225,11 +225,22 @@ pub(crate) struct Run {
 }
 
 fn web_address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|why| why.to_string())?;
+    let other = "it should start with http:// or https://";
+    let url = match Url::parse(text) {
+        Err(url::ParseError::RelativeUrlWithoutBase) => return Err(other.to_owned()),
+        parsed => parsed.map_err(|why| why.to_string())?,
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "put user and password into a header, not into the address: \
+                    --header 'Authorization: Basic …'"
+                .to_owned(),
+        );
+    }
     if matches!(url.scheme(), "http" | "https") {
         Ok(url)
     } else {
-        Err("it should start with http:// or https://".to_owned())
+        Err(other.to_owned())
     }
 }
 
@@ -260,7 +271,7 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("write a header as NAME:VALUE")?;
     let name = HeaderName::try_from(name.trim()).map_err(|why| why.to_string())?;
     let mut value = HeaderValue::try_from(value.trim()).map_err(|why| why.to_string())?;
-    value.set_sensitive(true);
+    value.set_sensitive(feed::sounds_secret(&name));
     Ok((name, value))
 }
 

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderName;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::{
@@ -162,6 +163,17 @@ fn is_private(address: IpAddr) -> bool {
         }
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
+}
+
+/// Whether a header of this name usually holds a secret.
+#[must_use]
+pub fn sounds_secret(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    [
+        "auth", "cookie", "key", "pass", "secret", "session", "token",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
 }
 
 /// Host and port, for sentences.

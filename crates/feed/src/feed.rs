@@ -30,6 +30,8 @@ use crate::{
 /// Updates that may wait for the receiver. Beyond it the task waits, and with
 /// it, through TCP, the server.
 const QUEUE: usize = 32;
+/// Bytes of an event that one place in the queue stands for.
+const PLACE: usize = 128 << 10;
 /// Updates that a connection may still bring once another is asked for.
 const HANDED_OVER: u32 = 1000;
 /// No server is polled more often.
@@ -340,7 +342,7 @@ impl Keeper {
                     delivered = true;
                     let stop = self.config.stop_on.contains(&event.name);
                     let why = stop.then(|| StopReason::StopOn(event.name.clone()));
-                    let room = room(&self.updates).await?;
+                    let room = room(&self.updates, event.data.len()).await?;
                     self.last_event_id.clone_from(&event.last_event_id);
                     room.send(FeedUpdate::Event(event));
                     if let Some(why) = why {
@@ -412,13 +414,22 @@ impl Keeper {
     }
 
     async fn hand_over(&self, update: FeedUpdate) -> Result<(), Unheard> {
-        room(&self.updates).await?.send(update);
+        room(&self.updates, 0).await?.send(update);
         Ok(())
     }
 }
 
-/// A place in the queue; without waiting, which costs more, if there is one.
-async fn room(updates: &mpsc::Sender<FeedUpdate>) -> Result<mpsc::Permit<'_, FeedUpdate>, Unheard> {
+/// A place in the queue for this many bytes. Large events wait until several
+/// places are free, the largest until all are: the queue is bounded in bytes too.
+async fn room(
+    updates: &mpsc::Sender<FeedUpdate>,
+    size: usize,
+) -> Result<mpsc::Permit<'_, FeedUpdate>, Unheard> {
+    if size > PLACE {
+        let places = (size / PLACE).min(QUEUE);
+        drop(updates.reserve_many(places).await.map_err(|_| Unheard)?);
+    }
+    // Without waiting, which costs more, if there is one.
     match updates.try_reserve() {
         Ok(room) => Ok(room),
         Err(_) => updates.reserve().await.map_err(|_| Unheard),

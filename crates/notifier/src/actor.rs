@@ -247,6 +247,12 @@ impl Actor {
             .is_some_and(|pause| pause.until.is_none_or(|until| until > now_ms))
     }
 
+    /// Where the settings are: relative paths in them begin there.
+    fn folder(&self) -> PathBuf {
+        let folder = self.config.settings.parent();
+        folder.map(std::path::Path::to_owned).unwrap_or_default()
+    }
+
     fn now_ms(&self) -> i64 {
         (self.config.clock)()
     }

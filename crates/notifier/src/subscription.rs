@@ -5,11 +5,12 @@ mod place;
 mod replay;
 mod token;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use base64::Engine as _;
 use feed::{
     Feed, FeedConfig, FeedUpdate, GiveUp, Identity, Proxy, Silence, State, StopReason, Trouble,
+    sounds_secret,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::Digest as _;
@@ -23,7 +24,7 @@ use crate::{
     presets::{self, History, Preset},
     rules::{Arrived, Effect, Judged, Rules},
     secrets::{SecretError, Secrets},
-    settings::{Access, FeedSettings},
+    settings::{Access, FeedSettings, Secret},
     text::Localizer,
     view::{FeedState, ResumeForm, Text, Verdict},
 };
@@ -33,6 +34,10 @@ pub(crate) use place::{Place, resume_of};
 use replay::Replay;
 pub(crate) use token::expiry;
 
+/// Bytes of an event that one place in the queue of news stands for.
+const PLACE: usize = 128 << 10;
+/// The most facts of one array that are taken, the newest; the rest is a gap.
+const FACTS: usize = 10_000;
 /// How long after its access was refused, or had expired, a feed asks for it again, in
 /// milliseconds.
 pub(crate) const ASK_AGAIN: i64 = 15 * 60 * 1000;
@@ -47,6 +52,16 @@ pub(crate) struct News {
     /// How long nothing came from the feed before it. Not how long it took to get here.
     pub(crate) pause: Duration,
     pub(crate) update: FeedUpdate,
+}
+
+impl News {
+    /// About how many bytes it holds.
+    fn size(&self) -> usize {
+        match &self.update {
+            FeedUpdate::Event(event) => event.data.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// One configured feed.
@@ -275,8 +290,14 @@ impl Subscription {
     pub(crate) fn changed(&mut self, state: &State, now_ms: i64) {
         self.connected_before |= self.connection > 0;
         match state {
+            State::Connecting if polls(&self.settings) && self.state == FeedState::Live => {}
             State::Connecting => self.state = FeedState::Connecting,
             State::Live { .. } => {}
+            // Between two polls nothing is amiss.
+            State::Waiting {
+                why: Trouble::Ended,
+                ..
+            } if polls(&self.settings) => self.state = FeedState::Live,
             State::Waiting { delay, why } => {
                 self.state = FeedState::Waiting {
                     next_try: now_ms + i64::try_from(delay.as_millis()).unwrap_or(i64::MAX / 2),
@@ -289,9 +310,11 @@ impl Subscription {
                 why: why @ StopReason::Refused { .. },
                 ..
             } => {
-                // Another attempt begins with another look at its secrets.
+                // Another attempt begins with another look at its secrets: at once if they were good
+                // until now, as a token may have been changed.
                 self.running = None;
-                self.renew_at = Some(now_ms.saturating_add(ASK_AGAIN));
+                let wait = if self.connections > 0 { 0 } else { ASK_AGAIN };
+                self.renew_at = Some(now_ms.saturating_add(wait));
                 self.state = stopped(why);
             }
             State::Stopped { why, .. } => self.state = stopped(why),
@@ -536,8 +559,10 @@ impl Subscription {
             facts: Some(self.facts),
             ..entry.clone()
         };
+        let left_out = facts.len().saturating_sub(FACTS);
         let mut entries: Vec<Entry> = (0u32..)
             .zip(facts)
+            .skip(left_out)
             .map(|(place, fact)| {
                 let data = fact.to_string();
                 let arrived = Arrived {
@@ -559,6 +584,27 @@ impl Subscription {
                 }
             })
             .collect();
+        if left_out > 0 {
+            let unknown = Arrived {
+                name: "message",
+                data: "",
+                own_id: None,
+                nth: 0,
+            };
+            let draft = Draft {
+                // Each connection begins with the array: said once.
+                key: Some(Key::once(&["facts left out"])),
+                verdict: Text::new("ledger-facts").with("count", FACTS),
+                ..gap(unknown)
+            };
+            entries.insert(
+                0,
+                Entry {
+                    brings: Brings::Message(Box::new(draft)),
+                    ..last.clone()
+                },
+            );
+        }
         if entries.is_empty() {
             entries.push(last);
         }
@@ -596,9 +642,12 @@ impl Subscription {
 }
 
 /// What a connection to this feed needs, its secrets resolved.
+///
+/// Relative paths of certificates begin at `folder`, where the settings are.
 pub(crate) async fn connect_config(
     settings: &FeedSettings,
     secrets: &Secrets,
+    folder: &Path,
 ) -> Result<FeedConfig, SecretError> {
     let mut headers = HeaderMap::new();
     match &settings.access {
@@ -638,9 +687,14 @@ pub(crate) async fn connect_config(
         Access::None | Access::Bearer(_) | Access::Basic { .. } => {}
     }
     for (name, value) in &settings.headers {
-        let value = secrets.resolve(value).await?;
+        let resolved = secrets.resolve(value).await?;
         let name = HeaderName::try_from(name.as_str()).map_err(|_| SecretError::Missing)?;
-        put_secret(&mut headers, name, &value)?;
+        put_secret(&mut headers, name.clone(), &resolved)?;
+        // Words in the settings file under a name that is no secret's are none.
+        let told = matches!(value, Secret::Plain(_)) && !sounds_secret(&name);
+        if let Some(value) = headers.get_mut(&name).filter(|_| told) {
+            value.set_sensitive(false);
+        }
     }
     let mut config = FeedConfig::new(url);
     config.headers = headers;
@@ -650,7 +704,7 @@ pub(crate) async fn connect_config(
         seconds => Silence::For(Duration::from_secs(u64::from(seconds))),
     };
     let connection = &settings.connection;
-    let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+    let path = |text: &str| (!text.is_empty()).then(|| folder.join(text));
     config.proxy = match connection.proxy.as_str() {
         "" => Proxy::System,
         "none" => Proxy::None,
@@ -712,8 +766,13 @@ fn bridge(
                 pause: waits.elapsed(),
                 update,
             };
-            if news.send(item).await.is_err() {
+            // Large events wait until several places are free: the queue is bounded in bytes too.
+            let places = (item.size() / PLACE).clamp(1, news.max_capacity());
+            let Ok(mut room) = news.reserve_many(places).await else {
                 return;
+            };
+            if let Some(room) = room.next() {
+                room.send(item);
             }
         }
     })

@@ -140,9 +140,12 @@ impl Actor {
         let settings = subscription.settings.clone();
         let generation = subscription.generation;
         let secrets = self.secrets.clone();
+        let folder = self.folder();
         let internal = self.internal.0.clone();
         tokio::spawn(async move {
-            let config = connect_config(&settings, &secrets).await.map(Box::new);
+            let config = connect_config(&settings, &secrets, &folder)
+                .await
+                .map(Box::new);
             let feed = settings.id;
             let _ = internal
                 .send(Internal::Configured {

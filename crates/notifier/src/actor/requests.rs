@@ -375,6 +375,7 @@ impl Actor {
         let localizer = self.localizer.clone();
         let rules = Rules::new(&feed.name, &feed.rules, preset.as_deref(), localizer);
         let secrets = self.secrets.clone();
+        let folder = self.folder();
         let internal = self.internal.0.clone();
         let task = tokio::spawn(async move {
             let tell = |update| {
@@ -384,7 +385,7 @@ impl Actor {
                     let _ = internal.send(news).await;
                 }
             };
-            let config = connect_config(&feed, &secrets).await;
+            let config = connect_config(&feed, &secrets, &folder).await;
             let config = config.map_err(|why| why.text()).and_then(|config| {
                 match expiry(&config).filter(|at| *at <= now_ms) {
                     Some(at) => Err(expired(at)),
