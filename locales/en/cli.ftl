@@ -4,6 +4,7 @@
 
 listen-live = Connected
 check-quiet = No event came. That is fine if nothing happened meanwhile.
+check-no-byte = Not a single byte came, not even a keep-alive. Something in between may hold the stream back, often a proxy that buffers; if nothing happened meanwhile it may be fine. Asking at intervals (--poll) works either way.
 listen-waiting = { $why } Trying again in { $seconds } s.
 check-no-answer = No answer within { $seconds } s. Some servers answer only with their first event: try a longer --wait.
 

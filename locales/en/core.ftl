@@ -129,7 +129,7 @@ trouble-notifications = Notifications cannot be shown: { $why }. Messages are ke
 
 ## Feeds
 
-feed-left-out = This feed cannot be used: { $why }.
+feed-left-out = This feed cannot be used: { $why }
 
 ## The feed check
 
@@ -221,7 +221,7 @@ left-out = { $count ->
 left-out-about = This feed brings more than { $most } messages in { $seconds } seconds. Rules that drop what you do not need leave room for the rest.
 ledger-left-out = More than { $most } messages in { $seconds } seconds, so the rest was counted only
 
-token-expired = The token expired at { $when }. Enter a new one, or let a command print it; a hub would send public updates only.
+token-expired = The token expired at { $when }. Enter a new one, or let a command print it; without it a server may send public updates only.
 
 try-feed = Try it
 try-title = Ada liked “Hello, Feedbell”

@@ -4,6 +4,7 @@
 
 listen-live = 已连接
 check-quiet = 没有收到事件。如果这段时间什么都没发生，这很正常。
+check-no-byte = 一个字节也没有收到，连保活信号都没有。可能有代理在中间缓冲了事件流；如果这段时间什么都没发生，也可能正常。定时查询（--poll）在两种情况下都能用。
 listen-waiting = { $why } { $seconds } 秒后重试。
 check-no-answer = { $seconds } 秒内没有应答。有些服务器到第一个事件才应答：请用 --wait 等久一些。
 

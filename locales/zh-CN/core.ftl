@@ -86,7 +86,7 @@ field-resume = 请写“header”、“off”、{"{"} query = "since" {"}"} 或 
 field-resume-name = 请填写参数名；如果取自字段，也要填写字段名。
 field-proxy = “{ $value }”不是代理地址。请写成 http://proxy.example:8080 或 socks5://127.0.0.1:1080，或者“none”。
 field-proxy-credentials = 不支持带用户名和密码的代理。请换一个不需要登录的代理。
-field-key-alone = 只有密钥还不够，还需要客户端证书。
+field-key-alone = 只有私钥还不够，还需要客户端证书。
 field-query-name = 请填写参数名。
 field-cookie-name = 请填写 Cookie 的名称，不能有空格或“=”。
 field-then = “{ $value }”应为 notify、keep 或 drop。
@@ -126,7 +126,7 @@ trouble-notifications = 无法显示通知：{ $why }。消息会保存在收件
 
 ## 订阅源
 
-feed-left-out = 这个订阅源无法使用：{ $why }。
+feed-left-out = 该订阅源无法使用：{ $why }
 
 ## 订阅源检查
 
@@ -139,10 +139,10 @@ check-content-type = 这是事件流（{ $type }）
 check-first-byte = { $ms } 毫秒后收到首批数据
 check-keep-alive = 服务器会保持连接
 check-first-event = 收到第一个事件
-check-access = 可以向该地址发送密钥
+check-access = 可以向该地址发送凭据
 check-proxy = 经由代理 { $proxy }
 check-resumed = 服务器会从连接中断处继续
-check-no-ids = 事件没有 id：没人收听时发出的内容无法再要回来
+check-no-ids = 事件没有 id：离线期间的内容无法补收
 check-not-resumed = 请求从某个事件之后继续时，服务器没有发来下一个事件：没人收听时发出的内容会丢失
 
 ## 广播站
@@ -198,7 +198,7 @@ event-left-out = 已略过
 
 mastodon-mention = { $who }提到了你
 mastodon-status = { $who }发布了嘟文
-mastodon-reblog = { $who }转了你的嘟文
+mastodon-reblog = { $who }转嘟了你的嘟文
 mastodon-favourite = { $who }喜欢了你的嘟文
 mastodon-follow = { $who }关注了你
 mastodon-follow-request = { $who }请求关注你

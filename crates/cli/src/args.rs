@@ -86,15 +86,9 @@ pub(crate) struct Listen {
     /// Resume after this event
     #[arg(long, value_name = "ID")]
     pub(crate) last_event_id: Option<String>,
-    /// Resume as this preset says and leave out its keep-alives; `auto` goes by the address
-    #[arg(long, value_name = "NAME")]
-    pub(crate) preset: Option<String>,
     /// End after an event of this name; repeatable
     #[arg(long, value_name = "EVENT")]
     pub(crate) stop_on: Vec<String>,
-    /// Ask again after so many seconds instead of holding a stream; JSON counts as events then
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) poll: Option<u32>,
 }
 
 /// How to get to a feed, and in.
@@ -122,6 +116,12 @@ pub(crate) struct Way {
     /// Let secrets go over plain http to a private address
     #[arg(long)]
     pub(crate) plain_http: bool,
+    /// Ask again after so many seconds instead of holding a stream; JSON counts as events then
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) poll: Option<u32>,
+    /// Resume as this preset says and leave out its keep-alives; `auto` goes by the address
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
     /// Connect anew after so many silent seconds; by default this is learned
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) watchdog: Option<u32>,
@@ -144,6 +144,7 @@ impl Way {
             key: self.key,
         });
         config.plain_http = self.plain_http;
+        config.poll = self.poll.map(|every| Duration::from_secs(every.into()));
         if let Some(seconds) = self.watchdog {
             config.patience.silence = Silence::For(Duration::from_secs(seconds.into()));
         }

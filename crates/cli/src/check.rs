@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feed::{CheckUpdate, Outcome, Step, Trouble};
+use feed::{CheckUpdate, Outcome, Resume, Step, Trouble};
 use notifier::view::Text;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
@@ -10,13 +10,24 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     args::Check,
     exit::Ended,
-    listen::{Line, log_to_stderr},
+    listen::{Line, log_to_stderr, preset},
     terminal::{Terminal, harmless},
 };
 
 pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result<Ended> {
     log_to_stderr();
-    let config = options.way.config(options.url);
+    let mut found = match &options.way.preset {
+        Some(name) => preset(name, &options.url)?,
+        None => None,
+    };
+    let mut config = options.way.config(options.url);
+    if let Some(preset) = &mut found {
+        preset.prepare(&mut config);
+        if preset.resumes_by_field() {
+            // Ids are not probed then.
+            config.resume = Resume::Off;
+        }
+    }
     let until = Instant::now() + Duration::from_secs(options.wait.into());
     let (_check, mut updates) = feed::check(config);
     let say = |json: serde_json::Value, words: String| {
@@ -27,7 +38,7 @@ pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result
         };
         terminal.say(&line)
     };
-    let (mut open, mut heard) = (false, false);
+    let (mut open, mut byte, mut heard) = (false, false, false);
     loop {
         let update = match timeout_at(until, updates.recv()).await {
             Ok(Some(update)) => update,
@@ -39,8 +50,9 @@ pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result
             }
             Err(_) => {
                 if !heard {
-                    let quiet = terminal.get("check-quiet");
-                    say(json!({ "quiet": true }), quiet)?;
+                    // Not even a comment: something in between may keep what the server sends.
+                    let id = if byte { "check-quiet" } else { "check-no-byte" };
+                    say(json!({ "quiet": true, "byte": byte }), terminal.get(id))?;
                 }
                 return Ok(Ended::Done);
             }
@@ -62,6 +74,7 @@ pub(crate) async fn check(options: Check, terminal: &Terminal) -> anyhow::Result
                     }),
                     format!("{mark} {words}"),
                 )?;
+                byte |= step.step == Step::FirstByte;
                 match step.outcome {
                     Outcome::Passed(_) => open |= step.step == Step::ContentType,
                     Outcome::Noted(_) => {}

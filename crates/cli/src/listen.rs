@@ -1,6 +1,10 @@
 //! `feedbell listen`: the events of a feed on standard output, as EventSource would report them.
 
-use std::{io, time::Duration};
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io,
+};
 
 use clap::{CommandFactory as _, error::ErrorKind};
 use feed::{Event, Feed, FeedUpdate, State};
@@ -40,12 +44,12 @@ impl<'a> From<&'a Event> for Line<'a> {
 
 pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Result<Ended> {
     log_to_stderr();
-    let mut preset = match &options.preset {
+    let mut preset = match &options.way.preset {
         Some(name) => preset(name, &options.url)?,
         None => None,
     };
+    let polled = options.way.poll.is_some();
     let mut config = options.way.config(options.url);
-    config.poll = options.poll.map(|every| Duration::from_secs(every.into()));
     config.last_event_id = options.last_event_id;
     config.stop_on = options.stop_on;
     if let Some(preset) = &mut preset {
@@ -54,6 +58,7 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
     let (feed, mut updates) = Feed::open(config);
     let mut wakes = machine::wakes();
     let mut live = false;
+    let mut answers = Answers::new(polled);
     loop {
         let update = tokio::select! {
             update = updates.recv() => update,
@@ -68,10 +73,10 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
         match update {
             None => return Ok(Ended::Trouble),
             Some(FeedUpdate::Event(event)) => {
-                if preset
+                let shown = preset
                     .as_mut()
-                    .is_none_or(|preset| preset.shows(&event, &feed))
-                {
+                    .is_none_or(|preset| preset.shows(&event, &feed));
+                if answers.is_new(&event) && shown {
                     print(&event, options.json, terminal)?;
                 }
             }
@@ -93,7 +98,41 @@ pub(crate) async fn listen(options: Listen, terminal: &Terminal) -> anyhow::Resu
 }
 
 /// An unknown name is wrong usage.
-fn preset(name: &str, url: &Url) -> anyhow::Result<Option<PresetFilter>> {
+/// What answers to polls repeat is printed once: as long as the last answer had it, it is not new.
+struct Answers {
+    polled: bool,
+    connection: u64,
+    last: HashSet<u64>,
+    this: HashSet<u64>,
+}
+
+impl Answers {
+    fn new(polled: bool) -> Self {
+        Self {
+            polled,
+            connection: 0,
+            last: HashSet::new(),
+            this: HashSet::new(),
+        }
+    }
+
+    fn is_new(&mut self, event: &Event) -> bool {
+        if !self.polled {
+            return true;
+        }
+        if event.connection != self.connection {
+            self.connection = event.connection;
+            self.last = std::mem::take(&mut self.this);
+        }
+        let mut hasher = DefaultHasher::new();
+        (&event.name, &event.data, event.own_id()).hash(&mut hasher);
+        let hash = hasher.finish();
+        self.this.insert(hash);
+        !self.last.contains(&hash)
+    }
+}
+
+pub(crate) fn preset(name: &str, url: &Url) -> anyhow::Result<Option<PresetFilter>> {
     let settings = Places::find()?.settings;
     Ok(
         PresetFilter::find(name, url, &settings).unwrap_or_else(|why| {

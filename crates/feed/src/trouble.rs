@@ -2,7 +2,7 @@
 
 use std::{error::Error, io, time::Duration};
 
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 
 use crate::poll::is_json;
 
@@ -125,6 +125,12 @@ pub enum TlsTrouble {
     /// The certificate was revoked.
     #[error("its certificate was revoked")]
     Revoked,
+    /// An authority's own certificate stands for the server.
+    #[error("its certificate is an authority's own")]
+    Authority,
+    /// The server wants a client certificate, or another one.
+    #[error("it wants a client certificate")]
+    ClientCertificate,
     /// What answers there does not speak TLS, or an older one.
     #[error("it does not speak TLS")]
     NotTls,
@@ -281,6 +287,8 @@ impl TlsTrouble {
             Self::UnknownIssuer => "trouble-tls-issuer",
             Self::WrongName => "trouble-tls-name",
             Self::Revoked => "trouble-tls-revoked",
+            Self::Authority => "trouble-tls-authority",
+            Self::ClientCertificate => "trouble-tls-client",
             Self::NotTls => "trouble-tls-none",
             Self::Other(detail) => {
                 return Words::new(
@@ -392,6 +400,10 @@ pub(crate) fn sort(error: &reqwest::Error, host: &str, connect: Duration) -> End
             | io::ErrorKind::NetworkUnreachable
             | io::ErrorKind::NetworkDown
             | io::ErrorKind::AddrNotAvailable => return Trouble::Unreachable { host }.into(),
+            io::ErrorKind::UnexpectedEof if io.to_string().contains("tls handshake") => {
+                let why = TlsTrouble::NotTls;
+                return Trouble::Tls { host, why }.into();
+            }
             io::ErrorKind::TimedOut if error.is_connect() => {
                 let after = connect;
                 return Trouble::ConnectTimeout { host, after }.into();
@@ -416,9 +428,17 @@ fn sort_tls(error: &rustls::Error) -> TlsTrouble {
             Bad::UnknownIssuer => TlsTrouble::UnknownIssuer,
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => TlsTrouble::WrongName,
             Bad::Revoked => TlsTrouble::Revoked,
+            // The verifier's own error has no name of its own here.
+            other if other.to_string().contains("CaUsedAsEndEntity") => TlsTrouble::Authority,
             other => TlsTrouble::Other(other.to_string()),
         },
         rustls::Error::InvalidMessage(_) => TlsTrouble::NotTls,
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown,
+        ) => TlsTrouble::ClientCertificate,
         other => TlsTrouble::Other(other.to_string()),
     }
 }
@@ -489,6 +509,8 @@ mod tests {
             TlsTrouble::UnknownIssuer,
             TlsTrouble::WrongName,
             TlsTrouble::Revoked,
+            TlsTrouble::Authority,
+            TlsTrouble::ClientCertificate,
             TlsTrouble::NotTls,
             TlsTrouble::Other(detail()),
         ];

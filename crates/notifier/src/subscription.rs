@@ -457,7 +457,7 @@ impl Subscription {
         }
         if !self.loading
             && let Some(limit) = &mut self.limit
-            && let Some(left_out) = limit.take(received, now, &self.rules)
+            && let Some(left_out) = limit.take(&judged.key, received, now, &self.rules)
         {
             return Brings::Message(Box::new(left_out));
         }

@@ -1,18 +1,22 @@
 //! A preset at work without a notifier.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::VecDeque, path::Path, sync::Arc};
 
 use feed::{Event, Feed, FeedConfig};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::{
+    inbox::Key,
     presets::{self, Preset},
     rules::{Arrived, Rules},
     subscription::Place,
     text::{Locale, Localizer},
     view::Verdict,
 };
+
+/// How much is remembered of what was shown.
+const SHOWN: usize = 1000;
 
 /// What a preset does to a feed that a program holds by itself: how it resumes, and which events
 /// are no messages.
@@ -23,6 +27,8 @@ pub struct PresetFilter {
     place: Place,
     connection: u64,
     nth: u64,
+    /// What was shown last: a server that goes on from a time sends its last second again.
+    shown: VecDeque<Key>,
 }
 
 /// There is no such preset.
@@ -60,6 +66,7 @@ impl PresetFilter {
             place: Place::new(preset.resume.clone(), String::new()),
             connection: 0,
             nth: 0,
+            shown: VecDeque::new(),
             preset,
         }))
     }
@@ -95,6 +102,26 @@ impl PresetFilter {
         if self.place.by_field() {
             feed.resume_from(self.place.asked().unwrap_or_default());
         }
-        !dropped
+        !dropped && self.is_new(judged.key)
+    }
+
+    /// Whether its place is a field of the data: event ids say nothing then.
+    #[must_use]
+    pub fn resumes_by_field(&self) -> bool {
+        self.place.by_field()
+    }
+
+    fn is_new(&mut self, key: Key) -> bool {
+        if matches!(key, Key::Replay { .. }) {
+            return true;
+        }
+        let new = !self.shown.contains(&key);
+        if new {
+            self.shown.push_back(key);
+            if self.shown.len() > SHOWN {
+                self.shown.pop_front();
+            }
+        }
+        new
     }
 }

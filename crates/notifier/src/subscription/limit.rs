@@ -1,16 +1,18 @@
 //! No feed floods the inbox: above a preset's limit events are left out, counted, and said.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
-    inbox::{Draft, Kind, Thread},
+    inbox::{Draft, Key, Kind, Thread},
     presets::AtMost,
     rules::Rules,
     view::{Text, Urgency},
 };
 
+/// How much is remembered of what was let in.
+const RECENT: usize = 256;
 /// A row counts for this long; then another begins.
 const ROW: Duration = Duration::from_secs(3600);
 
@@ -21,6 +23,8 @@ pub(crate) struct Limit {
     began: Option<Instant>,
     count: u32,
     row: Option<Row>,
+    /// What was let in last: a server that resumes sends it again, and the inbox absorbs it.
+    recent: VecDeque<Key>,
 }
 
 /// The row that says how many were left out.
@@ -39,11 +43,21 @@ impl Limit {
             began: None,
             count: 0,
             row: None,
+            recent: VecDeque::new(),
         }
     }
 
     /// A message wants in: nothing if it may, else the row that counts it in its place.
-    pub(crate) fn take(&mut self, received: i64, now: Instant, rules: &Rules) -> Option<Draft> {
+    pub(crate) fn take(
+        &mut self,
+        key: &Key,
+        received: i64,
+        now: Instant,
+        rules: &Rules,
+    ) -> Option<Draft> {
+        if matches!(key, Key::Once(_)) && self.recent.contains(key) {
+            return None;
+        }
         let window = Duration::from_secs(u64::from(self.at_most.per_seconds.max(1)));
         if self
             .began
@@ -54,6 +68,10 @@ impl Limit {
         }
         if self.count < self.at_most.count {
             self.count += 1;
+            self.recent.push_back(key.clone());
+            if self.recent.len() > RECENT {
+                self.recent.pop_front();
+            }
             return None;
         }
         let goes_on = |row: &Row| {
@@ -111,8 +129,14 @@ mod tests {
             per_seconds: 10,
         });
         let start = Instant::now();
-        let mut take =
-            |seconds| limit.take(seconds, start + Duration::from_secs(seconds as u64), &rules);
+        let mut take = |seconds| {
+            limit.take(
+                &Key::replay(None, "message", ""),
+                seconds,
+                start + Duration::from_secs(seconds as u64),
+                &rules,
+            )
+        };
         assert!(take(0).is_none());
         assert!(take(1).is_none());
         let first = take(2).unwrap();
