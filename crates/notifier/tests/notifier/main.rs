@@ -8,11 +8,11 @@
     reason = "a test fails by a panic, in its helpers too"
 )]
 
+mod edges;
 mod fixtures;
 mod lifecycle;
 mod many;
 mod presets;
-mod review;
 mod servers;
 mod sites;
 mod support;
