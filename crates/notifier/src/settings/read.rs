@@ -518,7 +518,15 @@ impl<'a, 'e> Fields<'a, 'e> {
             .and_then(|number| u32::try_from(number).ok())
         {
             Some(number) => Some(number),
-            None => self.type_error(name, item, "field-type-number"),
+            None => {
+                let field = format!("{}{name}", self.path);
+                let found = item.to_string().trim().to_owned();
+                let text = Text::new("field-type-number")
+                    .with("field", field)
+                    .with("found", found);
+                self.wrong(name, text);
+                None
+            }
         }
     }
 

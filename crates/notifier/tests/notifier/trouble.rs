@@ -149,6 +149,29 @@ async fn a_refused_token_is_looked_up_anew_before_the_next_attempt() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_changed_while_connected_costs_no_wait() {
+    let server = Server::start(Guarded("Bearer first")).await;
+    let desk = Desk::new("");
+    let token = desk.path("token");
+    fs::write(&token, "first").unwrap();
+    let command = format!("cat '{}'", token.display());
+    desk.write_settings(&format!(
+        "language = \"en\"\n{}bearer = {{ command = \"{command}\" }}\n",
+        feed("guarded", &server.url("/events"), "")
+    ));
+    let mut bell = desk.start().await;
+    bell.live("guarded").await;
+    server.site(|site| site.0 = "Bearer second");
+    fs::write(&token, "second").unwrap();
+    server.cut();
+    // With the first token once more, then with the second one.
+    bell.until_app("connected again", |_| server.requests().len() == 3)
+        .await;
+    bell.live("guarded").await;
+    bell.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_in_trouble_is_tried_again() {
     let server = Server::start(Fixed::status("503 Service Unavailable")).await;
     let (_, why) = sentence(&server.url("/events")).await;
