@@ -409,7 +409,7 @@ describe('the check of a feed', () => {
     expect(all('test-add-token')).toEqual([]);
     await edit('build');
     click('feed-test');
-    await soon(() => expect(all('test-step').at(-1)!.textContent).toContain('refused the token (401)'));
+    await soon(() => expect(all('test-step').at(-1)!.textContent).toContain('refused the token, or wants one (401)'));
     expect(all('test-add-token')).toEqual([]);
   });
 

@@ -419,14 +419,15 @@ impl Keeper {
     }
 }
 
-/// A place in the queue for this many bytes. Large events wait until several
-/// places are free, the largest until all are: the queue is bounded in bytes too.
+/// A place in the queue for this many bytes. The larger an event, the fewer may
+/// be queued before it: the queue is bounded in bytes too.
 async fn room(
     updates: &mpsc::Sender<FeedUpdate>,
     size: usize,
 ) -> Result<mpsc::Permit<'_, FeedUpdate>, Unheard> {
     if size > PLACE {
-        let places = (size / PLACE).min(QUEUE);
+        let queued = QUEUE / (size / PLACE).min(QUEUE);
+        let places = QUEUE - queued + 1;
         drop(updates.reserve_many(places).await.map_err(|_| Unheard)?);
     }
     // Without waiting, which costs more, if there is one.

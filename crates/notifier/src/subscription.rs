@@ -766,8 +766,10 @@ fn bridge(
                 pause: waits.elapsed(),
                 update,
             };
-            // Large events wait until several places are free: the queue is bounded in bytes too.
-            let places = (item.size() / PLACE).clamp(1, news.max_capacity());
+            // The larger an event, the fewer may be queued before it: the queue is bounded in bytes
+            // too.
+            let all = news.max_capacity();
+            let places = all - all / (item.size() / PLACE).clamp(1, all) + 1;
             let Ok(mut room) = news.reserve_many(places).await else {
                 return;
             };
