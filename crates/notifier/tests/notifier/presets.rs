@@ -549,8 +549,8 @@ async fn a_hub_s_history_is_loaded_once_and_quietly() {
         bell.handle.send(send(text)).await.unwrap();
     }
     for (name, history, expected) in [
-        ("With", true, &["old 1", "old 2", "new"][..]),
-        ("Without", false, &["new"]),
+        ("With", true, &["old 1", "old 2", "With"][..]),
+        ("Without", false, &["Without"]),
     ] {
         let mut form = form(name, &format!("{url}/events?uid=me"), "hub");
         form.connection.history = history;
@@ -560,8 +560,8 @@ async fn a_hub_s_history_is_loaded_once_and_quietly() {
             let rows = bell.until_last("old 2").await;
             assert_eq!(silences(&rows), ["history", "history"]);
         }
-        bell.handle.send(send("new")).await.unwrap();
-        bell.until_last("new").await;
+        bell.handle.send(send(name)).await.unwrap();
+        bell.until_last(name).await;
         let rows = bell
             .query(notifier::view::MessageQuery {
                 feed: Some(id.clone()),
