@@ -1,18 +1,14 @@
 //! One feed at work: its connection's state, and what its events bring to the inbox.
 
+mod connect;
 mod limit;
 mod place;
 mod replay;
 mod token;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use base64::Engine as _;
-use feed::{
-    Feed, FeedConfig, FeedUpdate, GiveUp, Identity, Proxy, Silence, State, StopReason, Trouble,
-    sounds_secret,
-};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use feed::{Feed, FeedConfig, FeedUpdate, State, StopReason, Trouble};
 use sha2::Digest as _;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
@@ -23,12 +19,12 @@ use crate::{
     inbox::{Brings, Draft, Entry, FeedMemory, Key, Kind},
     presets::{self, History, Preset},
     rules::{Arrived, Effect, Judged, Rules},
-    secrets::{SecretError, Secrets},
-    settings::{Access, FeedSettings, Secret},
+    settings::FeedSettings,
     text::Localizer,
     view::{FeedState, ResumeForm, Text, Verdict},
 };
 
+pub(crate) use connect::connect_config;
 use limit::Limit;
 pub(crate) use place::{Place, resume_of};
 use replay::Replay;
@@ -41,8 +37,6 @@ const FACTS: usize = 10_000;
 /// How long after its access was refused, or had expired, a feed asks for it again, in
 /// milliseconds.
 pub(crate) const ASK_AGAIN: i64 = 15 * 60 * 1000;
-/// A feed that gave up looks again after this long.
-const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
 
 /// What a feed's task tells the actor.
 #[derive(Debug)]
@@ -272,14 +266,11 @@ impl Subscription {
         if cursor.is_empty() {
             return None;
         }
-        let mut draft = gap(Arrived {
-            name: "lost",
-            data: "",
-            own_id: None,
-            nth: 0,
-        });
-        // Each connection says it again until the place has moved.
-        draft.key = Some(Key::once(&["lost", cursor]));
+        let draft = Draft {
+            // Each connection says it again until the place has moved.
+            key: Some(Key::once(&["lost", cursor])),
+            ..gap(unseen("lost"))
+        };
         Some(Entry {
             brings: Brings::Message(Box::new(draft)),
             ..self.entry(None, received)
@@ -495,17 +486,11 @@ impl Subscription {
         (pause, now): (Duration, Instant),
     ) -> Entry {
         let replaying = self.replaying(pause, now);
-        let unknown = Arrived {
-            name: "message",
-            data: "",
-            own_id: None,
-            nth: self.nth,
-        };
         let draft = Draft {
             // A server that sends it again sends it too long again.
             key: Some(Key::replay(Some(cursor), "skipped", &why.id)),
             verdict: why,
-            ..gap(unknown)
+            ..gap(unseen("message"))
         };
         let cursor = self.place.id(cursor);
         Entry {
@@ -585,17 +570,11 @@ impl Subscription {
             })
             .collect();
         if left_out > 0 {
-            let unknown = Arrived {
-                name: "message",
-                data: "",
-                own_id: None,
-                nth: 0,
-            };
             let draft = Draft {
                 // Each connection begins with the array: said once.
                 key: Some(Key::once(&["facts left out"])),
                 verdict: Text::new("ledger-facts").with("count", FACTS),
-                ..gap(unknown)
+                ..gap(unseen("message"))
             };
             entries.insert(
                 0,
@@ -639,90 +618,6 @@ impl Subscription {
             thread: judged.thread,
         }))
     }
-}
-
-/// What a connection to this feed needs, its secrets resolved.
-///
-/// Relative paths of certificates begin at `folder`, where the settings are.
-pub(crate) async fn connect_config(
-    settings: &FeedSettings,
-    secrets: &Secrets,
-    folder: &Path,
-) -> Result<FeedConfig, SecretError> {
-    let mut headers = HeaderMap::new();
-    match &settings.access {
-        Access::None | Access::Query { .. } | Access::Cookie { .. } => {}
-        Access::Bearer(token) => {
-            let token = secrets.resolve(token).await?;
-            put_secret(
-                &mut headers,
-                http::header::AUTHORIZATION,
-                &format!("Bearer {token}"),
-            )?;
-        }
-        Access::Basic { username, password } => {
-            let password = secrets.resolve(password).await?;
-            let pair = base64::prelude::BASE64_STANDARD.encode(format!("{username}:{password}"));
-            put_secret(
-                &mut headers,
-                http::header::AUTHORIZATION,
-                &format!("Basic {pair}"),
-            )?;
-        }
-    }
-    let mut url = settings.url.clone();
-    match &settings.access {
-        Access::Query { name, value } => {
-            let value = secrets.resolve(value).await?;
-            url.query_pairs_mut().append_pair(name, &value);
-        }
-        Access::Cookie { name, value } => {
-            let value = secrets.resolve(value).await?;
-            put_secret(
-                &mut headers,
-                http::header::COOKIE,
-                &format!("{name}={value}"),
-            )?;
-        }
-        Access::None | Access::Bearer(_) | Access::Basic { .. } => {}
-    }
-    for (name, value) in &settings.headers {
-        let resolved = secrets.resolve(value).await?;
-        let name = HeaderName::try_from(name.as_str()).map_err(|_| SecretError::Missing)?;
-        put_secret(&mut headers, name.clone(), &resolved)?;
-        // Words in the settings file under a name that is no secret's are none.
-        let told = matches!(value, Secret::Plain(_)) && !sounds_secret(&name);
-        if let Some(value) = headers.get_mut(&name).filter(|_| told) {
-            value.set_sensitive(false);
-        }
-    }
-    let mut config = FeedConfig::new(url);
-    config.headers = headers;
-    config.give_up = GiveUp::LookAgain(LOOK_AGAIN);
-    config.patience.silence = match settings.watchdog_seconds {
-        0 => Silence::Learned,
-        seconds => Silence::For(Duration::from_secs(u64::from(seconds))),
-    };
-    let connection = &settings.connection;
-    let path = |text: &str| (!text.is_empty()).then(|| folder.join(text));
-    config.proxy = match connection.proxy.as_str() {
-        "" => Proxy::System,
-        "none" => Proxy::None,
-        // The settings were checked: it is an address.
-        address => address.parse().map_or(Proxy::System, Proxy::Url),
-    };
-    config.authorities = path(&connection.ca);
-    config.identity = path(&connection.certificate).map(|certificate| Identity {
-        certificate,
-        key: path(&connection.key),
-    });
-    config.secret_address = matches!(settings.access, Access::Query { .. });
-    config.plain_http = connection.plain_http;
-    config.poll = match connection.poll_seconds {
-        0 => None,
-        seconds => Some(Duration::from_secs(u64::from(seconds))),
-    };
-    Ok(config)
 }
 
 /// What a cursor belongs to: the whole address, and the field it is taken from, if it is. A digest,
@@ -787,6 +682,16 @@ fn stopped(why: &StopReason) -> FeedState {
     }
 }
 
+/// An event of which nothing but this is known.
+fn unseen(name: &str) -> Arrived<'_> {
+    Arrived {
+        name,
+        data: "",
+        own_id: None,
+        nth: 0,
+    }
+}
+
 fn gap(arrived: Arrived<'_>) -> Draft {
     Draft {
         key: None,
@@ -815,11 +720,4 @@ fn fact_key(place: u32, data: &str) -> Key {
 fn canonical(data: &str) -> String {
     serde_json::from_str::<serde_json::Value>(data)
         .map_or_else(|_| data.to_owned(), |value| value.to_string())
-}
-
-fn put_secret(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), SecretError> {
-    let mut value = HeaderValue::from_str(value).map_err(|_| SecretError::Missing)?;
-    value.set_sensitive(true);
-    headers.insert(name, value);
-    Ok(())
 }
