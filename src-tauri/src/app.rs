@@ -208,8 +208,11 @@ async fn switch_hub(notifier: &NotifierHandle) -> Result<(), notifier::view::Ref
 }
 
 async fn serve_control(notifier: NotifierHandle, socket: PathBuf) {
-    if let Err(why) = notifier::control::serve(notifier, &socket).await {
-        tracing::error!(%why, socket = %socket.display(), "the control socket is not available");
+    match notifier::control::bind(&socket).await {
+        Ok(door) => door.serve(notifier).await,
+        Err(why) => {
+            tracing::error!(%why, socket = %socket.display(), "the control socket is not available");
+        }
     }
 }
 

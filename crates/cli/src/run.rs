@@ -3,7 +3,7 @@
 //! Notifications go to standard output and, if the session has a notification
 //! daemon, to it as well. News of feeds and of the hub go to standard error.
 
-use std::{collections::HashMap, io, path::PathBuf, pin::pin, sync::Arc};
+use std::{collections::HashMap, io, path::PathBuf, sync::Arc};
 
 use front::{Click, Ringer, Role, logging, machine, places::Places};
 use jiff::Zoned;
@@ -53,18 +53,15 @@ pub(crate) async fn run(options: Run, terminal: &Terminal) -> anyhow::Result<End
         told: None,
         told_feeds: HashMap::new(),
     };
-    let mut door = pin!(control::serve(handle.clone(), &places.control));
-    let mut open = true;
+    // Before anything is told: whoever reads it may ask at once.
+    match control::bind(&places.control).await {
+        Ok(door) => drop(tokio::spawn(door.serve(handle.clone()))),
+        Err(why) => face.unreachable(&why),
+    }
     face.look().await;
     let outcome = loop {
         tokio::select! {
             () = signals.next() => break Ok(Ended::Done),
-            served = &mut door, if open => {
-                open = false;
-                if let Err(why) = served {
-                    face.unreachable(&why);
-                }
-            }
             Some(click) = clicks.recv() => face.follow(click).await,
             update = updates.recv() => match update {
                 Some(update) => {

@@ -64,31 +64,40 @@ pub enum Answer {
     Refused(crate::view::Text),
 }
 
-/// Answers at `socket` until dropped. An old socket that nobody answers is replaced.
+/// The listening side of a control socket: who asks before [`Door::serve`] waits.
+pub struct Door(Listener);
+
+/// Opens the socket. An old one that nobody answers is replaced.
 ///
 /// # Errors
 /// When the socket cannot be made; `AddrInUse` if another notifier answers there.
-pub async fn serve(handle: NotifierHandle, socket: &Path) -> io::Result<()> {
+pub async fn bind(socket: &Path) -> io::Result<Door> {
     private_folder(socket)?;
     if Stream::connect(name(socket)?).await.is_ok() {
         return Err(io::ErrorKind::AddrInUse.into());
     }
-    let listener = listen(socket)?;
-    loop {
-        let stream = match listener.accept().await {
-            Ok(stream) => stream,
-            Err(why) => {
-                tracing::warn!(%why, "the control socket could not accept");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-                continue;
-            }
-        };
-        let handle = handle.clone();
-        tokio::spawn(async move {
-            if let Ok(Err(why)) = timeout(PATIENCE, converse(stream, &handle)).await {
-                tracing::debug!(%why, "a control connection broke");
-            }
-        });
+    listen(socket).map(Door)
+}
+
+impl Door {
+    /// Answers until dropped.
+    pub async fn serve(self, handle: NotifierHandle) {
+        loop {
+            let stream = match self.0.accept().await {
+                Ok(stream) => stream,
+                Err(why) => {
+                    tracing::warn!(%why, "the control socket could not accept");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                    continue;
+                }
+            };
+            let handle = handle.clone();
+            tokio::spawn(async move {
+                if let Ok(Err(why)) = timeout(PATIENCE, converse(stream, &handle)).await {
+                    tracing::debug!(%why, "a control connection broke");
+                }
+            });
+        }
     }
 }
 

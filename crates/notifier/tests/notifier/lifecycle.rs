@@ -688,22 +688,14 @@ async fn the_control_socket_tells_and_obeys() {
         drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
         assert!(socket.exists());
     }
-    let door = AbortOnDropHandle::new(tokio::spawn({
-        let (handle, socket) = (bell.handle.clone(), socket.clone());
-        async move { control::serve(handle, &socket).await }
-    }));
+    let door = control::bind(&socket).await.unwrap();
+    let door = AbortOnDropHandle::new(tokio::spawn(door.serve(bell.handle.clone())));
     let ask = async |command: Command| {
-        // The door opens in its own time.
-        let answered = async {
-            loop {
-                match control::ask(&socket, &command).await {
-                    Ok(Answer::Ok(value)) => break value,
-                    Ok(Answer::Refused(why)) => break serde_json::to_value(why).unwrap(),
-                    Err(_) => tokio::task::yield_now().await,
-                }
-            }
-        };
-        timeout(Duration::from_secs(20), answered).await.unwrap()
+        let answered = timeout(Duration::from_secs(20), control::ask(&socket, &command));
+        match answered.await.unwrap().unwrap() {
+            Answer::Ok(value) => value,
+            Answer::Refused(why) => serde_json::to_value(why).unwrap(),
+        }
     };
     let status = ask(Command::Status).await;
     assert_eq!(status["unread"], 1);
