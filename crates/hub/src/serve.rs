@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -17,7 +19,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, Sleep};
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
+use crate::peer::Peer;
 use crate::{Hub, HubError};
 
 /// What is still under way when the hub stops gets this long.
@@ -67,9 +71,11 @@ pub async fn serve(
             _ = trim.tick() => hub.log().trim(),
             Some(_) = connections.join_next() => {}
             (place, accepted) = accepted => match accepted {
-                Ok((socket, _)) => {
+                Ok((socket, from)) => {
                     let timeout = hub.config().write_timeout;
-                    let connection = connection(socket, timeout, router.clone(), stop.clone());
+                    let peer = Peer::Remote(from.ip().to_canonical());
+                    let router = router.clone();
+                    let connection = connection(socket, peer, timeout, router, stop.clone());
                     connections.spawn(async move {
                         connection.await;
                         drop(place);
@@ -96,6 +102,7 @@ pub async fn serve(
 
 async fn connection(
     socket: TcpStream,
+    peer: Peer,
     write_timeout: Duration,
     router: Router,
     stop: CancellationToken,
@@ -114,7 +121,11 @@ async fn connection(
         .keep_alive_interval(HEAD_TIMEOUT)
         .max_send_buf_size(WRITE_BUFFER);
     let io = TokioIo::new(Watched::new(socket, write_timeout));
-    let mut served = pin!(builder.serve_connection(io, TowerToHyperService::new(router)));
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
+    let mut served = pin!(builder.serve_connection(io, TowerToHyperService::new(service)));
     let result = tokio::select! {
         result = served.as_mut() => result,
         () = stop.cancelled() => {
