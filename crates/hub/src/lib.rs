@@ -28,15 +28,19 @@
 //! * A cursor that cannot be honoured is answered with a `gap` event.
 
 mod config;
+mod connection;
 mod demo;
 mod guard;
 mod inbound;
+mod local;
 mod log;
+mod peer;
 mod position;
 mod publication;
 mod routes;
 mod serve;
 mod subscription;
+mod tls;
 mod window;
 
 use std::sync::Arc;
@@ -45,10 +49,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 
 pub use config::{Clock, History, HubConfig, HubError, Store, Token};
+pub use local::{Local, LocalError};
 pub use position::{Epoch, Position};
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
-pub use serve::serve;
+pub use serve::{Doors, TlsMode, most_connections, serve, serve_on};
 pub use sse::{EventId, EventName};
+pub use tls::{OWN_CERTIFICATE, OWN_KEY, Tls, TlsError, names_of};
 
 /// One hub: its log and its subscribers. Clones are handles to the same one;
 /// the log is closed when the last of them is gone.
