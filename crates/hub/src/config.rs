@@ -34,6 +34,15 @@ pub struct HubConfig {
     /// Most subscribers at a time. Keep it below the process's limit of open
     /// files, which is often 1024.
     pub max_streams: usize,
+    /// Most subscribers at a time from one IP address.
+    pub max_streams_per_ip: usize,
+    /// Most subscribers at a time that listen as one uid.
+    pub max_streams_per_uid: usize,
+    /// How fast one token, or without one an IP address, may publish.
+    pub rate: Rate,
+    /// After how long a stream is ended, so that its subscriber connects anew;
+    /// some sooner and some later by a tenth, so that they do not come together.
+    pub max_age: Option<Duration>,
     /// Makes `/sse` and `/test` produce the counter, the clock and the pause.
     pub demo: bool,
     /// Where "now" comes from.
@@ -43,7 +52,7 @@ pub struct HubConfig {
 }
 
 impl HubConfig {
-    /// The defaults: history of 100,000 events and 7 days, loopback names and
+    /// The defaults: history of 100,000 events, 7 days and 1 GiB, loopback names and
     /// our own origin only, no token, heartbeat of 15 s, 900 streams.
     #[must_use]
     pub fn new(store: Store) -> Self {
@@ -52,6 +61,7 @@ impl HubConfig {
             history: History {
                 events: 100_000,
                 age: Duration::from_secs(7 * 24 * 60 * 60),
+                bytes: 1 << 30,
             },
             allow_origins: Vec::new(),
             hosts: Vec::new(),
@@ -59,6 +69,13 @@ impl HubConfig {
             heartbeat: Duration::from_secs(15),
             write_timeout: Duration::from_secs(10),
             max_streams: 900,
+            max_streams_per_ip: 900,
+            max_streams_per_uid: 900,
+            rate: Rate {
+                burst: 1000,
+                per_second: 1000.0,
+            },
+            max_age: None,
             demo: false,
             clock: Arc::new(Timestamp::now),
             random: fastrand::Rng::new(),
@@ -104,6 +121,17 @@ pub struct History {
     pub events: u64,
     /// Greatest age.
     pub age: Duration,
+    /// Most bytes of data.
+    pub bytes: u64,
+}
+
+/// How fast something may go: a bucket that is full at first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// So many at once.
+    pub burst: u32,
+    /// So many come back each second.
+    pub per_second: f64,
 }
 
 /// A secret that opens the hub.

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -56,15 +57,6 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The first byte of every TLS connection: a handshake record.
 const HANDSHAKE: u8 = 0x16;
 
-/// Who is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Caller {
-    /// Goes on to the guard as this peer.
-    Known(Peer),
-    /// Somebody else's program on the hub's own socket.
-    Stranger,
-}
-
 /// What all connections of one hub share.
 pub(crate) struct Gate {
     router: TowerToHyperService<Router>,
@@ -107,7 +99,7 @@ impl Gate {
     }
 
     /// Serves one connection over the network to its end.
-    pub(crate) async fn over_tcp(self: Arc<Self>, socket: TcpStream, caller: Caller) {
+    pub(crate) async fn over_tcp(self: Arc<Self>, socket: TcpStream, peer: IpAddr) {
         // Small frames must not wait for the receiver's acknowledgements.
         let _ = socket.set_nodelay(true);
         notice_the_dead(&socket);
@@ -116,15 +108,17 @@ impl Gate {
             return;
         };
         let io = Prefixed { start, io };
+        let peer = Peer::Remote(peer.to_canonical());
         match (&self.tls, language) {
-            (Some(tls), Language::Tls) => self.over_tls(tls, io, caller).await,
+            (Some(tls), Language::Tls) => self.over_tls(tls, io, peer).await,
             _ if self.tls_required => self.http(language, io, Err(Refused::Plain)).await,
-            _ => self.http(language, io, Ok(caller)).await,
+            _ => self.http(language, io, Ok(peer)).await,
         }
     }
 
-    /// Serves one connection over the hub's own socket to its end.
-    pub(crate) async fn over_local<T>(self: Arc<Self>, socket: T, caller: Caller)
+    /// Serves one connection over the hub's own socket to its end. Only the
+    /// hub's own user, or root, `may` use it.
+    pub(crate) async fn over_local<T>(self: Arc<Self>, socket: T, may: bool)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -135,7 +129,7 @@ impl Gate {
         }
     }
 
-    async fn over_tls<T>(&self, tls: &TlsAcceptor, io: T, caller: Caller)
+    async fn over_tls<T>(&self, tls: &TlsAcceptor, io: T, peer: Peer)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -156,7 +150,7 @@ impl Gate {
             Some(b"h2") => Language::Http2,
             _ => Language::Http1,
         };
-        self.http(language, io, Ok(caller)).await;
+        self.http(language, io, Ok(peer)).await;
     }
 
     /// Reads as much as it takes to know the protocol. `None`: the peer said
@@ -191,18 +185,13 @@ impl Gate {
         Some((language, start.freeze()))
     }
 
-    async fn http<T>(&self, language: Language, io: T, caller: Result<Caller, Refused>)
+    async fn http<T>(&self, language: Language, io: T, peer: Result<Peer, Refused>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let caller = match caller {
-            Ok(Caller::Known(peer)) => Ok(peer),
-            Ok(Caller::Stranger) => Err(Refused::Stranger),
-            Err(refused) => Err(refused),
-        };
         let mut site = Site {
             router: self.router.clone(),
-            caller,
+            peer,
             busy: None,
         };
         let io = TokioIo::new(io);
@@ -316,7 +305,7 @@ impl Refused {
 #[derive(Clone)]
 struct Site {
     router: TowerToHyperService<Router>,
-    caller: Result<Peer, Refused>,
+    peer: Result<Peer, Refused>,
     /// How many requests are under way, where the connection is judged by it.
     busy: Option<watch::Sender<usize>>,
 }
@@ -329,10 +318,10 @@ impl Service<Request<Incoming>> for Site {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let seen = tracing::enabled!(tracing::Level::DEBUG)
             .then(|| (request.method().clone(), without_secrets(request.uri())));
-        let caller = self.caller;
+        let peer = self.peer;
         let began = Instant::now();
         let busy = self.busy.as_ref().map(Busy::new);
-        let answer = match caller {
+        let answer = match peer {
             Ok(peer) => {
                 request.extensions_mut().insert(peer);
                 Ok(self.router.call(request))
@@ -347,7 +336,7 @@ impl Service<Request<Incoming>> for Site {
             if let Some((method, path)) = seen {
                 let status = response.status().as_u16();
                 let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                tracing::debug!(%method, path, status, ms, ?caller, "request");
+                tracing::debug!(%method, path, status, ms, ?peer, "request");
             }
             Ok(match busy {
                 Some(busy) => response.map(|body| Body::new(Held { body, _busy: busy })),

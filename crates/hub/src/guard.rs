@@ -10,6 +10,8 @@ use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 
+use crate::access::{Caller, Rights};
+use crate::peer::Peer;
 use crate::{HubConfig, Token};
 
 /// The rules of one listener.
@@ -26,6 +28,18 @@ pub(crate) struct Guard {
 pub(crate) struct Pass {
     /// The foreign origin to name in the answer, so that its page can read it.
     pub(crate) cors: Option<String>,
+    pub(crate) caller: Caller,
+}
+
+impl Pass {
+    pub(crate) fn of_everything(peer: Peer) -> Self {
+        let caller = Caller {
+            peer,
+            rights: Rights::all(),
+            token: None,
+        };
+        Self { cors: None, caller }
+    }
 }
 
 /// A request that may not.
@@ -52,6 +66,7 @@ impl Guard {
     /// Decides about one request from its first lines alone.
     pub(crate) fn check(
         &self,
+        peer: Peer,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
@@ -122,7 +137,12 @@ impl Guard {
                 cors,
             });
         }
-        Ok(Pass { cors })
+        let caller = Caller {
+            peer,
+            rights: Rights::all(),
+            token: None,
+        };
+        Ok(Pass { cors, caller })
     }
 
     /// Whether the request carries one of the tokens, in its header or, as an
@@ -170,6 +190,8 @@ mod tests {
     use super::*;
     use crate::Store;
 
+    const PEER: Peer = Peer::Remote(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
     fn guard(loopback: bool, tokens: &[&str]) -> Guard {
         let config = HubConfig {
             allow_origins: vec!["http://localhost:3000".to_owned()],
@@ -192,7 +214,12 @@ mod tests {
             headers.append(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
         }
         guard
-            .check(&method.parse().unwrap(), &uri.parse().unwrap(), &headers)
+            .check(
+                PEER,
+                &method.parse().unwrap(),
+                &uri.parse().unwrap(),
+                &headers,
+            )
             .map(|pass| pass.cors)
             .map_err(|denied| denied.status.as_u16())
     }
@@ -334,7 +361,7 @@ mod tests {
         .into_iter()
         .collect();
         let denied = guard
-            .check(&Method::GET, &Uri::from_static("/events"), &headers)
+            .check(PEER, &Method::GET, &Uri::from_static("/events"), &headers)
             .unwrap_err();
         assert!(
             denied.why.contains("--allow-origin http://localhost:5173"),

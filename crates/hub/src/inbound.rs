@@ -179,16 +179,14 @@ fn finish(
         return Err(Refusal::bad("retry is in milliseconds, up to one day"));
     }
     Ok(Publication {
-        to,
         event: event
             .map(EventName::parse)
             .transpose()
             .map_err(Refusal::bad)?,
-        data,
         key: id.map(EventId::parse).transpose().map_err(Refusal::bad)?,
         ttl: ttl.map(Duration::from_secs),
         retry: retry.map(Duration::from_millis),
-        fact: false,
+        ..Publication::new(to, data)
     })
 }
 
@@ -253,7 +251,7 @@ pub(crate) fn update(content_type: Option<&str>, body: &[u8]) -> Result<Publicat
 pub(crate) fn subscribe(query: Option<&str>, header: Option<&[u8]>) -> Result<Request, Refusal> {
     let query: Vec<_> = pairs(query).collect();
     let mut request = Request {
-        filter: Filter(addresses(&query, MOST_LISTENED)?),
+        filter: Filter::of(addresses(&query, MOST_LISTENED)?),
         ..Request::default()
     };
     let mut since = None;
@@ -609,7 +607,10 @@ mod tests {
         let long = "x".repeat(100_000);
         assert_eq!(start(None, Some(&long)), after(&long[..EventId::MAX_LEN]));
         let both = subscribe(Some("uid=1&uid=2&topic=a,b&control=1&poll"), None).unwrap();
-        assert_eq!(both.filter.0, [uid("1"), uid("2"), topic("a"), topic("b")]);
+        assert_eq!(
+            both.filter.addresses,
+            [uid("1"), uid("2"), topic("a"), topic("b")]
+        );
         assert!(both.control && both.poll);
         for (query, native) in [
             ("", false),

@@ -27,29 +27,34 @@
 //!   in, and no publisher waits for a subscriber.
 //! * A cursor that cannot be honoured is answered with a `gap` event.
 
+mod access;
 mod config;
 mod connection;
 mod demo;
+mod format;
 mod guard;
 mod inbound;
 mod local;
 mod log;
+mod message;
 mod peer;
 mod position;
 mod publication;
+mod record;
 mod routes;
 mod serve;
+mod subscribers;
 mod subscription;
 mod tls;
 mod window;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
-pub use config::{Clock, History, HubConfig, HubError, Store, Token};
+pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
+pub use message::MessageId;
 pub use position::{Epoch, Position};
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
 pub use serve::{Doors, TlsMode, most_connections, serve, serve_on};
@@ -65,7 +70,7 @@ struct Inner {
     config: HubConfig,
     log: log::Log,
     stats: watch::Sender<HubStats>,
-    subscribers: AtomicUsize,
+    subscribers: subscribers::Subscribers,
 }
 
 /// What a front end shows of a hub.
@@ -93,7 +98,7 @@ impl Hub {
             config,
             log,
             stats,
-            subscribers: AtomicUsize::new(0),
+            subscribers: subscribers::Subscribers::default(),
         })))
     }
 
@@ -106,11 +111,26 @@ impl Hub {
     /// [`HubError::NotStored`] when the log took nothing: try again.
     /// [`HubError::TooLarge`] when the data has more than [`MAX_DATA`] bytes.
     pub async fn publish(&self, publication: Publication) -> Result<Position, HubError> {
-        let seq = self.0.log.append(publication).await?;
-        Ok(Position {
-            epoch: self.epoch(),
-            seq,
-        })
+        let stored = self.publish_all(vec![publication]).await?;
+        stored.first().copied().ok_or(HubError::Stopped)
+    }
+
+    /// Stores publications in one transaction, all or none of them; returns
+    /// their positions, in their order, once they are on disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    pub async fn publish_all(
+        &self,
+        publications: Vec<Publication>,
+    ) -> Result<Vec<Position>, HubError> {
+        let epoch = self.epoch();
+        let stored = self.0.log.append(publications).await?;
+        Ok(stored
+            .into_iter()
+            .map(|seq| Position { epoch, seq })
+            .collect())
     }
 
     /// The numbers a front end shows, and their changes.
@@ -147,31 +167,13 @@ impl Hub {
         &self.0.log
     }
 
-    /// Takes one of the places for subscribers, if there is one left.
-    fn seat(&self) -> Option<Seat> {
-        let max = self.0.config.max_streams;
-        let taken = &self.0.subscribers;
-        taken
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
-                (n < max).then_some(n + 1)
-            })
-            .ok()?;
+    fn subscribers(&self) -> &subscribers::Subscribers {
+        &self.0.subscribers
+    }
+
+    fn count_subscribers(&self) {
         self.0
             .stats
-            .send_modify(|stats| stats.subscribers = taken.load(Ordering::Relaxed));
-        Some(Seat(self.clone()))
-    }
-}
-
-/// The place of one subscriber. It counts for as long as this lives, so a
-/// connection that ends in whatever way leaves nothing behind.
-struct Seat(Hub);
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let hub = &self.0.0;
-        hub.subscribers.fetch_sub(1, Ordering::Relaxed);
-        hub.stats
-            .send_modify(|stats| stats.subscribers = hub.subscribers.load(Ordering::Relaxed));
+            .send_modify(|stats| stats.subscribers = self.0.subscribers.count());
     }
 }

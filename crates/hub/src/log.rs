@@ -13,11 +13,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
-use sse::Frame;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::config::{Clock, History};
-use crate::publication::Filter;
+use crate::message::MessageId;
+use crate::record::{Record, View};
 use crate::window::{Entry, Page, Window};
 use crate::{Epoch, HubConfig, HubError, HubStats, MAX_DATA, Position, Publication, Store};
 
@@ -45,9 +45,10 @@ struct Shared {
 }
 
 enum Job {
+    /// All of them or none.
     Append {
-        publication: Box<Publication>,
-        answer: Answer<u64>,
+        publications: Vec<Publication>,
+        answer: Answer<Vec<u64>>,
     },
     Probe {
         answer: Answer<()>,
@@ -167,21 +168,29 @@ impl Log {
         self.shared.floor.load(Ordering::Acquire)
     }
 
-    /// Stores a publication and says its number, once it is on disk.
-    pub(crate) async fn append(&self, publication: Publication) -> Result<u64, HubError> {
-        let len = publication.data.len();
-        if len > MAX_DATA {
-            return Err(HubError::TooLarge { len });
+    /// Stores publications in one transaction and says their numbers, once they
+    /// are on disk.
+    pub(crate) async fn append(
+        &self,
+        publications: Vec<Publication>,
+    ) -> Result<Vec<u64>, HubError> {
+        let mut size = 0;
+        for publication in &publications {
+            let len = publication.data.len();
+            if len > MAX_DATA {
+                return Err(HubError::TooLarge { len });
+            }
+            size += len + Self::OVERHEAD;
         }
-        let size = (len + Self::OVERHEAD) as u32;
+        // More than there is room for at all waits until all of it is free.
+        let size = size.min(Self::WAITING) as u32;
         let _waiting = self
             .waiting
             .acquire_many(size)
             .await
             .map_err(|_| HubError::Stopped)?;
-        let publication = Box::new(publication);
         self.ask(|answer| Job::Append {
-            publication,
+            publications,
             answer,
         })
         .await
@@ -201,9 +210,9 @@ impl Log {
         let _ = self.jobs.try_send(Job::Trim);
     }
 
-    /// What `filter` takes of the events after `cursor`: from memory, or, when
+    /// What `view` takes of the events after `cursor`: from memory, or, when
     /// that is too far back, from disk.
-    pub(crate) async fn read(&self, filter: &Filter, cursor: u64) -> Result<Page, HubError> {
+    pub(crate) async fn read(&self, view: &View, cursor: u64) -> Result<Page, HubError> {
         let now = self.now();
         let recent = {
             let window = self
@@ -211,15 +220,41 @@ impl Log {
                 .window
                 .read()
                 .unwrap_or_else(PoisonError::into_inner);
-            window.read(filter, cursor, now)
+            window.read(view, cursor, now)
         };
         if let Some(page) = recent {
             return Ok(page);
         }
-        let filter = filter.clone();
+        let view = view.clone();
         self.readers
-            .run(move |db| store::page(db, &filter, cursor, now))
+            .run(move |db| store::page(db, &view, cursor, now))
             .await
+    }
+
+    /// The place before the first event from `at` on, in Unix milliseconds.
+    pub(crate) async fn before(&self, at: i64) -> Result<u64, HubError> {
+        let (floor, head) = (self.floor(), self.head());
+        self.readers
+            .run(move |db| store::newest_before(db, at, floor, head))
+            .await
+    }
+
+    /// The event that ntfy's clients know by this id.
+    pub(crate) async fn by_message(&self, id: MessageId) -> Result<Option<u64>, HubError> {
+        let (epoch, head) = (self.epoch, self.head());
+        self.readers
+            .run(move |db| {
+                let own = store::by_message(db, &id)?;
+                let derived = || Some(id.position(epoch)?.seq).filter(|seq| *seq <= head);
+                Ok(own.or_else(derived))
+            })
+            .await
+    }
+
+    /// The newest event to one of the view's addresses.
+    pub(crate) async fn newest(&self, view: &View) -> Result<Option<u64>, HubError> {
+        let view = view.clone();
+        self.readers.run(move |db| store::newest(db, &view)).await
     }
 
     /// The JSON array of the facts, and up to where it reaches.
@@ -330,7 +365,7 @@ impl Writer {
     }
 
     /// One transaction for all jobs; on an error nothing of it happened.
-    fn transact(&self, jobs: &[Job]) -> rusqlite::Result<(State, Vec<u64>, Vec<Entry>)> {
+    fn transact(&self, jobs: &[Job]) -> rusqlite::Result<(State, Vec<Vec<u64>>, Vec<Entry>)> {
         let mut state = self.state;
         let (mut seqs, mut entries) = (Vec::new(), Vec::new());
         let mut db = lock_db(&self.db);
@@ -339,21 +374,25 @@ impl Writer {
         let mut most = Log::BATCH as u64;
         for job in jobs {
             match job {
-                Job::Append { publication, .. } => {
-                    let known = match &publication.key {
-                        Some(key) => store::by_key(&tx, key.as_str())?,
-                        None => None,
-                    };
-                    if let Some(seq) = known {
-                        seqs.push(seq);
-                        continue;
+                Job::Append { publications, .. } => {
+                    let mut stored = Vec::with_capacity(publications.len());
+                    for publication in publications {
+                        let known = match &publication.key {
+                            Some(key) => store::by_key(&tx, key.as_str())?,
+                            None => None,
+                        };
+                        if let Some(seq) = known {
+                            stored.push(seq);
+                            continue;
+                        }
+                        state.head += 1;
+                        state.kept += 1;
+                        state.last_at = state.last_at.max(now);
+                        store::insert(&tx, state.head, state.last_at, publication)?;
+                        stored.push(state.head);
+                        entries.push(self.entry(state.head, state.last_at, publication));
                     }
-                    state.head += 1;
-                    state.kept += 1;
-                    state.last_at = state.last_at.max(now);
-                    store::insert(&tx, state.head, state.last_at, publication)?;
-                    seqs.push(state.head);
-                    entries.push(self.entry(state.head, state.last_at, publication));
+                    seqs.push(stored);
                 }
                 Job::Trim => {
                     let expired = store::delete_expired(&tx, now, Self::TRIM)?;
@@ -381,24 +420,11 @@ impl Writer {
     }
 
     fn entry(&self, seq: u64, at: i64, publication: &Publication) -> Entry {
-        let id = Position {
+        let position = Position {
             epoch: self.epoch,
             seq,
-        }
-        .to_id();
-        let mut frame = Frame::new().id(&id).data(&publication.data);
-        if let Some(name) = &publication.event {
-            frame = frame.event(name);
-        }
-        if let Some(retry) = publication.retry {
-            frame = frame.retry(retry);
-        }
-        Entry {
-            seq,
-            to: publication.to.clone(),
-            expires: store::expiry(publication, at),
-            frame: frame.to_bytes(),
-        }
+        };
+        Entry::new(Record::new(position, at, publication))
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-/// What the listener knows of a peer before it has said anything.
+/// The other end of a connection, as the listener saw it. Every request carries
+/// it as an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
-    /// Came over the network, or over loopback.
+    /// A socket of the network.
     Remote(IpAddr),
-    /// Came over the hub's own socket, and is the hub's user or root.
+    /// The hub's own user, over the Unix socket.
     Local,
 }

@@ -38,6 +38,23 @@ impl Position {
         )]
         EventId::parse(&self.to_string()).expect("a position is a valid id")
     }
+
+    /// Bits of the number in a [`fingerprint`](Self::fingerprint); the epoch's
+    /// lowest 24 stand above them.
+    const SEQ_BITS: u32 = 46;
+
+    /// The position as one number below 2^70.
+    pub(crate) fn fingerprint(self) -> u128 {
+        let seq = self.seq & ((1 << Self::SEQ_BITS) - 1);
+        u128::from(self.epoch.0 & 0xff_ffff) << Self::SEQ_BITS | u128::from(seq)
+    }
+
+    /// The position in the log of `epoch` with this fingerprint, if one has it.
+    pub(crate) fn from_fingerprint(epoch: Epoch, number: u128) -> Option<Self> {
+        let seq = u64::try_from(number & ((1 << Self::SEQ_BITS) - 1)).ok()?;
+        let position = Self { epoch, seq };
+        (position.fingerprint() == number).then_some(position)
+    }
 }
 
 impl fmt::Display for Epoch {

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sse::{EventId, EventName};
+
+use crate::MessageId;
 
 /// Most bytes of a publication's data.
 pub const MAX_DATA: usize = 1 << 20;
@@ -26,6 +29,16 @@ pub struct Publication {
     pub retry: Option<Duration>,
     /// Whether the data is JSON that belongs into the board's array.
     pub fact: bool,
+    /// For those who listen when it comes, and for nobody who asks later.
+    pub transient: bool,
+    /// When it comes into the log; absent: at once. It is kept until then, also
+    /// across restarts.
+    pub due: Option<Timestamp>,
+    /// Set when the data is an ntfy message with this id.
+    pub message: Option<MessageId>,
+    /// Takes the place of what is still due with the same sequence and the same
+    /// audience.
+    pub sequence: Option<String>,
 }
 
 impl Publication {
@@ -40,6 +53,10 @@ impl Publication {
             ttl: None,
             retry: None,
             fact: false,
+            transient: false,
+            due: None,
+            message: None,
+            sequence: None,
         }
     }
 
@@ -183,22 +200,47 @@ impl fmt::Display for Topic {
     }
 }
 
-/// What one subscriber listens to: everyone's publications, and these.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Filter(pub(crate) Vec<Address>);
+/// What one subscriber listens to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Filter {
+    /// Whether everyone's publications are for it: for all but ntfy's streams,
+    /// which carry their topics alone.
+    pub(crate) everyone: bool,
+    pub(crate) addresses: Vec<Address>,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::of(Vec::new())
+    }
+}
 
 impl Filter {
-    pub(crate) fn takes(&self, to: &Audience) -> bool {
-        match to {
-            Audience::Everyone => true,
-            Audience::Only(addresses) => self.0.iter().any(|own| addresses.contains(own)),
+    /// Everyone's publications, and those to `addresses`.
+    pub(crate) fn of(addresses: Vec<Address>) -> Self {
+        Self {
+            everyone: true,
+            addresses,
         }
     }
 
-    /// The addresses as the log's index has them.
-    pub(crate) fn columns(&self) -> Vec<String> {
-        let own = self.0.iter().map(Address::to_column);
-        std::iter::once(Address::EVERYONE.to_owned())
+    pub(crate) fn takes(&self, to: &Audience) -> bool {
+        match to {
+            Audience::Everyone => self.everyone,
+            Audience::Only(to) => self.addresses.iter().any(|own| to.contains(own)),
+        }
+    }
+
+    /// The addresses as the log's index has them, with what stands for them in
+    /// a [`Record`](crate::record::Record).
+    pub(crate) fn columns(&self) -> Vec<(String, Audience)> {
+        let own = self
+            .addresses
+            .iter()
+            .map(|own| (own.to_column(), Audience::Only(vec![own.clone()])));
+        self.everyone
+            .then(|| (Address::EVERYONE.to_owned(), Audience::Everyone))
+            .into_iter()
             .chain(own)
             .collect()
     }

@@ -1,10 +1,9 @@
 //! The hub's addresses.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
@@ -12,27 +11,34 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Caller;
 use crate::demo::Demo;
+use crate::format::Format;
 use crate::guard::{Denied, Guard, Pass};
 use crate::inbound::{self, Refusal};
 use crate::peer::Peer;
+use crate::subscribers::{Full, Seat, Visitor};
 use crate::subscription::{self, Opening, Start};
 use crate::{Hub, HubError, MAX_DATA, Publication};
 
 /// How long a publisher may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most characters that are kept of what a subscriber says it is.
+const MOST_DEVICE: usize = 256;
 
-struct Site {
-    hub: Hub,
+/// What all handlers share.
+pub(crate) struct Site {
+    pub(crate) hub: Hub,
     guard: Guard,
     /// Ends the streams; everything else is answered to the end.
     stop: CancellationToken,
 }
 
-type Shared = State<Arc<Site>>;
+pub(crate) type Shared = State<Arc<Site>>;
 
 impl Hub {
     /// The hub behind a listener at `address`; its streams end when `stop` is
@@ -72,19 +78,25 @@ impl Hub {
 }
 
 /// Every request passes here first.
-async fn guarded(State(site): Shared, request: Request, next: Next) -> Response {
-    // Only the hub's own user reaches its socket, and no browser does.
-    let pass = if request.extensions().get() == Some(&Peer::Local) {
-        Ok(Pass { cors: None })
+async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Response {
+    // A router without our listener does not know: it must not trust.
+    let unknown = Peer::Remote(Ipv4Addr::UNSPECIFIED.into());
+    let peer = request.extensions().get().copied().unwrap_or(unknown);
+    let pass = if peer == Peer::Local {
+        // No browser reaches that socket, and whoever does may do everything.
+        Ok(Pass::of_everything(peer))
     } else {
         site.guard
-            .check(request.method(), request.uri(), request.headers())
+            .check(peer, request.method(), request.uri(), request.headers())
     };
     let (mut response, cors) = match pass {
-        Ok(Pass { cors: Some(cors) }) if is_preflight(&request) => {
-            (preflight(request.headers()), Some(cors))
+        Ok(Pass {
+            cors: Some(cors), ..
+        }) if is_preflight(&request) => (preflight(request.headers()), Some(cors)),
+        Ok(Pass { cors, caller }) => {
+            request.extensions_mut().insert(caller);
+            (next.run(request).await, cors)
         }
-        Ok(Pass { cors }) => (next.run(request).await, cors),
         Err(Denied { status, why, cors }) => (refuse(status, &why), cors),
     };
     let headers = response.headers_mut();
@@ -148,30 +160,53 @@ async fn index(State(site): Shared) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
-async fn events(State(site): Shared, uri: Uri, headers: HeaderMap) -> Response {
+async fn events(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let resumes = cursor_header(&headers).is_some();
     let opening = if resumes || inbound::is_native(uri.query()) {
         Opening::Quiet
     } else {
         Opening::Board
     };
-    stream(&site, &uri, &headers, opening, None).await
+    native(&site, &caller, &uri, &headers, opening, None).await
 }
 
-async fn push(State(site): Shared, uri: Uri, headers: HeaderMap) -> Response {
-    stream(&site, &uri, &headers, Opening::Greeting, None).await
+async fn push(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    native(&site, &caller, &uri, &headers, Opening::Greeting, None).await
 }
 
-async fn sse(State(site): Shared, uri: Uri, headers: HeaderMap) -> Response {
-    stream(&site, &uri, &headers, Opening::Quiet, Some(Demo::sse)).await
+async fn sse(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let demo = Some(Demo::sse as fn() -> Demo);
+    native(&site, &caller, &uri, &headers, Opening::Quiet, demo).await
 }
 
-async fn test(State(site): Shared, uri: Uri, headers: HeaderMap) -> Response {
-    stream(&site, &uri, &headers, Opening::Quiet, Some(Demo::test)).await
+async fn test(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let demo = Some(Demo::test as fn() -> Demo);
+    native(&site, &caller, &uri, &headers, Opening::Quiet, demo).await
 }
 
-async fn stream(
+async fn native(
     site: &Site,
+    caller: &Caller,
     uri: &Uri,
     headers: &HeaderMap,
     opening: Opening,
@@ -185,76 +220,159 @@ async fn stream(
     if demo.is_some() {
         // These are everyone's streams.
         request.filter = crate::publication::Filter::default();
+    } else if opening == Opening::Quiet && wants_lines(headers) {
+        request.format = Format::Lines;
     }
     request.demo = demo.filter(|_| site.hub.config().demo).map(|demo| demo());
     debug_assert!(opening != Opening::Board || request.start == Start::Live);
+    stream(site, caller, uri, headers, request)
+        .await
+        .unwrap_or_else(|refusal| refuse(refusal.status, &refusal.why))
+}
 
-    let Some(seat) = site.hub.seat() else {
-        let most = site.hub.config().max_streams;
-        let why = format!("all {most} places for subscribers are taken; try again later");
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, &why);
+/// Opens a stream for a caller, or says why not.
+pub(crate) async fn stream(
+    site: &Site,
+    caller: &Caller,
+    uri: &Uri,
+    headers: &HeaderMap,
+    request: subscription::Request,
+) -> Result<Response, Refusal> {
+    if !caller.rights.may_read(&request.filter.addresses) {
+        return Err(Refusal {
+            status: StatusCode::FORBIDDEN,
+            why: "this token may not listen here".to_owned(),
+        });
+    }
+    let device = headers.get(header::USER_AGENT);
+    let visitor = Visitor {
+        peer: caller.peer,
+        addresses: request.filter.addresses.clone(),
+        device: device
+            .and_then(|device| device.to_str().ok())
+            .map(|device| device.chars().take(MOST_DEVICE).collect()),
+        path: uri.path().to_owned(),
+        token: caller.token.clone(),
     };
-    let stream = match subscription::subscribe(&site.hub, seat, request, site.stop.clone()).await {
-        Ok(stream) => stream,
-        Err(error) => return error.into_response(),
-    };
+    let seat = Seat::take(&site.hub, visitor).map_err(|full| {
+        let config = site.hub.config();
+        let (status, why) = match full {
+            Full::Hub => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!(
+                    "all {} places for subscribers are taken",
+                    config.max_streams
+                ),
+            ),
+            Full::Ip => (
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("one address may have {} streams", config.max_streams_per_ip),
+            ),
+            Full::Uid => (
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("one uid may have {} streams", config.max_streams_per_uid),
+            ),
+        };
+        let why = format!("{why}; try again later");
+        Refusal { status, why }
+    })?;
+    let content_type = request.format.content_type();
+    let stream = subscription::subscribe(&site.hub, seat, request, site.stop.clone()).await?;
     let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-cache"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     let body = Body::from_stream(stream.map(Ok::<_, std::convert::Infallible>));
-    (headers, body).into_response()
+    Ok((headers, body).into_response())
+}
+
+/// Whether JSON lines are asked for, and no event stream.
+fn wants_lines(headers: &HeaderMap) -> bool {
+    let accepts = |wanted: &str| {
+        headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.to_ascii_lowercase().contains(wanted))
+    };
+    accepts("application/x-ndjson") && !accepts("text/event-stream")
 }
 
 /// What an EventSource got last. An empty one is none.
-fn cursor_header(headers: &HeaderMap) -> Option<&[u8]> {
+pub(crate) fn cursor_header(headers: &HeaderMap) -> Option<&[u8]> {
     headers
         .get("last-event-id")
         .map(HeaderValue::as_bytes)
         .filter(|id| !id.is_empty())
 }
 
-async fn publish(State(site): Shared, request: Request) -> Response {
+async fn publish(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Response {
     let query = request.uri().query().map(str::to_owned);
     let parsed = body_of(request).await.and_then(|(content_type, body)| {
         inbound::publish(content_type.as_deref(), query.as_deref(), &body)
     });
-    match store(&site, parsed).await {
+    match store(&site, &caller, parsed).await {
         Ok(id) => json(StatusCode::OK, &serde_json::json!({"id": id})),
-        Err(response) => response,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn fact(State(site): Shared, request: Request) -> Response {
+async fn fact(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Response {
     let parsed = body_of(request)
         .await
         .and_then(|(content_type, body)| inbound::fact(content_type.as_deref(), &body));
-    match store(&site, parsed).await {
+    match store(&site, &caller, parsed).await {
         Ok(_) => json(StatusCode::OK, &serde_json::json!({"r0": 0, "r1": ""})),
-        Err(response) => response,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn update(State(site): Shared, request: Request) -> Response {
+async fn update(
+    State(site): Shared,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Response {
     let parsed = body_of(request)
         .await
         .and_then(|(content_type, body)| inbound::update(content_type.as_deref(), &body));
-    match store(&site, parsed).await {
+    match store(&site, &caller, parsed).await {
         Ok(_) => json(StatusCode::OK, &serde_json::json!({"code": 0})),
-        Err(response) => response,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn store(site: &Site, parsed: Result<Publication, Refusal>) -> Result<String, Response> {
-    let publication = parsed.map_err(IntoResponse::into_response)?;
-    match site.hub.publish(publication).await {
-        Ok(position) => Ok(position.to_string()),
-        Err(error) => Err(error.into_response()),
-    }
+async fn store(
+    site: &Site,
+    caller: &Caller,
+    parsed: Result<Publication, Refusal>,
+) -> Result<String, Refusal> {
+    let publication = parsed?;
+    may_publish(caller, &publication)?;
+    let position = site.hub.publish(publication).await?;
+    Ok(position.to_string())
 }
 
-async fn body_of(request: Request) -> Result<(Option<String>, Bytes), Refusal> {
+/// Whether the caller may send this.
+pub(crate) fn may_publish(caller: &Caller, publication: &Publication) -> Result<(), Refusal> {
+    if caller.rights.may_write(&publication.to) {
+        return Ok(());
+    }
+    Err(Refusal {
+        status: StatusCode::FORBIDDEN,
+        why: "this token may not publish there".to_owned(),
+    })
+}
+
+pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes), Refusal> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let content_type = content_type
         .and_then(|value| value.to_str().ok())
@@ -305,17 +423,20 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl IntoResponse for HubError {
-    fn into_response(self) -> Response {
-        let status = match &self {
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+impl From<HubError> for Refusal {
+    fn from(error: HubError) -> Self {
+        let status = match &error {
+            HubError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        refuse(status, &self.to_string())
+        Self {
+            status,
+            why: error.to_string(),
+        }
     }
 }
 
-fn refuse(status: StatusCode, why: &str) -> Response {
+pub(crate) fn refuse(status: StatusCode, why: &str) -> Response {
     let mut response = json(status, &serde_json::json!({"error": why}));
     if status == StatusCode::UNAUTHORIZED {
         let scheme = HeaderValue::from_static("Bearer");
@@ -326,7 +447,7 @@ fn refuse(status: StatusCode, why: &str) -> Response {
     response
 }
 
-fn json(status: StatusCode, body: &serde_json::Value) -> Response {
+pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),

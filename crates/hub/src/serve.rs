@@ -12,9 +12,8 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::{Caller, Gate};
+use crate::connection::Gate;
 use crate::local::Local;
-use crate::peer::Peer;
 use crate::tls::Tls;
 use crate::{Hub, HubError};
 
@@ -140,8 +139,7 @@ pub async fn serve_on(
             Some(_) = connections.join_next() => {}
             (accepted, place) = over_tcp => match accepted {
                 Ok((socket, from)) => {
-                    let caller = Caller::Known(Peer::Remote(from.ip().to_canonical()));
-                    let connection = gate.clone().over_tcp(socket, caller);
+                    let connection = gate.clone().over_tcp(socket, from.ip());
                     connections.spawn(async move {
                         connection.await;
                         drop(place);
@@ -151,8 +149,7 @@ pub async fn serve_on(
             },
             (accepted, place) = over_local => match accepted {
                 Ok((socket, may)) => {
-                    let caller = if may { Caller::Known(Peer::Local) } else { Caller::Stranger };
-                    let connection = gate.clone().over_local(socket, caller);
+                    let connection = gate.clone().over_local(socket, may);
                     connections.spawn(async move {
                         connection.await;
                         drop(place);

@@ -1,23 +1,28 @@
 //! One subscriber: a cursor that walks along the log.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
-use sse::{Control, Frame};
+use sse::Frame;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::demo::Demo;
-use crate::log::Log;
+use crate::format::Format;
+use crate::message::MessageId;
 use crate::publication::Filter;
-use crate::{Hub, HubError, Position, Seat};
+use crate::record::View;
+use crate::subscribers::{Cut, Seat};
+use crate::{Hub, HubError, Position};
 
 /// What a subscriber asks for.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
     pub(crate) filter: Filter,
+    pub(crate) format: Format,
     pub(crate) start: Start,
     /// Send `hello`, `ping` and `bye`.
     pub(crate) control: bool,
@@ -37,6 +42,12 @@ pub(crate) enum Start {
     All,
     /// After this event id, as the subscriber gave it.
     After(String),
+    /// After the message that ntfy's clients know by this id.
+    Message(MessageId),
+    /// With the first event from this time on, in Unix milliseconds.
+    From(i64),
+    /// With the newest event of those it listens to.
+    Latest,
 }
 
 /// What a stream says before its first event.
@@ -65,11 +76,16 @@ pub(crate) async fn subscribe(
     stop: CancellationToken,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static, HubError> {
     let head = hub.log().watch_head();
+    let view = View {
+        filter: request.filter,
+        format: request.format,
+        opened: hub.log().head(),
+    };
+    let format = &view.format;
     let mut out = BytesMut::new();
-    // First bytes at once, so that proxies pass the headers on.
-    sse::comment("feedbell", &mut out);
+    format.first(&mut out);
 
-    let Resolved { mut cursor, gap } = resolve(&request.start, hub.log());
+    let Resolved { mut cursor, gap } = resolve(&request.start, &view, hub).await?;
     let mut board = None;
     if request.opening == Opening::Board {
         let (facts, reaches) = hub.log().board().await?;
@@ -82,16 +98,12 @@ pub(crate) async fn subscribe(
     };
     let id = position.to_id();
     if request.control {
-        let heartbeat = hub.config().heartbeat.as_secs_f64();
-        let hello = serde_json::json!({"position": position.to_string(), "heartbeat": heartbeat});
-        Frame::control(Control::Hello)
-            .data(&hello.to_string())
-            .write(&mut out);
+        format.hello(position, hub.config().heartbeat, &mut out);
     }
     // The gap comes before anything else that carries the new id: whoever has
     // that id has been told.
     if let Some(gap) = gap {
-        write_gap(&gap, position, &mut out);
+        format.gap(&gap, position, &mut out);
     }
     match (request.opening, board) {
         (Opening::Greeting, _) => {
@@ -104,15 +116,16 @@ pub(crate) async fn subscribe(
         (_, Some(facts)) => Frame::new().id(&id).data(&facts).write(&mut out),
         // An id without data: a subscriber that loses its connection before its
         // first event comes back with the place where it started.
-        (_, None) => Frame::new().id(&id).write(&mut out),
+        (_, None) => format.place(position, &mut out),
     }
+    seat.place().cursor.store(cursor, Ordering::Relaxed);
 
     let heartbeat = hub.config().heartbeat;
     let subscription = Subscription {
         hub: hub.clone(),
         head,
         stop,
-        filter: request.filter,
+        view,
         cursor,
         said: cursor,
         opening: Some(out),
@@ -121,8 +134,12 @@ pub(crate) async fn subscribe(
         demo: request.demo,
         heartbeat,
         quiet_until: Instant::now() + heartbeat,
+        old_at: hub.config().max_age.map(|age| {
+            let tenth = fastrand::f64().mul_add(0.2, 0.9);
+            Instant::now() + age.mul_f64(tenth)
+        }),
         ended: false,
-        _seat: seat,
+        seat,
     };
     Ok(futures::stream::unfold(
         subscription,
@@ -139,24 +156,33 @@ struct Resolved {
     gap: Option<String>,
 }
 
-fn resolve(start: &Start, log: &Log) -> Resolved {
+async fn resolve(start: &Start, view: &View, hub: &Hub) -> Result<Resolved, HubError> {
+    let log = hub.log();
+    let head = log.head();
+    let at = |cursor| Resolved { cursor, gap: None };
+    Ok(match start {
+        Start::Live => at(head),
+        Start::All => at(log.floor()),
+        Start::Latest => {
+            let newest = log.newest(view).await?;
+            at(newest.map_or(head, |seq| seq - 1).max(log.floor()))
+        }
+        Start::From(time) => at(log.before(*time).await?),
+        Start::Message(id) => match log.by_message(id.clone()).await? {
+            Some(seq) => {
+                let epoch = hub.epoch();
+                after(&Position { epoch, seq }.to_string(), hub)
+            }
+            None => after(id.as_str(), hub),
+        },
+        Start::After(text) => after(text, hub),
+    })
+}
+
+fn after(text: &str, hub: &Hub) -> Resolved {
+    let log = hub.log();
     let (floor, head) = (log.floor(), log.head());
-    let text = match start {
-        Start::Live => {
-            return Resolved {
-                cursor: head,
-                gap: None,
-            };
-        }
-        Start::All => {
-            return Resolved {
-                cursor: floor,
-                gap: None,
-            };
-        }
-        Start::After(text) => text,
-    };
-    let gap = Some(text.clone());
+    let gap = Some(text.to_owned());
     match text.parse::<Position>() {
         // Of another log, or none of ours: all there is may be news.
         Err(_) => Resolved { cursor: floor, gap },
@@ -171,19 +197,11 @@ fn resolve(start: &Start, log: &Log) -> Resolved {
     }
 }
 
-fn write_gap(from: &str, to: Position, out: &mut BytesMut) {
-    let data = serde_json::json!({"from": from, "to": to.to_string()}).to_string();
-    Frame::control(Control::Gap)
-        .id(&to.to_id())
-        .data(&data)
-        .write(out);
-}
-
 struct Subscription {
     hub: Hub,
     head: watch::Receiver<u64>,
     stop: CancellationToken,
-    filter: Filter,
+    view: View,
     /// Up to here the log has been looked at.
     cursor: u64,
     /// The last id the subscriber has; events for others move only the cursor.
@@ -194,12 +212,15 @@ struct Subscription {
     demo: Option<Demo>,
     heartbeat: Duration,
     quiet_until: Instant,
+    /// When the subscriber is to connect anew.
+    old_at: Option<Instant>,
     ended: bool,
-    _seat: Seat,
+    seat: Seat,
 }
 
 enum Woken {
-    Stop,
+    /// The stream is to end, for one of several reasons.
+    End,
     Head,
     LogClosed,
     Demo,
@@ -222,8 +243,8 @@ impl Subscription {
             if self.ended {
                 return None;
             }
-            if self.stop.is_cancelled() {
-                return self.bye();
+            if let Some(reason) = self.end() {
+                return self.bye(reason);
             }
             if *self.head.borrow_and_update() > self.cursor {
                 match self.advance().await {
@@ -241,7 +262,7 @@ impl Subscription {
                 return self.place();
             }
             match self.wait().await {
-                Woken::Stop | Woken::Head => {}
+                Woken::End | Woken::Head => {}
                 Woken::LogClosed => return None,
                 Woken::Demo => {
                     let position = Position {
@@ -266,9 +287,18 @@ impl Subscription {
                 None => std::future::pending().await,
             }
         };
+        let old_at = self.old_at;
+        let old = async move {
+            match old_at {
+                Some(old_at) => tokio::time::sleep_until(old_at).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => Woken::Stop,
+            () = self.stop.cancelled() => Woken::End,
+            () = self.seat.cut() => Woken::End,
+            () = old => Woken::End,
             changed = self.head.changed() => match changed {
                 Ok(()) => Woken::Head,
                 Err(_) => Woken::LogClosed,
@@ -280,7 +310,7 @@ impl Subscription {
 
     /// Walks one page along the log.
     async fn advance(&mut self) -> Result<Option<Bytes>, HubError> {
-        let page = self.hub.log().read(&self.filter, self.cursor).await?;
+        let page = self.hub.log().read(&self.view, self.cursor).await?;
         let mut out = BytesMut::new();
         if page.floor > self.cursor {
             // History went faster than this subscriber.
@@ -290,17 +320,16 @@ impl Subscription {
                 seq: self.cursor,
             }
             .to_string();
-            write_gap(
-                &from,
-                Position {
-                    epoch,
-                    seq: page.floor,
-                },
-                &mut out,
-            );
+            let to = Position {
+                epoch,
+                seq: page.floor,
+            };
+            self.view.format.gap(&from, to, &mut out);
             self.said = page.floor;
         }
         self.cursor = page.scanned.max(page.floor);
+        let place = self.seat.place();
+        place.cursor.store(self.cursor, Ordering::Relaxed);
         self.said = page.last.unwrap_or(self.said);
         if out.is_empty() {
             out = page.frames;
@@ -314,7 +343,7 @@ impl Subscription {
     /// having got an event: its cursor must not grow old in a quiet stream.
     fn sign_of_life(&mut self) -> Bytes {
         let mut out = BytesMut::new();
-        sse::comment("", &mut out);
+        self.view.format.alive(&mut out);
         if let Some(place) = self.place() {
             out.extend_from_slice(&place);
         }
@@ -323,8 +352,7 @@ impl Subscription {
                 epoch: self.hub.epoch(),
                 seq: self.said,
             };
-            let data = serde_json::json!({"position": position.to_string()}).to_string();
-            Frame::control(Control::Ping).data(&data).write(&mut out);
+            self.view.format.ping(position, &mut out);
         }
         out.freeze()
     }
@@ -335,18 +363,31 @@ impl Subscription {
             return None;
         }
         self.said = self.cursor;
-        let id = Position {
+        let position = Position {
             epoch: self.hub.epoch(),
             seq: self.cursor,
-        }
-        .to_id();
-        Some(Frame::new().id(&id).to_bytes())
+        };
+        let mut out = BytesMut::new();
+        self.view.format.place(position, &mut out);
+        (!out.is_empty()).then(|| out.freeze())
     }
 
-    fn bye(&mut self) -> Option<Bytes> {
+    /// Why the stream is to end, if it is.
+    fn end(&self) -> Option<&'static str> {
+        if self.stop.is_cancelled() {
+            return Some("shutdown");
+        }
+        let cut = self.seat.is_cut().map(Cut::as_str);
+        let old = || self.old_at.is_some_and(|old_at| old_at <= Instant::now());
+        cut.or_else(|| old().then_some("rotation"))
+    }
+
+    fn bye(&mut self, reason: &str) -> Option<Bytes> {
         self.ended = true;
-        let data = r#"{"reason":"shutdown"}"#;
-        self.control
-            .then(|| Frame::control(Control::Bye).data(data).to_bytes())
+        self.control.then(|| {
+            let mut out = BytesMut::new();
+            self.view.format.bye(reason, &mut out);
+            out.freeze()
+        })
     }
 }

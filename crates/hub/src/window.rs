@@ -5,21 +5,40 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::publication::{Audience, Filter};
+use crate::format::Format;
+use crate::record::{Record, View};
 
 /// One event as subscribers get it: framed once, shared by all.
 pub(crate) struct Entry {
-    pub(crate) seq: u64,
-    pub(crate) to: Audience,
-    /// Unix milliseconds from which on it is no longer delivered.
-    pub(crate) expires: Option<i64>,
-    pub(crate) frame: Bytes,
+    pub(crate) record: Record,
+    /// As an event stream has it, which most subscribers read.
+    frame: Bytes,
+}
+
+impl Entry {
+    pub(crate) fn new(record: Record) -> Self {
+        let mut frame = BytesMut::new();
+        Format::Sse.event(&record, &mut frame);
+        Self {
+            record,
+            frame: frame.freeze(),
+        }
+    }
+
+    fn seq(&self) -> u64 {
+        self.record.position.seq
+    }
+
+    /// About what it takes of the memory.
+    fn size(&self) -> usize {
+        self.record.data.len() + self.frame.len()
+    }
 }
 
 /// What a read of the log gives.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    /// The frames, one after another.
+    /// The events as the reader's format writes them, one after another.
     pub(crate) frames: BytesMut,
     /// The id in the last of them.
     pub(crate) last: Option<u64>,
@@ -34,9 +53,10 @@ impl Page {
     /// fill the memory. The event that passes it is still in.
     pub(crate) const BYTES: usize = 256 * 1024;
 
-    pub(crate) fn push(&mut self, seq: u64, frame: &[u8]) {
-        self.frames.extend_from_slice(frame);
-        self.last = Some(seq);
+    /// Adds an event in the format of the view.
+    pub(crate) fn push(&mut self, view: &View, record: &Record) {
+        view.format.event(record, &mut self.frames);
+        self.last = Some(record.position.seq);
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -65,20 +85,20 @@ impl Window {
     }
 
     pub(crate) fn push(&mut self, entry: Entry) {
-        self.bytes += entry.frame.len();
+        self.bytes += entry.size();
         self.entries.push_back(Arc::new(entry));
         while self.entries.len() > Self::ENTRIES || self.bytes > Self::BYTES {
             let Some(oldest) = self.entries.pop_front() else {
                 break;
             };
-            self.bytes -= oldest.frame.len();
-            self.from = oldest.seq + 1;
+            self.bytes -= oldest.size();
+            self.from = oldest.seq() + 1;
         }
     }
 
-    /// What `filter` takes of the events after `cursor`; `None` when the window
+    /// What `view` takes of the events after `cursor`; `None` when the window
     /// starts later than that and the log has to be read.
-    pub(crate) fn read(&self, filter: &Filter, cursor: u64, now: i64) -> Option<Page> {
+    pub(crate) fn read(&self, view: &View, cursor: u64, now: i64) -> Option<Page> {
         if cursor + 1 < self.from {
             return None;
         }
@@ -86,15 +106,19 @@ impl Window {
             scanned: cursor,
             ..Page::default()
         };
-        let start = self.entries.partition_point(|entry| entry.seq <= cursor);
+        let start = self.entries.partition_point(|entry| entry.seq() <= cursor);
         for entry in self.entries.range(start..) {
             if page.is_full() {
                 break;
             }
-            page.scanned = entry.seq;
-            let live = entry.expires.is_none_or(|expires| expires > now);
-            if live && filter.takes(&entry.to) {
-                page.push(entry.seq, &entry.frame);
+            page.scanned = entry.seq();
+            if view.takes(&entry.record, now) {
+                if view.format == Format::Sse {
+                    page.frames.extend_from_slice(&entry.frame);
+                    page.last = Some(entry.seq());
+                } else {
+                    page.push(view, &entry.record);
+                }
             }
         }
         Some(page)
@@ -104,21 +128,27 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publication::{Address, Uid};
+    use crate::publication::{Address, Audience, Filter, Uid};
+    use crate::{Epoch, Position, Publication};
 
     fn entry(seq: u64, to: Audience, size: usize) -> Entry {
-        Entry {
-            seq,
-            to,
-            expires: None,
-            frame: vec![b'x'; size].into(),
+        let epoch = Epoch::random(&mut fastrand::Rng::with_seed(1));
+        let publication = Publication::new(to, "x".repeat(size));
+        Entry::new(Record::new(Position { epoch, seq }, 0, &publication))
+    }
+
+    fn view(addresses: Vec<Address>) -> View {
+        View {
+            filter: Filter::of(addresses),
+            format: Format::Sse,
+            opened: 0,
         }
     }
 
     #[test]
     fn it_has_no_holes_and_says_what_it_no_longer_has() {
         let mut window = Window::after(10);
-        let all = Filter::default();
+        let all = view(Vec::new());
         assert!(window.read(&all, 9, 0).is_none());
         assert_eq!(window.read(&all, 10, 0).unwrap().scanned, 10);
 
@@ -127,11 +157,11 @@ mod tests {
         }
         assert!(window.read(&all, 10, 0).is_none());
         let page = window.read(&all, 11, 0).unwrap();
-        assert_eq!(page.frames.len(), Window::ENTRIES);
         assert_eq!(page.scanned, 11 + Window::ENTRIES as u64);
+        assert_eq!(page.last, Some(page.scanned));
 
         let next = 12 + Window::ENTRIES as u64;
-        window.push(entry(next, Audience::Everyone, Window::BYTES));
+        window.push(entry(next, Audience::Everyone, Window::BYTES / 2 - 20));
         assert!(window.read(&all, next - 2, 0).is_none());
         assert_eq!(window.read(&all, next - 1, 0).unwrap().last, Some(next));
     }
@@ -142,23 +172,30 @@ mod tests {
         for seq in 1..=3 {
             window.push(entry(seq, Audience::Everyone, Page::BYTES));
         }
-        let page = window.read(&Filter::default(), 0, 0).unwrap();
-        assert_eq!((page.frames.len(), page.scanned), (Page::BYTES, 1));
-        assert_eq!(window.read(&Filter::default(), 1, 0).unwrap().scanned, 2);
+        let all = view(Vec::new());
+        assert_eq!(window.read(&all, 0, 0).unwrap().scanned, 1);
+        assert_eq!(window.read(&all, 1, 0).unwrap().scanned, 2);
     }
 
     #[test]
-    fn what_is_for_others_or_expired_is_passed_over() {
+    fn what_is_for_others_or_expired_or_over_is_passed_over() {
         let uid = |text| Address::Uid(Uid::parse(text).unwrap());
         let mut window = Window::after(0);
         window.push(entry(1, Audience::Only(vec![uid("2")]), 1));
-        window.push(Entry {
-            expires: Some(5),
-            ..entry(2, Audience::Everyone, 1)
-        });
-        let one = Filter(vec![uid("1")]);
+        let mut expiring = entry(2, Audience::Everyone, 1);
+        expiring.record.expires = Some(5);
+        window.push(expiring);
+        let mut one = view(vec![uid("1")]);
         assert_eq!(window.read(&one, 0, 4).unwrap().last, Some(2));
         let page = window.read(&one, 0, 5).unwrap();
         assert_eq!((page.last, page.scanned), (None, 2));
+
+        let mut transient = entry(3, Audience::Everyone, 1);
+        transient.record.transient = true;
+        window.push(transient);
+        one.opened = 2;
+        assert_eq!(window.read(&one, 2, 0).unwrap().last, Some(3));
+        one.opened = 3;
+        assert_eq!(window.read(&one, 2, 0).unwrap().last, None);
     }
 }

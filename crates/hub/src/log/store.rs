@@ -5,14 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params};
-use sse::{EventName, Frame};
+use sse::EventName;
 
-use crate::publication::{Address, Audience, Filter, Publication};
+use crate::message::MessageId;
+use crate::publication::{Address, Audience, Publication};
+use crate::record::{Record, View, expiry};
 use crate::window::Page;
 use crate::{Epoch, Position};
 
 /// The layout this version writes, in `PRAGMA user_version`.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// Most events of one page.
 const ROWS: u64 = 256;
@@ -47,6 +49,17 @@ const LAYOUT: &str = "
         PRIMARY KEY (seq, address)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX address_seq ON address (address, seq);
+";
+
+/// What version 2 added: ntfy's messages, events for those who listen now, and
+/// the bytes of data in the log.
+const SECOND: &str = "
+    ALTER TABLE hub ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE log ADD COLUMN message TEXT;
+    ALTER TABLE log ADD COLUMN transient INTEGER NOT NULL DEFAULT 0;
+    CREATE UNIQUE INDEX log_message ON log (message) WHERE message IS NOT NULL;
+    CREATE INDEX log_transient ON log (seq) WHERE transient;
+    UPDATE hub SET bytes = (SELECT coalesce(sum(length(CAST(data AS BLOB))), 0) FROM log);
 ";
 
 /// How far the log goes.
@@ -89,9 +102,15 @@ pub(crate) fn prepare(db: &mut Connection, epoch: Epoch) -> rusqlite::Result<()>
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "journal_size_limit", 64 << 20)?;
     let tx = db.transaction()?;
-    if version(&tx)? == 0 {
+    let found = version(&tx)?;
+    if found == 0 {
         tx.execute_batch(LAYOUT)?;
         tx.execute("INSERT INTO hub VALUES (?1, 0, 0)", [epoch.to_string()])?;
+    }
+    if found < 2 {
+        tx.execute_batch(SECOND)?;
+    }
+    if found < VERSION {
         tx.pragma_update(None, "user_version", VERSION)?;
     }
     tx.commit()
@@ -133,12 +152,6 @@ pub(crate) fn by_key(tx: &Transaction<'_>, key: &str) -> rusqlite::Result<Option
         .optional()
 }
 
-/// Unix milliseconds from which on the publication is no longer delivered.
-pub(crate) fn expiry(publication: &Publication, at: i64) -> Option<i64> {
-    let ttl = i64::try_from(publication.ttl?.as_millis()).unwrap_or(i64::MAX);
-    Some(at.saturating_add(ttl))
-}
-
 /// Appends one event.
 pub(crate) fn insert(
     tx: &Transaction<'_>,
@@ -150,8 +163,8 @@ pub(crate) fn insert(
         .retry
         .map(|retry| i64::try_from(retry.as_millis()).unwrap_or(i64::MAX));
     tx.prepare_cached(
-        "INSERT INTO log (seq, at, expires, event, retry, fact, key, data)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO log (seq, at, expires, event, retry, fact, key, data, message, transient)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         seq.cast_signed(),
@@ -162,6 +175,8 @@ pub(crate) fn insert(
         publication.fact,
         publication.key.as_ref().map(sse::EventId::as_str),
         publication.data,
+        publication.message.as_ref().map(MessageId::as_str),
+        publication.transient,
     ])?;
     let mut index =
         tx.prepare_cached("INSERT OR IGNORE INTO address (seq, address) VALUES (?1, ?2)")?;
@@ -207,7 +222,7 @@ pub(crate) fn delete_expired(tx: &Transaction<'_>, now: i64, most: u64) -> rusql
 /// The newest event from before `cutoff`, between `floor` and `head`. Times never
 /// fall along the log, so all below it are as old, and it is found by halving.
 pub(crate) fn newest_before(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     cutoff: i64,
     floor: u64,
     head: u64,
@@ -228,32 +243,51 @@ pub(crate) fn newest_before(
     Ok(old)
 }
 
-/// What `filter` takes of the events after `cursor`.
-pub(crate) fn page(
-    db: &Connection,
-    filter: &Filter,
-    cursor: u64,
-    now: i64,
-) -> rusqlite::Result<Page> {
+/// The event with this id of an ntfy message.
+pub(crate) fn by_message(db: &Connection, id: &MessageId) -> rusqlite::Result<Option<u64>> {
+    db.prepare_cached("SELECT seq FROM log WHERE message = ?1")?
+        .query_row([id.as_str()], |row| number(row, 0))
+        .optional()
+}
+
+/// The newest event that is to one of the view's addresses, of whatever age.
+pub(crate) fn newest(db: &Connection, view: &View) -> rusqlite::Result<Option<u64>> {
+    let mut index = db.prepare_cached(
+        "SELECT a.seq FROM address a JOIN log l ON l.seq = a.seq
+         WHERE a.address = ?1 AND NOT l.transient ORDER BY a.seq DESC LIMIT 1",
+    )?;
+    let mut newest = None;
+    for (address, _) in view.filter.columns() {
+        let found = index
+            .query_row([address], |row| number(row, 0))
+            .optional()?;
+        newest = newest.max(found);
+    }
+    Ok(newest)
+}
+
+/// What `view` takes of the events after `cursor`.
+pub(crate) fn page(db: &Connection, view: &View, cursor: u64, now: i64) -> rusqlite::Result<Page> {
     let tx = db.unchecked_transaction()?;
     let Extent { epoch, head, floor } = extent(&tx)?;
-    let mut seqs: Vec<u64> = Vec::new();
+    let columns = view.filter.columns();
+    let mut seqs: Vec<(u64, usize)> = Vec::new();
     {
         let mut index = tx.prepare_cached(
             "SELECT seq FROM address WHERE address = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
         )?;
-        for address in filter.columns() {
+        for (nth, (address, _)) in columns.iter().enumerate() {
             let after = cursor.max(floor).cast_signed();
             let found = index.query_map(params![address, after, ROWS.cast_signed()], |row| {
                 number(row, 0)
             })?;
             for seq in found {
-                seqs.push(seq?);
+                seqs.push((seq?, nth));
             }
         }
     }
     seqs.sort_unstable();
-    seqs.dedup();
+    seqs.dedup_by_key(|(seq, _)| *seq);
     // Each address gave its first events, so the first of all are among them.
     let more = seqs.len() as u64 >= ROWS;
     seqs.truncate(ROWS as usize);
@@ -263,20 +297,19 @@ pub(crate) fn page(
         scanned: cursor,
         ..Page::default()
     };
-    let mut event =
-        tx.prepare_cached("SELECT event, retry, data, expires FROM log WHERE seq = ?1")?;
-    for seq in seqs {
+    let mut event = tx.prepare_cached(
+        "SELECT event, retry, data, expires, at, message, transient FROM log WHERE seq = ?1",
+    )?;
+    for (seq, nth) in seqs {
         if page.is_full() {
             return Ok(page);
         }
         let mut rows = event.query([seq.cast_signed()])?;
         page.scanned = seq;
         let Some(row) = rows.next()? else { continue };
-        if row
-            .get::<_, Option<i64>>(3)?
-            .is_none_or(|expires| expires > now)
-        {
-            page.push(seq, &frame(Position { epoch, seq }, row)?);
+        let record = record(Position { epoch, seq }, columns[nth].1.clone(), row)?;
+        if view.takes(&record, now) {
+            page.push(view, &record);
         }
     }
     if !more {
@@ -308,22 +341,26 @@ pub(crate) fn board(db: &Connection, now: i64) -> rusqlite::Result<(String, u64)
     Ok((format!("[{}]", facts.join(",")), head))
 }
 
-/// The frame of a stored event.
-fn frame(position: Position, row: &Row<'_>) -> rusqlite::Result<bytes::Bytes> {
-    let id = position.to_id();
-    let mut frame = Frame::new().id(&id).data(row.get_ref(2)?.as_str()?);
+/// A stored event.
+fn record(position: Position, to: Audience, row: &Row<'_>) -> rusqlite::Result<Record> {
     // A name that a later version refuses is not worth losing the event for.
-    let name = row
+    let event = row
         .get_ref(0)?
         .as_str_or_null()?
         .and_then(|name| EventName::parse(name).ok());
-    if let Some(name) = &name {
-        frame = frame.event(name);
-    }
-    if let Some(retry) = row.get::<_, Option<i64>>(1)? {
-        frame = frame.retry(Duration::from_millis(retry.unsigned_abs()));
-    }
-    Ok(frame.to_bytes())
+    Ok(Record {
+        position,
+        at: row.get(4)?,
+        expires: row.get(3)?,
+        to,
+        event,
+        retry: row
+            .get::<_, Option<i64>>(1)?
+            .map(|retry| Duration::from_millis(retry.unsigned_abs())),
+        data: row.get(2)?,
+        message: row.get_ref(5)?.as_str_or_null()?.and_then(MessageId::parse),
+        transient: row.get(6)?,
+    })
 }
 
 fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {

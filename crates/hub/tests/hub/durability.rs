@@ -183,6 +183,7 @@ async fn what_cannot_be_stored_is_not_delivered() {
 async fn a_history_of_one_event_still_delivers_all() {
     let folder = tempfile::tempdir().unwrap();
     let history = History {
+        bytes: 1 << 30,
         events: 1,
         age: Duration::from_secs(3600),
     };
@@ -219,6 +220,7 @@ async fn what_is_too_old_goes_when_the_hub_starts() {
         HubConfig {
             clock: Arc::new(move || Timestamp::from_second(now.load(Ordering::Relaxed)).unwrap()),
             history: History {
+                bytes: 1 << 30,
                 events: 1000,
                 age: Duration::from_secs(100),
             },
