@@ -22,6 +22,7 @@ trouble-tls-revoked = The certificate of { $host } was revoked. Ask whoever runs
 trouble-tls-none = { $host } does not speak TLS. Try the address with http instead of https.
 trouble-tls-authority = { $host } shows the certificate of an authority itself. Make a certificate for the server that this authority signs.
 trouble-tls-client = { $host } wants a client certificate that it knows. Choose one in the feed's advanced settings (--cert, --key).
+trouble-tls-pin = The certificate of { $host } is not the pinned one; it shows { $found }. Ask whoever runs the server before you trust it (--pin).
 
 ## Why a feed stopped.
 

@@ -22,6 +22,7 @@ trouble-tls-revoked = { $host } 的证书已被吊销。请联系服务器的管
 trouble-tls-none = { $host } 不支持 TLS。请将地址中的 https 改为 http 再试。
 trouble-tls-authority = { $host } 出示的是颁发机构自己的证书。请用该机构为服务器另外签发一张证书。
 trouble-tls-client = { $host } 要求它认可的客户端证书。请在订阅源的高级设置中选择（--cert、--key）。
+trouble-tls-pin = { $host } 的证书不是您固定的那一个；它出示的是 { $found }。请先向服务器的管理者核实，再决定是否信任（--pin）。
 
 ## 订阅源停止的原因。
 

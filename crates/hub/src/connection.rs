@@ -124,8 +124,12 @@ impl Gate {
     {
         let mut io = Watched::new(socket, self.write_timeout);
         if let Some((language, start)) = self.listen_to(&mut io).await {
-            self.http(language, Prefixed { start, io }, Ok(caller))
-                .await;
+            let peer = if may {
+                Ok(Peer::Local)
+            } else {
+                Err(Refused::Stranger)
+            };
+            self.http(language, Prefixed { start, io }, peer).await;
         }
     }
 
