@@ -120,7 +120,7 @@ fn the_log_tells_each_request_and_no_secret() {
             "tk_hidden",
         ];
         let mut command = home.command(&arguments);
-        let mut hub = Running::start(command.env("FEEDBELL_LOG", "debug"));
+        let hub = Running::start(command.env("FEEDBELL_LOG", "debug"));
         let lines = said(&hub.out);
         let address = lines[0]
             .strip_prefix("listening on http://")
