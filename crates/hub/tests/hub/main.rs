@@ -15,6 +15,7 @@ mod listener_local;
 mod listener_peers;
 mod publishing;
 mod replay;
+mod scheduled;
 mod security;
 mod shutdown;
 mod tutorials;
