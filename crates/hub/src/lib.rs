@@ -35,6 +35,7 @@ mod guard;
 mod inbound;
 mod log;
 mod message;
+mod ntfy;
 mod peer;
 mod position;
 mod publication;
@@ -46,7 +47,7 @@ mod subscription;
 mod window;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
@@ -66,6 +67,7 @@ struct Inner {
     config: HubConfig,
     log: log::Log,
     stats: watch::Sender<HubStats>,
+    random: Mutex<fastrand::Rng>,
     subscribers: subscribers::Subscribers,
 }
 
@@ -119,10 +121,15 @@ impl Hub {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
         let log = log::Log::open(&mut config, stats.clone())?;
+        // A source of chance that is the same at each start must not give ids
+        // that are in the log already.
+        let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
+        let random = fastrand::Rng::with_seed(config.random.u64(..) ^ start);
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
+            random: Mutex::new(random),
             subscribers: subscribers::Subscribers::default(),
         })))
     }
@@ -201,6 +208,10 @@ impl Hub {
 
     fn config(&self) -> &HubConfig {
         &self.0.config
+    }
+
+    fn random(&self) -> &Mutex<fastrand::Rng> {
+        &self.0.random
     }
 
     fn log(&self) -> &log::Log {
