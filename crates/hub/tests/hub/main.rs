@@ -9,6 +9,7 @@
 mod client;
 mod delivery;
 mod durability;
+mod lines;
 mod publishing;
 mod replay;
 mod security;
