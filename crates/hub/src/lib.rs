@@ -36,6 +36,8 @@ mod guard;
 mod inbound;
 mod log;
 mod message;
+mod metrics;
+mod operating;
 mod peer;
 mod position;
 mod presence;
@@ -49,6 +51,7 @@ mod window;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
@@ -69,6 +72,8 @@ struct Inner {
     log: log::Log,
     stats: watch::Sender<HubStats>,
     subscribers: subscribers::Subscribers,
+    metrics: Arc<metrics::Metrics>,
+    started: Timestamp,
 }
 
 /// What a front end shows of a hub.
@@ -91,12 +96,16 @@ impl Hub {
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
-        let log = log::Log::open(&mut config, stats.clone())?;
+        let started = (config.clock)();
+        let metrics = Arc::<metrics::Metrics>::default();
+        let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
             subscribers: subscribers::Subscribers::default(),
+            metrics,
+            started,
         })))
     }
 
@@ -167,6 +176,15 @@ impl Hub {
 
     fn subscribers(&self) -> &subscribers::Subscribers {
         &self.0.subscribers
+    }
+
+    fn metrics(&self) -> &metrics::Metrics {
+        &self.0.metrics
+    }
+
+    /// When the hub was opened.
+    fn started(&self) -> Timestamp {
+        self.0.started
     }
 
     fn count_subscribers(&self) {

@@ -46,6 +46,17 @@ impl Hub {
         places.iter().map(|place| subscriber(place, head)).collect()
     }
 
+    /// How many events of the log the slowest subscriber has not looked at yet.
+    pub(crate) fn greatest_lag(&self) -> u64 {
+        let places = self.subscribers().list();
+        let head = self.log().head();
+        places
+            .iter()
+            .map(|place| lag(place, head))
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Ends a subscriber's stream at once; whether there was one. What
     /// reconnects by itself comes back.
     pub fn disconnect(&self, id: u64) -> bool {
@@ -75,8 +86,12 @@ fn subscriber(place: &Place, head: u64) -> Subscriber {
             Peer::Local => None,
         },
         since: Timestamp::from_millisecond(place.since).unwrap_or_default(),
-        lag: head.saturating_sub(place.cursor.load(Ordering::Relaxed)),
+        lag: lag(place, head),
         path: visitor.path.clone(),
         token: visitor.token.as_ref().map(|(_, name)| name.clone()),
     }
+}
+
+fn lag(place: &Place, head: u64) -> u64 {
+    head.saturating_sub(place.cursor.load(Ordering::Relaxed))
 }
