@@ -19,6 +19,15 @@ serve-port-taken = { $address } is taken by another program. Choose another port
 serve-token = { $address } can be reached from other machines. Set a token with --token or FEEDBELL_TOKEN, or listen on 127.0.0.1.
 serve-bad-token = A token is letters, digits and signs without spaces. Choose another one.
 
+## backup
+
+backup-file = { $name } ({ $kib } KiB)
+backup-done = The backup is in { $folder }
+backup-taken = { $path } is not empty, or not a folder. Choose a new folder for the backup.
+backup-nothing = There is nothing to back up in { $path }. Say with --data where the hub keeps its log.
+backup-not-copied = { $path } could not be copied: { $why }
+backup-damaged = { $path } is damaged, and so would be its copy: { $why }
+
 ## run
 
 run-hub = The hub listens on { $url }

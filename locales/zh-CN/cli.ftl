@@ -19,6 +19,15 @@ serve-port-taken = { $address } 已被其他程序占用。请用 --listen 换�
 serve-token = 其他机器可以访问 { $address }。请用 --token 或 FEEDBELL_TOKEN 设置令牌，或改为监听 127.0.0.1。
 serve-bad-token = 令牌由字母、数字和符号组成，不含空格。请换一个。
 
+## backup
+
+backup-file = { $name }（{ $kib } KiB）
+backup-done = 备份已保存到 { $folder }
+backup-taken = { $path } 不是空文件夹。请为备份选择一个新的文件夹。
+backup-nothing = { $path } 中没有可以备份的内容。请用 --data 指明广播站保存日志的文件夹。
+backup-not-copied = 无法复制 { $path }：{ $why }
+backup-damaged = { $path } 已损坏，备份也会是损坏的：{ $why }
+
 ## run
 
 run-hub = 广播站正在监听 { $url }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod backup;
 mod check;
 mod control;
 mod exit;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
             Command::Listen(options) => listen::listen(options, &terminal).await,
             Command::Send(options) => send::send(options, &terminal).await,
             Command::Serve(options) => serve::serve(options, &terminal).await,
+            Command::Backup(options) => backup::backup(&options, &terminal),
             Command::Check(options) => check::check(options, &terminal).await,
             Command::Run(options) => Box::pin(run::run(options, &terminal)).await,
             Command::Status { json } => control::status(json, &terminal).await,
