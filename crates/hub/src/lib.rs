@@ -31,15 +31,19 @@ mod access;
 mod config;
 mod connection;
 mod demo;
+mod device;
 mod format;
 mod guard;
 mod inbound;
 mod local;
 mod log;
 mod message;
+mod metrics;
 mod ntfy;
+mod operating;
 mod peer;
 mod position;
+mod presence;
 mod publication;
 mod record;
 mod routes;
@@ -52,12 +56,14 @@ mod window;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;
 pub use position::{Epoch, Position};
+pub use presence::Subscriber;
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
 pub use serve::{Doors, TlsMode, most_connections, serve, serve_on};
 pub use sse::{EventId, EventName};
@@ -74,6 +80,8 @@ struct Inner {
     stats: watch::Sender<HubStats>,
     random: Mutex<fastrand::Rng>,
     subscribers: subscribers::Subscribers,
+    metrics: Arc<metrics::Metrics>,
+    started: Timestamp,
 }
 
 /// What a front end shows of a hub.
@@ -125,7 +133,9 @@ impl Hub {
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
-        let log = log::Log::open(&mut config, stats.clone())?;
+        let started = (config.clock)();
+        let metrics = Arc::<metrics::Metrics>::default();
+        let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
         // A source of chance that is the same at each start must not give ids
         // that are in the log already.
         let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
@@ -136,6 +146,8 @@ impl Hub {
             stats,
             random: Mutex::new(random),
             subscribers: subscribers::Subscribers::default(),
+            metrics,
+            started,
         })))
     }
 
@@ -225,6 +237,15 @@ impl Hub {
 
     fn subscribers(&self) -> &subscribers::Subscribers {
         &self.0.subscribers
+    }
+
+    fn metrics(&self) -> &metrics::Metrics {
+        &self.0.metrics
+    }
+
+    /// When the hub was opened.
+    fn started(&self) -> Timestamp {
+        self.0.started
     }
 
     fn count_subscribers(&self) {
