@@ -33,6 +33,7 @@ mod demo;
 mod format;
 mod guard;
 mod inbound;
+mod limits;
 mod log;
 mod message;
 mod peer;
@@ -49,6 +50,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use access::{AccessFile, NewToken, TokenInfo};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use message::MessageId;
 pub use position::{Epoch, Position};
@@ -65,7 +67,8 @@ struct Inner {
     config: HubConfig,
     log: log::Log,
     stats: watch::Sender<HubStats>,
-    subscribers: subscribers::Subscribers,
+    subscribers: Arc<subscribers::Subscribers>,
+    access: access::Access,
 }
 
 /// What a front end shows of a hub.
@@ -83,17 +86,22 @@ impl Hub {
     /// # Errors
     ///
     /// The log cannot be used ([`HubError::InUse`], [`HubError::Newer`],
-    /// [`HubError::Damaged`], [`HubError::Unopened`]), or an allowed origin is
+    /// [`HubError::Damaged`], [`HubError::Unopened`]), or the file beside it
+    /// that says who may use the hub ([`HubError::AccessDamaged`]), or an allowed origin is
     /// none ([`HubError::Origin`]).
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
+        // First of all: who holds its lock is alone with the folder.
         let log = log::Log::open(&mut config, stats.clone())?;
+        let subscribers = Arc::new(subscribers::Subscribers::default());
+        let access = access::Access::open(&config, subscribers.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
-            subscribers: subscribers::Subscribers::default(),
+            subscribers,
+            access,
         })))
     }
 
@@ -152,6 +160,10 @@ impl Hub {
     /// Whether the log takes a publication right now: it writes to find out.
     pub async fn is_healthy(&self) -> bool {
         self.0.log.probe().await.is_ok()
+    }
+
+    fn access(&self) -> &access::Access {
+        &self.0.access
     }
 
     fn config(&self) -> &HubConfig {
