@@ -25,6 +25,7 @@ use crate::inbound::Refusal;
 use crate::limits::{Buckets, neighbourhood};
 use crate::peer::Peer;
 use crate::publication::{Address, Audience, Uid};
+use crate::routes::cursor_header;
 use crate::subscribers::{Cut, Place, Subscribers};
 use crate::{Hub, HubConfig, HubError, Rate, Token};
 
@@ -192,6 +193,22 @@ enum Publisher {
     Ip(std::net::IpAddr),
 }
 
+/// What a request shows to be let in.
+pub(crate) struct Shown {
+    credential: Credential,
+    /// It says which event it got last.
+    resumes: bool,
+}
+
+impl Shown {
+    pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+        Self {
+            credential: Credential::of(uri, headers),
+            resumes: cursor_header(headers).is_some(),
+        }
+    }
+}
+
 /// Why a request is not let in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotLetIn {
@@ -267,8 +284,7 @@ impl Access {
         peer: Peer,
         need: Need,
         asks: bool,
-        uri: &Uri,
-        headers: &HeaderMap,
+        shown: Shown,
     ) -> Result<Caller, NotLetIn> {
         let caller = |rights, owner| Caller {
             peer,
@@ -283,7 +299,7 @@ impl Access {
         if need == Need::Nothing {
             return Ok(caller(Rights::none(), Owner::Nobody));
         }
-        match Credential::of(uri, headers) {
+        match shown.credential {
             Credential::Token(given) => {
                 self.state.may_try(peer)?;
                 if let Some((fingerprint, _)) =
@@ -311,7 +327,7 @@ impl Access {
             }
             Credential::Ticket(given) if need == Need::Read => {
                 self.state.may_try(peer)?;
-                self.ticket_caller(peer, asks, &given, headers).await
+                self.ticket_caller(peer, asks, &given, shown.resumes)
             }
             Credential::Malformed(why) => Err(self.state.refuse(peer, why)),
             Credential::Nothing | Credential::Ticket(_) => {
@@ -521,7 +537,7 @@ impl State {
             }
             for row in tickets {
                 let hash = row.hash;
-                let ticket = Ticket::read(row, before.tickets.get(&hash));
+                let ticket = Ticket::read(&row, before.tickets.get(&hash));
                 known.tickets.extend(ticket.map(|ticket| (hash, ticket)));
             }
         }

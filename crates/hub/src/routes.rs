@@ -15,7 +15,7 @@ use axum::{Extension, Router};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{self, Caller, Need, NotLetIn};
+use crate::access::{self, Caller, Need, NotLetIn, Shown};
 use crate::demo::Demo;
 use crate::format::Format;
 use crate::guard::{Denied, Guard, Pass};
@@ -105,7 +105,8 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
     } else if cors.is_some() && is_preflight(&request) {
         preflight(request.headers())
     } else {
-        match let_in(&site, peer, &method, &uri, request.headers().clone()).await {
+        let shown = Shown::of(&uri, request.headers());
+        match let_in(&site, peer, &method, uri.path(), shown).await {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
                 next.run(request).await
@@ -134,13 +135,13 @@ async fn let_in(
     site: &Site,
     peer: Peer,
     method: &Method,
-    uri: &Uri,
-    headers: HeaderMap,
+    path: &str,
+    shown: Shown,
 ) -> Result<Caller, NotLetIn> {
-    let need = Need::of(method, uri.path());
+    let need = Need::of(method, path);
     let asks = site.guard.asks();
     let access = site.hub.access();
-    let caller = access.identify(peer, need, asks, uri, &headers).await?;
+    let caller = access.identify(peer, need, asks, shown).await?;
     if !need.is_met(&caller.rights, peer) {
         return Err(NotLetIn::from(Refusal {
             status: StatusCode::FORBIDDEN,

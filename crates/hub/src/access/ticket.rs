@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 
 use super::file::{MOST_FIXED, TicketRow, owner_of};
 use super::secret::{self, Hash};
@@ -13,7 +13,6 @@ use crate::HubError;
 use crate::inbound::Refusal;
 use crate::peer::Peer;
 use crate::publication::{Address, Topic, Uid};
-use crate::routes::cursor_header;
 
 /// How long a ticket may lie about before it opens its stream.
 const OPENS: i64 = 60 * 1000;
@@ -43,7 +42,7 @@ enum Void {
 
 impl Ticket {
     /// What is in the file, and what is known beyond that.
-    pub(super) fn read(row: TicketRow, before: Option<&Self>) -> Option<Self> {
+    pub(super) fn read(row: &TicketRow, before: Option<&Self>) -> Option<Self> {
         Some(Self {
             owner: Owner::parse(&row.owner)?,
             only: addresses(&row.uids, &row.topics),
@@ -116,7 +115,7 @@ impl Access {
             for hash in surplus {
                 known.tickets.remove(&hash);
             }
-            let ticket = Ticket::read(row, None);
+            let ticket = Ticket::read(&row, None);
             known.tickets.extend(ticket.map(|ticket| (hash, ticket)));
             Ok(true)
         });
@@ -142,17 +141,15 @@ impl Access {
     }
 
     /// The caller that a ticket stands for, if it opens a stream now.
-    pub(super) async fn ticket_caller(
+    pub(super) fn ticket_caller(
         &self,
         peer: Peer,
         asks: bool,
         given: &str,
-        headers: &HeaderMap,
+        resumes: bool,
     ) -> Result<Caller, NotLetIn> {
         let hash = Hash::of(given);
-        let found = self
-            .state
-            .look(&hash, cursor_header(headers).is_some(), asks);
+        let found = self.state.look(&hash, resumes, asks);
         let (owner, only, token) = found.map_err(|void| match void {
             Void::Unknown => self.state.refuse(peer, UNKNOWN),
             Void::Used => used().into(),
