@@ -23,6 +23,7 @@ pub(crate) async fn serve(options: Serve, terminal: &Terminal) -> anyhow::Result
         Store::Path(folder.join("hub.db"))
     });
     config.demo = options.demo;
+    config.pages = hub::Pages::new(pages::HUB);
     config.allow_origins = options.allow_origins;
     config.hosts = options.hosts;
     for secret in options.tokens.iter().filter(|secret| !secret.is_empty()) {

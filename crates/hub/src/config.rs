@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::Pages;
+
 /// Where "now" comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -34,6 +36,8 @@ pub struct HubConfig {
     /// Most subscribers at a time. Keep it below the process's limit of open
     /// files, which is often 1024.
     pub max_streams: usize,
+    /// The web page at `/`; without one it is an overview in plain text.
+    pub pages: Option<Pages>,
     /// Makes `/sse` and `/test` produce the counter, the clock and the pause.
     pub demo: bool,
     /// Where "now" comes from.
@@ -59,6 +63,7 @@ impl HubConfig {
             heartbeat: Duration::from_secs(15),
             write_timeout: Duration::from_secs(10),
             max_streams: 900,
+            pages: None,
             demo: false,
             clock: Arc::new(Timestamp::now),
             random: fastrand::Rng::new(),

@@ -10,7 +10,7 @@ use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 
-use crate::{HubConfig, Token};
+use crate::{HubConfig, Token, page};
 
 /// The rules of one listener.
 pub(crate) struct Guard {
@@ -19,6 +19,8 @@ pub(crate) struct Guard {
     hosts: Option<Vec<String>>,
     origins: Vec<String>,
     tokens: Vec<Token>,
+    /// Whether there is a web page.
+    page: bool,
 }
 
 /// A request that may go on.
@@ -46,6 +48,7 @@ impl Guard {
             hosts: loopback.then(|| own.into_iter().chain(named).collect()),
             origins: config.allow_origins.clone(),
             tokens: config.tokens.clone(),
+            page: config.pages.is_some(),
         }
     }
 
@@ -101,6 +104,7 @@ impl Guard {
                 );
                 return Err(denied(StatusCode::FORBIDDEN, why));
             }
+            None if self.page && page::is_visited(method, uri, headers) => None,
             None => {
                 if let Some(site @ ("cross-site" | "same-site")) = text(&SEC_FETCH_SITE) {
                     let why = format!(
@@ -113,7 +117,8 @@ impl Guard {
             }
         };
 
-        let free = method == Method::OPTIONS || uri.path() == "/healthz";
+        let free = method == Method::OPTIONS || uri.path() == "/healthz"
+            || self.page && page::is_asked(method, uri, headers);
         if !self.tokens.is_empty() && !free && !self.knows(uri, headers) {
             let why = "this hub asks for a token: send `Authorization: Bearer …`".to_owned();
             return Err(Denied {

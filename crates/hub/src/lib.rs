@@ -32,6 +32,7 @@ mod demo;
 mod guard;
 mod inbound;
 mod log;
+mod page;
 mod position;
 mod publication;
 mod routes;
@@ -45,6 +46,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::watch;
 
 pub use config::{Clock, History, HubConfig, HubError, Store, Token};
+pub use page::Pages;
 pub use position::{Epoch, Position};
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
 pub use serve::serve;

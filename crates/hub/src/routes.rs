@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::demo::Demo;
 use crate::guard::{Denied, Guard, Pass};
 use crate::inbound::{self, Refusal};
+use crate::page;
 use crate::subscription::{self, Opening, Start};
 use crate::{Hub, HubError, MAX_DATA, Publication};
 
@@ -54,6 +55,7 @@ impl Hub {
         });
         Ok(Router::new()
             .route("/", get(index))
+            .route("/hub/page/{*path}", get(asset))
             .route("/events", get(events))
             .route("/push", get(push))
             .route("/sse", get(sse))
@@ -126,9 +128,20 @@ fn preflight(asked: &HeaderMap) -> Response {
     response
 }
 
-async fn index(State(site): Shared) -> Response {
+async fn index(State(site): Shared, headers: HeaderMap) -> Response {
+    let html = page::wants_html(&headers);
+    if let Some(page) = site.hub.config().pages.filter(|_| html)
+        && let Some(page) = page.index()
+    {
+        return page;
+    }
+    let without = if html {
+        "This build of the hub has no web page.\n\n"
+    } else {
+        ""
+    };
     let text = format!(
-        "Feedbell hub, at {}\n\n\
+        "{without}Feedbell hub, at {}\n\n\
          Receive   GET  /events?uid=1        one user's and everyone's events\n\
          \x20         GET  /events?topic=door   a topic's and everyone's events\n\
          \x20         GET  /events              the board: the facts so far, then each new one\n\
@@ -141,6 +154,14 @@ async fn index(State(site): Shared) -> Response {
         site.hub.position(),
     );
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+async fn asset(State(site): Shared, Path(path): Path<String>, uri: Uri) -> Response {
+    let file = site.hub.config().pages.and_then(|page| page.asset(&path));
+    match file {
+        Some(file) => file,
+        None => not_found(uri).await,
+    }
 }
 
 async fn events(State(site): Shared, uri: Uri, headers: HeaderMap) -> Response {
