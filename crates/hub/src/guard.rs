@@ -117,7 +117,8 @@ impl Guard {
             }
         };
 
-        let free = method == Method::OPTIONS || uri.path() == "/healthz"
+        let free = method == Method::OPTIONS
+            || uri.path() == "/healthz"
             || self.page && page::is_asked(method, uri, headers);
         if !self.tokens.is_empty() && !free && !self.knows(uri, headers) {
             let why = "this hub asks for a token: send `Authorization: Bearer …`".to_owned();

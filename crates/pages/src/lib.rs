@@ -24,6 +24,9 @@ mod tests {
         }
         assert!(loaded >= 3, "{index}");
         assert!(!index.contains("<style") && !index.contains(" style="));
-        assert!(HUB.iter().all(|(_, kind, _)| *kind != "application/octet-stream"));
+        assert!(
+            HUB.iter()
+                .all(|(_, kind, _)| *kind != "application/octet-stream")
+        );
     }
 }

@@ -56,7 +56,7 @@ export function safeLink(link: string | null): string | null {
 /** The data as it came, JSON with line breaks, and no more of it than a page can show. */
 export function raw(data: string): string {
   const value = parsed(data);
-  return limited(value === null ? data : JSON.stringify(value, null, 2), 20_000);
+  return limited((value !== null && written(value, 2)) || data, 20_000);
 }
 
 function parsed(data: string): object | null {
@@ -73,6 +73,15 @@ function scalar(value: unknown): string | null {
   return typeof value === 'string' ? value : typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
 }
 
+/** JSON, unless it is nested deeper than a browser can write. */
+function written(value: unknown, indent = 0): string | null {
+  try {
+    return JSON.stringify(value, null, indent);
+  } catch {
+    return null;
+  }
+}
+
 function flattened(value: object): [name: string, text: string][] {
   const out: [string, string][] = [];
   const walk = (value: unknown, path: string, depth: number): void => {
@@ -80,7 +89,7 @@ function flattened(value: object): [name: string, text: string][] {
     if (typeof value === 'object' && !Array.isArray(value) && depth < 8) {
       for (const [name, inner] of Object.entries(value)) walk(inner, path ? `${path}.${name}` : name, depth + 1);
     } else if (path) {
-      out.push([path, typeof value === 'string' ? value : JSON.stringify(value)]);
+      out.push([path, typeof value === 'string' ? value : (written(value) ?? '…')]);
     }
   };
   walk(value, '', 0);

@@ -48,15 +48,24 @@ function spaced(value: unknown): string {
 const RECEIVE: Record<Tool, (place: Place) => string> = {
   browser: (place) => {
     const listen = `bell.onmessage = (event) => console.log(event.data);
-bell.addEventListener("like", (event) => console.log("like", event.data));`;
-    if (!place.token) return `const bell = new EventSource(${quoted(stream(place))});\n${listen}`;
+bell.addEventListener("like",
+  (event) => console.log("like", event.data));`;
+    if (!place.token) return `const bell = new EventSource(
+  ${quoted(stream(place))});
+${listen}`;
     const { uids, topics } = place.uids.length + place.topics.length > 0 ? place : { uids: ['me'], topics: [] };
-    return `// EventSource sends no headers: a ticket opens this one stream.
-const hub = ${quoted(place.origin)}, token = "FEEDBELL_TOKEN";
+    return `// EventSource sends no headers: a ticket opens it.
+const hub = ${quoted(place.origin)};
 const answer = await fetch(hub + "/hub/tickets", {
   method: "POST",
-  headers: { Authorization: "Bearer " + token, "Content-Type": "application/json" },
-  body: JSON.stringify({ uids: [${uids.map(quoted).join(', ')}], topics: [${topics.map(quoted).join(', ')}] }),
+  headers: {
+    "Authorization": "Bearer FEEDBELL_TOKEN",
+    "Content-Type": "application/json",
+  },
+  body: JSON.stringify({
+    uids: [${uids.map(quoted).join(', ')}],
+    topics: [${topics.map(quoted).join(', ')}],
+  }),
 });
 const { url } = await answer.json();
 const bell = new EventSource(hub + url);
@@ -71,19 +80,25 @@ url = ${quoted(stream(place))}
 last = ""
 while True:
     try:
-        headers = {"Last-Event-ID": last${place.token ? ', "Authorization": "Bearer " + os.environ["FEEDBELL_TOKEN"]' : ''}}
-        request = urllib.request.Request(url, headers=headers)
-        with urllib.request.urlopen(request, timeout=60) as stream:
-            block = {}
+        request = urllib.request.Request(url)
+        request.add_header("Last-Event-ID", last)
+${place.token ? `        token = os.environ["FEEDBELL_TOKEN"]
+        request.add_header("Authorization", "Bearer " + token)
+` : ''}        with urllib.request.urlopen(request, timeout=60) as stream:
+            event = {"event": "message", "data": []}
             for line in stream:
-                field, _, value = line.decode().rstrip("\\r\\n").partition(":")
-                if field:
-                    block.setdefault(field, []).append(value.removeprefix(" "))
-                elif not value:  # an empty line ends the event
-                    last = block.get("id", [last])[-1]
-                    if "data" in block:
-                        print(block.get("event", ["message"])[-1], "\\n".join(block["data"]), flush=True)
-                    block = {}
+                line = line.decode().rstrip("\\n")
+                name, _, value = line.partition(": ")
+                if name == "data":
+                    event["data"].append(value)
+                elif line:
+                    event[name] = value
+                else:  # an empty line ends the event
+                    last = event.get("id", last)
+                    if event["data"]:
+                        text = "\\n".join(event["data"])
+                        print(event["event"], text, flush=True)
+                    event = {"event": "message", "data": []}
     except (OSError, http.client.HTTPException) as error:
         print(error, file=sys.stderr)
     time.sleep(1)`,
@@ -93,35 +108,40 @@ use std::io::{BufRead, BufReader};
 use std::{error::Error, thread, time::Duration};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let client = reqwest::blocking::Client::builder().timeout(None).build()?;
+    let client = reqwest::blocking::Client::builder()
+        .timeout(None)
+        .build()?;
     let mut last = String::new();
     loop {
-        let request = client.get(${quoted(stream(place))})
+        let request = client
+            .get(${quoted(stream(place))})
 ${place.token ? '            .bearer_auth(std::env::var("FEEDBELL_TOKEN")?)\n' : ''}            .header("Last-Event-ID", &last);
-        if let Err(error) = request.send().map_err(Into::into).and_then(|stream| read(stream, &mut last)) {
+        if let Err(error) = read(request, &mut last) {
             eprintln!("{error}");
         }
         thread::sleep(Duration::from_secs(1));
     }
 }
 
-fn read(stream: reqwest::blocking::Response, last: &mut String) -> Result<(), Box<dyn Error>> {
-    let (mut name, mut data, mut id) = (None, Vec::new(), None);
-    for line in BufReader::new(stream.error_for_status()?).lines() {
+fn read(
+    request: reqwest::blocking::RequestBuilder,
+    last: &mut String,
+) -> Result<(), Box<dyn Error>> {
+    let stream = request.send()?.error_for_status()?;
+    let (mut name, mut data) = ("message".to_owned(), Vec::new());
+    let mut id = last.clone();
+    for line in BufReader::new(stream).lines() {
         let line = line?;
-        match line.split_once(": ").unwrap_or((line.as_str(), "")) {
-            ("event", value) => name = Some(value.to_owned()),
-            ("data", value) => data.push(value.to_owned()),
-            ("id", value) => id = Some(value.to_owned()),
-            ("", "") => {
-                if let Some(id) = id.take() {
-                    *last = id;
-                }
-                let name = name.take().unwrap_or_else(|| "message".to_owned());
+        match line.split_once(": ") {
+            Some(("event", value)) => name = value.to_owned(),
+            Some(("data", value)) => data.push(value.to_owned()),
+            Some(("id", value)) => id = value.to_owned(),
+            None if line.is_empty() => {
+                last.clone_from(&id);
                 if !data.is_empty() {
                     println!("{name} {}", data.join("\\n"));
                 }
-                data.clear();
+                (name, data) = ("message".to_owned(), Vec::new());
             }
             _ => {}
         }
@@ -134,11 +154,14 @@ const url = ${quoted(stream(place))};
 let last = "";
 for (;;) {
   try {
-    const headers = { "Last-Event-ID": last${place.token ? ', Authorization: "Bearer " + process.env.FEEDBELL_TOKEN' : ''} };
-    const answer = await fetch(url, { headers });
+    const headers = { "Last-Event-ID": last };
+${place.token ? `    headers.Authorization =
+      "Bearer " + process.env.FEEDBELL_TOKEN;
+` : ''}    const answer = await fetch(url, { headers });
     if (!answer.ok) throw new Error(await answer.text());
+    const stream = answer.body.pipeThrough(new TextDecoderStream());
     let rest = "";
-    for await (const text of answer.body.pipeThrough(new TextDecoderStream())) {
+    for await (const text of stream) {
       const blocks = (rest + text).split("\\n\\n");
       rest = blocks.pop();
       for (const block of blocks) {
@@ -159,24 +182,23 @@ for (;;) {
 };
 
 const SEND: Record<Tool, (place: Place) => string> = {
-  browser: (place) => `const answer = await fetch(${quoted(`${place.origin}/publish`)}, {
-  method: "POST",
-  headers: { "Content-Type": "application/json"${place.token ? ', Authorization: "Bearer FEEDBELL_TOKEN"' : ''} },
-  body: JSON.stringify(${spaced(publication(place))}),
-});
-console.log(answer.status, await answer.text());`,
+  browser: (place) => fetched(place, place.token ? '"Bearer FEEDBELL_TOKEN"' : null),
 
   curl: (place) => `curl ${place.token ? '-H "Authorization: Bearer $FEEDBELL_TOKEN" ' : ''}-d ${shell(JSON.stringify(publication(place)))} ${shell(`${place.origin}/publish`)}`,
 
   python: (place) => `import json, ${place.token ? 'os, ' : ''}urllib.request
 
-publication = ${spaced(publication(place))}
+publication = {
+${fields(place, 4)}
+}
 request = urllib.request.Request(
     ${quoted(`${place.origin}/publish`)},
     data=json.dumps(publication).encode(),
-    headers={"Content-Type": "application/json"${place.token ? ', "Authorization": "Bearer " + os.environ["FEEDBELL_TOKEN"]' : ''}},
 )
-print(urllib.request.urlopen(request, timeout=10).read().decode())`,
+request.add_header("Content-Type", "application/json")
+${place.token ? `token = os.environ["FEEDBELL_TOKEN"]
+request.add_header("Authorization", "Bearer " + token)
+` : ''}print(urllib.request.urlopen(request, timeout=10).read().decode())`,
 
   rust: (place) => `// cargo add reqwest --features blocking
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -189,11 +211,23 @@ ${place.token ? '        .bearer_auth(std::env::var("FEEDBELL_TOKEN")?)\n' : ''}
     Ok(())
 }`,
 
-  node: (place) => `// Node 20 or newer; save as ring.mjs
-const answer = await fetch(${quoted(`${place.origin}/publish`)}, {
-  method: "POST",
-  headers: { "Content-Type": "application/json"${place.token ? ', Authorization: "Bearer " + process.env.FEEDBELL_TOKEN' : ''} },
-  body: JSON.stringify(${spaced(publication(place))}),
-});
-console.log(answer.status, await answer.text());`,
+  node: (place) => `// Node 20 or newer; save as ring.mjs\n${fetched(place, place.token ? '"Bearer " + process.env.FEEDBELL_TOKEN' : null)}`,
 };
+
+function fetched(place: Place, authorization: string | null): string {
+  return `const answer = await fetch(
+  ${quoted(`${place.origin}/publish`)}, {
+    method: "POST",
+    headers: {
+      "Content-Type": "application/json",
+${authorization ? `      "Authorization": ${authorization},\n` : ''}    },
+    body: JSON.stringify({
+${fields(place, 6)}
+    }),
+  });
+console.log(answer.status, await answer.text());`;
+}
+
+function fields(place: Place, indent: number): string {
+  return Object.entries(publication(place)).map(([name, value]) => `${' '.repeat(indent)}${quoted(name)}: ${spaced(value)},`).join('\n');
+}

@@ -122,7 +122,7 @@ export class Source {
     while (!this.#ended) {
       const polls = this.#poor >= POOR && this.#world.now() < this.#streamAt;
       this.streams = !polls && this.#mayStream();
-      if (this.state.kind !== 'polling' && this.state.kind !== 'live') this.#say({ kind: 'connecting' });
+      if (!['polling', 'live', 'waiting'].includes(this.state.kind)) this.#say({ kind: 'connecting' });
       const outcome = await (this.streams ? this.#stream() : this.#poll());
       this.#flush();
       if (this.#ended) return;

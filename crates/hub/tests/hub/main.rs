@@ -9,6 +9,7 @@
 mod client;
 mod delivery;
 mod durability;
+mod page;
 mod publishing;
 mod replay;
 mod security;
