@@ -6,6 +6,7 @@ FEEDBELL_BIN names the binary whose `serve` is tried; target/debug/feedbell if u
 import json
 import os
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -452,8 +453,11 @@ class Looks(Page):
         # What is being read stays where it is while new ones come.
         top = tab.run("return document.activeElement.getBoundingClientRect().top")
         hub.publish(event="like", data={"title": "three"})
+        until(lambda: tab.text("[data-testid=news]") == "1 new event", "word of the new one")
+        self.assertEqual(tab.run("return document.activeElement.getBoundingClientRect().top"), top)
+        tab.run("document.querySelector('[data-testid=news]').click()")
         self.shows(tab, ["three", "two", "one"])
-        until(lambda: abs(tab.run("return document.activeElement.getBoundingClientRect().top") - top) < 2, "the row to stay")
+        self.assertIn("three", tab.run(focused))
 
 
 class Recipes(Page):
@@ -536,11 +540,11 @@ class Recipes(Page):
             self.is_(tab, "live")
         for tool in ("curl", "python", "node"):
             with self.subTest(way="send", tool=tool):
-                before = len(tab.run(IDS))
                 process = self.start(tool, self.recipe(tab, "send", tool))
                 self.assertEqual(process.wait(timeout=PATIENCE), 0, process.stderr.read())
-                self.assertIn('"id"', process.stdout.read())
-                until(lambda: len(tab.run(IDS)) == before + 1 and tab.run(TITLES)[0] == "Ada liked your post", "the like")
+                position = re.search(r'"id":"([^"]+)"', process.stdout.read())[1]
+                until(lambda: position in tab.run(IDS), "the like")
+                self.assertEqual(tab.run(f"return document.querySelector('[data-id=\"{position}\"] [data-testid=title]').textContent"), "Ada liked your post")
         return hub, tab
 
     def in_page(self, tab, hub, receive, send):

@@ -184,6 +184,7 @@ describe('a source', () => {
     hub.publish('like', 'all');
     hub.publish('like', 'ada', 'uid:ada');
     hub.publish('like', 'both', 'topic:door', 'uid:bob', 'uid:eve');
+    await pass(2500);
     hub.publish('like', 'not ours', 'uid:eve');
     await pass(2500);
     expect(source.list.rows.map(({ data, to }) => [data, to])).toEqual([

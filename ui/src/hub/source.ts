@@ -335,7 +335,7 @@ export class Source {
         const answer = await this.#ask(filter, { poll: '1', since });
         if (!answer.ok) throw new Error(answer.statusText);
         const keys = new Set<string>();
-        await read(answer, new Parser(), (block) => { if (wanted.has(block.id)) keys.add(block.id); });
+        await read(answer, new Parser(), (block) => { if (wanted.has(block.id) && rowOf(block, null)?.kind === 'event') keys.add(block.id); });
         return keys;
       };
       const everyone = await of({ uids: [], topics: [] });

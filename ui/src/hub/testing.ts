@@ -45,7 +45,8 @@ export class FakeHub implements World {
     const seq = cursor === 'none' || cursor === null ? this.events.length : Number(cursor.split('.')[1]);
     const opening = `: hub\n\n${query.has('control') ? `event: hello\ndata: {"position":"${this.epoch}.${seq}","heartbeat":15}\n\n` : ''}id: ${this.epoch}.${seq}\n\n`;
     const text = opening + this.#frames(seq, filter);
-    if (query.has('poll')) return this.#stream(text, null, init.signal);
+    // As the hub does, with the place that was reached, which may be that of an event for others.
+    if (query.has('poll')) return this.#stream(`${text}id: ${this.epoch}.${this.events.length}\n\n`, null, init.signal);
     return this.#stream(text, filter, init.signal);
   };
 
