@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -22,6 +22,7 @@ use crate::guard::{Denied, Guard, Pass};
 use crate::inbound::{self, Refusal};
 use crate::ntfy;
 use crate::operating;
+use crate::page;
 use crate::peer::Peer;
 use crate::subscribers::{Cut, Full, Seat, Visitor};
 use crate::subscription::{self, Opening, Start};
@@ -75,6 +76,7 @@ impl Hub {
         });
         Ok(Router::new()
             .route("/", get(index))
+            .route("/hub/page/{*path}", get(asset))
             .route("/events", get(events))
             .route("/push", get(push))
             .route("/sse", get(sse))
@@ -99,7 +101,7 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
     let peer = request.extensions().get().copied().unwrap_or(unknown);
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let (refusal, cors): (Option<NotLetIn>, _) =
-        match site.guard.check(peer, &uri, request.headers()) {
+        match site.guard.check(peer, &method, &uri, request.headers()) {
             Ok(Pass { cors }) => (None, cors),
             Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
         };
@@ -207,9 +209,20 @@ fn preflight(asked: &HeaderMap) -> Response {
     response
 }
 
-async fn index(State(site): Shared) -> Response {
+async fn index(State(site): Shared, headers: HeaderMap) -> Response {
+    let html = page::wants_html(&headers);
+    if let Some(page) = site.hub.config().pages.filter(|_| html)
+        && let Some(page) = page.index()
+    {
+        return page;
+    }
+    let without = if html {
+        "This build of the hub has no web page.\n\n"
+    } else {
+        ""
+    };
     let text = format!(
-        "Feedbell hub, at {}\n\n\
+        "{without}Feedbell hub, at {}\n\n\
          Receive   GET  /events?uid=1        one user's and everyone's events\n\
          \x20         GET  /events?topic=door   a topic's and everyone's events\n\
          \x20         GET  /events              the board: the facts so far, then each new one\n\
@@ -222,6 +235,11 @@ async fn index(State(site): Shared) -> Response {
         site.hub.position(),
     );
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+async fn asset(State(site): Shared, Path(path): Path<String>) -> Response {
+    let file = site.hub.config().pages.and_then(|page| page.asset(&path));
+    file.unwrap_or_else(|| refuse(StatusCode::NOT_FOUND, "the hub's page has no such file"))
 }
 
 async fn events(

@@ -14,6 +14,7 @@ mod listener;
 mod listener_local;
 mod listener_peers;
 mod metrics;
+mod page;
 mod presence;
 mod publishing;
 mod replay;
