@@ -12,6 +12,7 @@ mod durability;
 mod listener;
 mod listener_local;
 mod listener_peers;
+mod lines;
 mod publishing;
 mod replay;
 mod security;
