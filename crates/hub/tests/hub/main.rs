@@ -9,10 +9,10 @@
 mod client;
 mod delivery;
 mod durability;
+mod lines;
 mod listener;
 mod listener_local;
 mod listener_peers;
-mod lines;
 mod publishing;
 mod replay;
 mod security;
