@@ -46,6 +46,7 @@ mod serve;
 mod subscribers;
 mod subscription;
 mod tls;
+mod underway;
 mod window;
 
 use std::sync::Arc;
