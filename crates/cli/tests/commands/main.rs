@@ -9,7 +9,9 @@
 mod feeds;
 mod hubs;
 mod notifier;
+#[cfg(unix)]
 mod send;
+#[cfg(unix)]
 mod serve;
 mod serve_config;
 mod support;
