@@ -14,6 +14,9 @@ pub(crate) enum Need {
     Nothing,
     /// Any right.
     Any,
+    /// The right to read, or a ticket: for the streams.
+    Listen,
+    /// The right to read, by a token: a ticket is not for making tickets.
     Read,
     Write,
     Admin,
@@ -34,12 +37,12 @@ impl Need {
             ["hub", "status"] => Self::Any,
             ["hub", "tickets", ..] => Self::Read,
             ["hub", ..] => Self::Admin,
-            ["events" | "push" | "sse" | "test"] if gets => Self::Read,
+            ["events" | "push" | "sse" | "test"] if gets => Self::Listen,
             ["publish" | "fact" | "update"] => Self::Write,
             [_, "publish" | "send" | "trigger"] | [_, _, "clear" | "read" | "delete"] => {
                 Self::Write
             }
-            [_, "json" | "sse" | "raw" | "ws"] if gets => Self::Read,
+            [_, "json" | "sse" | "raw" | "ws"] if gets => Self::Listen,
             _ if gets => Self::Any,
             _ => Self::Write,
         }
@@ -50,7 +53,7 @@ impl Need {
         match self {
             Self::Nothing => true,
             Self::Any => rights.read || rights.write || rights.admin,
-            Self::Read => rights.read,
+            Self::Listen | Self::Read => rights.read,
             Self::Write => rights.write,
             Self::Admin => rights.admin,
             Self::Metrics => rights.admin || is_loopback(peer),
@@ -60,7 +63,9 @@ impl Need {
     /// What a token without the right may not do.
     pub(crate) fn refusal(self) -> &'static str {
         match self {
-            Self::Read => "this token may not listen; use one with the right to read",
+            Self::Listen | Self::Read => {
+                "this token may not listen; use one with the right to read"
+            }
             Self::Write => "this token may not publish; use one with the right to write",
             Self::Nothing | Self::Any | Self::Admin | Self::Metrics => {
                 "this is for admins; use a token with the right of one"
@@ -125,12 +130,12 @@ mod tests {
             ("PUT /hub/bans/a", Need::Admin, false),
             ("GET /hub/anything/else", Need::Admin, false),
             ("GET /hub", Need::Admin, false),
-            ("GET /events", Need::Read, false),
-            ("GET /push", Need::Read, false),
-            ("GET /sse", Need::Read, false),
-            ("GET /test", Need::Read, false),
+            ("GET /events", Need::Listen, false),
+            ("GET /push", Need::Listen, false),
+            ("GET /sse", Need::Listen, false),
+            ("GET /test", Need::Listen, false),
             ("POST /test", Need::Write, true),
-            ("GET /test/sse", Need::Read, true),
+            ("GET /test/sse", Need::Listen, true),
             ("POST /publish", Need::Write, false),
             ("POST /fact", Need::Write, false),
             ("POST /update", Need::Write, false),
@@ -140,9 +145,9 @@ mod tests {
             ("GET /door/publish", Need::Write, true),
             ("HEAD /door/send", Need::Write, true),
             ("GET /door/trigger", Need::Write, true),
-            ("GET /door/json", Need::Read, true),
-            ("GET /a,b/ws", Need::Read, true),
-            ("GET /door/raw", Need::Read, true),
+            ("GET /door/json", Need::Listen, true),
+            ("GET /a,b/ws", Need::Listen, true),
+            ("GET /door/raw", Need::Listen, true),
             ("GET /door/auth", Need::Any, true),
             ("DELETE /door/seq", Need::Write, true),
             ("GET /door/seq/delete", Need::Write, true),
