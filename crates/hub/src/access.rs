@@ -325,7 +325,7 @@ impl Access {
                     ..caller(Rights::of(&entry.info), Owner::Token(entry.info.id.clone()))
                 })
             }
-            Credential::Ticket(given) if need == Need::Read => {
+            Credential::Ticket(given) if need == Need::Listen => {
                 self.state.may_try(peer)?;
                 self.ticket_caller(peer, asks, &given, shown.resumes)
             }

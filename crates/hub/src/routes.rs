@@ -160,7 +160,7 @@ async fn let_in(
             why: need.refusal().to_owned(),
         }));
     }
-    if need == Need::Write || method == Method::POST && need == Need::Read {
+    if matches!(need, Need::Write | Need::Read) {
         access.charge(&caller, 1)?;
     }
     Ok(caller)

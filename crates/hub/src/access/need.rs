@@ -14,6 +14,9 @@ pub(crate) enum Need {
     Nothing,
     /// Any right.
     Any,
+    /// The right to read, or a ticket: for the streams.
+    Listen,
+    /// The right to read, by a token: a ticket is not for making tickets.
     Read,
     Write,
     Admin,
@@ -34,12 +37,12 @@ impl Need {
             ["hub", "status"] => Self::Any,
             ["hub", "tickets", ..] => Self::Read,
             ["hub", ..] => Self::Admin,
-            ["events" | "push" | "sse" | "test"] if gets => Self::Read,
+            ["events" | "push" | "sse" | "test"] if gets => Self::Listen,
             ["publish" | "fact" | "update"] => Self::Write,
             [_, "publish" | "send" | "trigger"] | [_, _, "clear" | "read" | "delete"] => {
                 Self::Write
             }
-            [_, "json" | "sse" | "raw" | "ws"] if gets => Self::Read,
+            [_, "json" | "sse" | "raw" | "ws"] if gets => Self::Listen,
             _ if gets => Self::Any,
             _ => Self::Write,
         }
@@ -50,7 +53,7 @@ impl Need {
         match self {
             Self::Nothing => true,
             Self::Any => rights.read || rights.write || rights.admin,
-            Self::Read => rights.read,
+            Self::Listen | Self::Read => rights.read,
             Self::Write => rights.write,
             Self::Admin => rights.admin,
             Self::Metrics => rights.admin || is_loopback(peer),
@@ -60,7 +63,9 @@ impl Need {
     /// What a token without the right may not do.
     pub(crate) fn refusal(self) -> &'static str {
         match self {
-            Self::Read => "this token may not listen; use one with the right to read",
+            Self::Listen | Self::Read => {
+                "this token may not listen; use one with the right to read"
+            }
             Self::Write => "this token may not publish; use one with the right to write",
             Self::Nothing | Self::Any | Self::Admin | Self::Metrics => {
                 "this is for admins; use a token with the right of one"
@@ -98,12 +103,12 @@ mod tests {
             ("PUT /hub/bans/a", Need::Admin),
             ("GET /hub/anything/else", Need::Admin),
             ("GET /hub", Need::Admin),
-            ("GET /events", Need::Read),
-            ("GET /push", Need::Read),
-            ("GET /sse", Need::Read),
-            ("GET /test", Need::Read),
+            ("GET /events", Need::Listen),
+            ("GET /push", Need::Listen),
+            ("GET /sse", Need::Listen),
+            ("GET /test", Need::Listen),
             ("POST /test", Need::Write),
-            ("GET /test/sse", Need::Read),
+            ("GET /test/sse", Need::Listen),
             ("POST /publish", Need::Write),
             ("POST /fact", Need::Write),
             ("POST /update", Need::Write),
@@ -113,9 +118,9 @@ mod tests {
             ("GET /door/publish", Need::Write),
             ("HEAD /door/send", Need::Write),
             ("GET /door/trigger", Need::Write),
-            ("GET /door/json", Need::Read),
-            ("GET /a,b/ws", Need::Read),
-            ("GET /door/raw", Need::Read),
+            ("GET /door/json", Need::Listen),
+            ("GET /a,b/ws", Need::Listen),
+            ("GET /door/raw", Need::Listen),
             ("GET /door/auth", Need::Any),
             ("DELETE /door/seq", Need::Write),
             ("GET /door/seq/delete", Need::Write),
