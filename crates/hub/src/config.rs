@@ -301,6 +301,22 @@ pub enum HubError {
     },
 }
 
+impl HubError {
+    /// Whether the reason is that the disk is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        let Self::NotStored { source } = self else {
+            return false;
+        };
+        // The index of the write-ahead log says it in its own way.
+        let index = |error: &rusqlite::ffi::Error| {
+            error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+        };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            || source.sqlite_error().is_some_and(index)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -97,6 +97,8 @@ pub struct HubStats {
     pub subscribers: usize,
     /// Events kept for replay.
     pub events: u64,
+    /// Bytes of their data and addresses.
+    pub bytes: u64,
 }
 
 /// What became of a publication; both are on disk.
@@ -227,6 +229,12 @@ impl Hub {
             epoch: self.epoch(),
             seq: self.0.log.head(),
         }
+    }
+
+    /// Whether the hub works at all: whether its log has a writer.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.0.log.is_alive()
     }
 
     /// Whether the log takes a publication right now: it writes to find out.

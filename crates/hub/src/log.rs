@@ -133,7 +133,10 @@ impl Log {
                 store::schedule(&db).map_err(damaged)?,
             )
         };
-        stats.send_modify(|stats| stats.events = kept);
+        stats.send_modify(|stats| {
+            stats.events = kept;
+            stats.bytes = extent.bytes;
+        });
 
         let shared = Arc::new(Shared {
             window: RwLock::new(Window::after(extent.head)),
@@ -143,13 +146,14 @@ impl Log {
         let (jobs, queue) = mpsc::channel(Self::BATCH);
         let writer = Writer {
             db,
-            epoch: extent.epoch,
             state: State {
-                head: extent.head,
-                floor: extent.floor,
+                extent,
                 kept,
                 last_at,
                 schedule,
+                recent: extent.head,
+                past: extent.head,
+                trimming: true,
             },
             history: config.history,
             clock: config.clock.clone(),
@@ -271,6 +275,11 @@ impl Log {
         tokio::time::timeout(patience, self.ask(|answer| Job::Probe { answer }))
             .await
             .unwrap_or(Err(HubError::Stopped))
+    }
+
+    /// Whether there is a writer.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.writer.as_ref().is_some_and(|it| !it.is_finished())
     }
 
     /// Gives up what is too old, soon.
@@ -440,22 +449,50 @@ fn open_file(path: &Path, epoch: Epoch) -> Result<(Connection, File), HubError> 
     private_file(path).map_err(unopened)?;
 
     let refused = |source: rusqlite::Error| match source.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-            unopened(io::Error::other(source))
-        }
+        Some(
+            ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure,
+        ) => unopened(io::Error::other(source)),
         _ => HubError::Damaged {
             path: path.to_owned(),
             source,
         },
     };
     let mut db = store::connect(Some(path)).map_err(refused)?;
-    if store::version(&db).map_err(refused)? > store::VERSION {
+    let version = store::version(&db).map_err(refused)?;
+    if version > store::VERSION {
         return Err(HubError::Newer {
             path: path.to_owned(),
         });
     }
+    if (1..store::VERSION).contains(&version) {
+        back_up(&db, path, version).map_err(unopened)?;
+    }
     store::prepare(&mut db, epoch).map_err(refused)?;
     Ok((db, lock))
+}
+
+/// Keeps a log of an older layout beside the one that it becomes.
+fn back_up(db: &Connection, path: &Path, version: i64) -> io::Result<()> {
+    let beside = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".v{version}.bak{ending}"));
+        PathBuf::from(name)
+    };
+    let part = beside(".part");
+    // Left by a copy that was cut off.
+    if let Err(error) = fs::remove_file(&part)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let file = private_file(&part)?;
+    store::copy(db, &part).map_err(io::Error::other)?;
+    file.sync_all()?;
+    fs::rename(part, beside(""))
 }
 
 fn private_file(path: &Path) -> io::Result<File> {
