@@ -9,6 +9,9 @@
 mod client;
 mod delivery;
 mod durability;
+mod ntfy_corpus;
+mod ntfy_properties;
+mod ntfy_streams;
 mod publishing;
 mod replay;
 mod scheduled;
