@@ -59,6 +59,7 @@ pub(crate) fn speaks(method: &Method, path: &str) -> bool {
     match parts.as_slice() {
         [first] if OWN_TO_READ.contains(first) => writes,
         // Reserved names: refused as topics where they are used as topics.
+        ["publish" | "fact" | "update"] if *method == Method::POST => false,
         [first] if OWN.contains(first) => writes,
         [first, last] if OWN.contains(first) => {
             matches!(*method, Method::GET | Method::HEAD)
@@ -109,7 +110,9 @@ async fn answer(
     match parts.as_slice() {
         _ if *method == Method::OPTIONS => Ok(options()),
         [""] if write => send_json(site, caller, request).await,
-        ["v1", rest @ ..] => probes::v1(site, method, &decoded, rest).await,
+        ["v1", rest @ ..] if read || !rest.is_empty() => {
+            probes::v1(site, method, &decoded, rest).await
+        }
         ["_matrix", ..] => Err(Problem::new(40401, "this hub is no Matrix gateway")),
         [topic] if write => send(site, caller, request, topic, None).await,
         [topic] if read => about(&request, topic).ok_or_else(not_found),

@@ -276,7 +276,7 @@ mod tests {
             ("view", "url"),
             ("view, A", "url"),
             ("view, , https://a.example", "label"),
-            ("dial, A, tel:1", "`dial` is none"),
+            ("dial, A", "`dial` is none"),
             ("copy, A", "value"),
             ("http, A, https://a.example, method=GET, body=x", "GET"),
             ("view, A, https://a.example, what", "no name"),

@@ -65,8 +65,8 @@ impl Params {
     /// Takes up a message as JSON, and returns its topic and its text.
     pub(super) fn merge(&mut self, body: &[u8]) -> Result<(String, String), Problem> {
         let bad = |why: String| Problem::new(40017, format!("the body is no message: {why}"));
-        let document: serde_json::Map<String, Value> =
-            serde_json::from_slice(body).map_err(|error| bad(error.to_string()))?;
+        let document: serde_json::Map<String, Value> = serde_json::from_slice(body)
+            .map_err(|error| bad(format!("not a JSON object, {error}")))?;
         let (mut topic, mut message) = (String::new(), String::new());
         for (name, value) in document {
             let text = |value: Value| match value {
