@@ -29,11 +29,14 @@
 
 mod access;
 mod config;
+mod connection;
 mod demo;
 mod device;
 mod format;
 mod guard;
 mod inbound;
+mod limits;
+mod local;
 mod log;
 mod message;
 mod metrics;
@@ -47,6 +50,7 @@ mod routes;
 mod serve;
 mod subscribers;
 mod subscription;
+mod tls;
 mod window;
 
 use std::sync::Arc;
@@ -54,13 +58,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use access::{AccessFile, NewToken, TokenInfo};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
+pub use local::{Local, LocalError};
 pub use message::MessageId;
 pub use position::{Epoch, Position};
 pub use presence::Subscriber;
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
-pub use serve::serve;
+pub use serve::{Doors, TlsMode, most_connections, serve, serve_on};
 pub use sse::{EventId, EventName};
+pub use tls::{OWN_CERTIFICATE, OWN_KEY, Tls, TlsError, names_of};
 
 /// One hub: its log and its subscribers. Clones are handles to the same one;
 /// the log is closed when the last of them is gone.
@@ -71,7 +78,8 @@ struct Inner {
     config: HubConfig,
     log: log::Log,
     stats: watch::Sender<HubStats>,
-    subscribers: subscribers::Subscribers,
+    subscribers: Arc<subscribers::Subscribers>,
+    access: access::Access,
     metrics: Arc<metrics::Metrics>,
     started: Timestamp,
 }
@@ -91,19 +99,24 @@ impl Hub {
     /// # Errors
     ///
     /// The log cannot be used ([`HubError::InUse`], [`HubError::Newer`],
-    /// [`HubError::Damaged`], [`HubError::Unopened`]), or an allowed origin is
+    /// [`HubError::Damaged`], [`HubError::Unopened`]), or the file beside it
+    /// that says who may use the hub ([`HubError::AccessDamaged`]), or an allowed origin is
     /// none ([`HubError::Origin`]).
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
         let started = (config.clock)();
         let metrics = Arc::<metrics::Metrics>::default();
+        // First of all: who holds its lock is alone with the folder.
         let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
+        let subscribers = Arc::new(subscribers::Subscribers::default());
+        let access = access::Access::open(&config, subscribers.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
-            subscribers: subscribers::Subscribers::default(),
+            subscribers,
+            access,
             metrics,
             started,
         })))
@@ -164,6 +177,10 @@ impl Hub {
     /// Whether the log takes a publication right now: it writes to find out.
     pub async fn is_healthy(&self) -> bool {
         self.0.log.probe().await.is_ok()
+    }
+
+    fn access(&self) -> &access::Access {
+        &self.0.access
     }
 
     fn config(&self) -> &HubConfig {
