@@ -270,6 +270,15 @@ pub enum HubError {
         /// What SQLite says; shared by all who were in the same transaction.
         source: Arc<rusqlite::Error>,
     },
+    /// Try again later, or take some back: no more fits among what is scheduled.
+    #[error(
+        "{most} publications, or 128 MiB of them, are scheduled already; try again when some \
+         were due, or cancel some"
+    )]
+    TooManyScheduled {
+        /// Most that may be.
+        most: u64,
+    },
     /// Try again later: the history could not be read.
     #[error("the history could not be read: {source}")]
     NotRead {
@@ -285,6 +294,22 @@ pub enum HubError {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+impl HubError {
+    /// Whether the reason is that the disk is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        let Self::NotStored { source } = self else {
+            return false;
+        };
+        // The index of the write-ahead log says it in its own way.
+        let index = |error: &rusqlite::ffi::Error| {
+            error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+        };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            || source.sqlite_error().is_some_and(index)
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ async fn status(State(site): Shared) -> Response {
         "subscribers": stats.subscribers,
         "max_streams": hub.config().max_streams,
         "events": stats.events,
+        "bytes": stats.bytes,
         "since": hub.started().as_millisecond(),
     });
     json(StatusCode::OK, &body)
@@ -145,9 +146,15 @@ fn is_from_here(peer: Peer, uri: &Uri, headers: &HeaderMap) -> bool {
     own && address.is_loopback()
 }
 
-/// Alive: it answers.
-async fn live() -> Response {
-    json(StatusCode::OK, &json!({"healthy": true}))
+/// Alive: it answers, and has not lost what writes its log. Whoever is not alive
+/// has to be started anew.
+async fn live(State(site): Shared) -> Response {
+    if site.hub.is_alive() {
+        json(StatusCode::OK, &json!({"healthy": true}))
+    } else {
+        let body = json!({"healthy": false, "error": "the hub has stopped; start it anew"});
+        json(StatusCode::SERVICE_UNAVAILABLE, &body)
+    }
 }
 
 /// Ready: the log takes a publication right now.
@@ -163,15 +170,11 @@ async fn ready(State(site): Shared) -> Response {
 
 /// What anybody may know of why the log takes nothing.
 fn trouble(why: &HubError) -> &'static str {
-    let code = match why {
-        HubError::NotStored { source } => source.sqlite_error_code(),
-        _ => None,
-    };
-    match code {
-        Some(rusqlite::ErrorCode::DiskFull) => {
+    match why {
+        full if full.is_disk_full() => {
             "the disk is full: nothing can be published until there is room"
         }
-        Some(_) => "the log cannot be written: look into the hub's own log",
-        None => "the log does not answer",
+        HubError::NotStored { .. } => "the log cannot be written: look into what the hub says",
+        _ => "the log does not answer",
     }
 }

@@ -13,13 +13,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use futures::StreamExt;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Caller, Need, NotLetIn, Shown};
 use crate::demo::Demo;
 use crate::format::Format;
 use crate::guard::{Denied, Guard, Pass};
-use crate::inbound::{self, Refusal};
+use crate::inbound::{self, Published, Refusal};
 use crate::operating;
 use crate::peer::Peer;
 use crate::subscribers::{Cut, Full, Seat, Visitor};
@@ -28,6 +29,8 @@ use crate::{Address, Hub, HubError, MAX_DATA, Publication};
 
 /// How long a publisher may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bodies at a time that are longer than one publication.
+const LONG_BODIES: usize = 4;
 /// Most characters that are kept of what a subscriber says it is.
 const MOST_DEVICE: usize = 256;
 
@@ -37,6 +40,8 @@ pub(crate) struct Site {
     guard: Guard,
     /// Ends the streams; everything else is answered to the end.
     stop: CancellationToken,
+    /// Places for bodies longer than one publication, while they arrive.
+    long_bodies: Semaphore,
 }
 
 pub(crate) type Shared = State<Arc<Site>>;
@@ -71,6 +76,7 @@ impl Hub {
             hub: self.clone(),
             guard,
             stop,
+            long_bodies: Semaphore::new(LONG_BODIES),
         });
         Ok(Router::new()
             .route("/", get(index))
@@ -403,13 +409,30 @@ async fn publish(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
+    published(&site, &caller, request)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn published(site: &Site, caller: &Caller, request: Request) -> Result<Response, Refusal> {
     let query = request.uri().query().map(str::to_owned);
-    let parsed = body_of(request).await.and_then(|(content_type, body)| {
-        inbound::publish(content_type.as_deref(), query.as_deref(), &body)
-    });
-    match store(&site, &caller, parsed).await {
-        Ok(id) => json(StatusCode::OK, &serde_json::json!({"id": id})),
-        Err(refusal) => refusal.into_response(),
+    let content_type = content_type(&request);
+    let (content_type, query) = (content_type.as_deref(), query.as_deref());
+    let batched = |start: &[u8]| inbound::may_be_batch(content_type, query, start);
+    let body = long_body(&site.long_bodies, request, batched).await?;
+    match inbound::publish(content_type, query, &body)? {
+        Published::One(publication) => {
+            let id = store(site, caller, Ok(publication)).await?;
+            Ok(json(StatusCode::OK, &serde_json::json!({"id": id})))
+        }
+        Published::Batch(publications) => {
+            for (index, publication) in publications.iter().enumerate() {
+                may_publish(caller, publication).map_err(|refusal| refusal.at(index))?;
+            }
+            let receipts = site.hub.publish_all(publications).await?;
+            let ids: Vec<_> = receipts.iter().map(ToString::to_string).collect();
+            Ok(json(StatusCode::OK, &serde_json::json!({"ids": ids})))
+        }
     }
 }
 
@@ -448,8 +471,8 @@ async fn store(
 ) -> Result<String, Refusal> {
     let publication = parsed?;
     may_publish(caller, &publication)?;
-    let position = site.hub.publish(publication).await?;
-    Ok(position.to_string())
+    let receipt = site.hub.publish(publication).await?;
+    Ok(receipt.to_string())
 }
 
 /// Whether the caller may send this.
@@ -463,11 +486,56 @@ pub(crate) fn may_publish(caller: &Caller, publication: &Publication) -> Result<
     })
 }
 
-pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes), Refusal> {
+fn content_type(request: &Request) -> Option<String> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
-    let content_type = content_type
+    content_type
         .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+        .map(str::to_owned)
+}
+
+/// A body of up to [`MAX_DATA`] bytes, or of up to [`inbound::MAX_BATCH`] if
+/// `batched` says so of its start and one of the places for such is free.
+async fn long_body(
+    places: &Semaphore,
+    request: Request,
+    batched: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<u8>, Refusal> {
+    let too_large = |most| Refusal {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        why: format!("the body has more than {most} bytes"),
+    };
+    let mut chunks = request.into_body().into_data_stream();
+    let read = async {
+        let (mut body, mut place) = (Vec::new(), None);
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Refusal::bad("the body did not arrive"))?;
+            body.extend_from_slice(&chunk);
+            if body.len() > inbound::MAX_BATCH {
+                return Err(too_large(inbound::MAX_BATCH));
+            }
+            if body.len() > MAX_DATA && place.is_none() {
+                if !batched(&body) {
+                    return Err(too_large(MAX_DATA));
+                }
+                place = places.acquire().await.ok();
+            }
+        }
+        Ok(body)
+    };
+    tokio::time::timeout(BODY_TIMEOUT, read)
+        .await
+        .unwrap_or_else(|_| Err(late()))
+}
+
+fn late() -> Refusal {
+    Refusal {
+        status: StatusCode::REQUEST_TIMEOUT,
+        why: "the body took too long".to_owned(),
+    }
+}
+
+pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes), Refusal> {
+    let content_type = content_type(&request);
     match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok((content_type, body)),
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal {
@@ -475,10 +543,7 @@ pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes),
             why: format!("the body has more than {MAX_DATA} bytes"),
         }),
         Ok(Err(_)) => Err(Refusal::bad("the body did not arrive")),
-        Err(_) => Err(Refusal {
-            status: StatusCode::REQUEST_TIMEOUT,
-            why: "the body took too long".to_owned(),
-        }),
+        Err(_) => Err(late()),
     }
 }
 
@@ -509,6 +574,7 @@ impl From<HubError> for Refusal {
             HubError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             HubError::NoSuchToken { .. } => StatusCode::BAD_REQUEST,
             HubError::TooMany { .. } => StatusCode::CONFLICT,
+            full if full.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self {
