@@ -175,6 +175,9 @@ pub(crate) struct Send {
     /// To the subscribers of this topic
     #[arg(long)]
     pub(crate) topic: Option<String>,
+    /// Your own id of it: sent again with the same one, it is not told again
+    #[arg(long)]
+    pub(crate) id: Option<String>,
     /// The hub's address; by default this user's own hub, which needs no token, else http://127.0.0.1:2355
     #[arg(long, env = "FEEDBELL_HUB", value_parser = web_address)]
     pub(crate) hub: Option<Url>,

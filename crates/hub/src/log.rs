@@ -78,10 +78,10 @@ enum Job {
 
 impl Job {
     /// How many publications it brings.
-    fn publications(&self) -> usize {
+    fn publications(&self) -> u64 {
         match self {
-            Self::Append { publications, .. } => publications.len(),
-            _ => 0,
+            Self::Append { publications, .. } => publications.len() as u64,
+            Self::Cancel { .. } | Self::Probe { .. } | Self::Trim => 0,
         }
     }
 }
@@ -160,8 +160,8 @@ impl Log {
             shared: shared.clone(),
             head: head_writer,
             stats,
-            failed: false,
             metrics: metrics.clone(),
+            failed: false,
         };
         let spawned = tokio::runtime::Builder::new_current_thread()
             .enable_time()

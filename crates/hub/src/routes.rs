@@ -111,9 +111,8 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
             Ok(Pass { cors }) => (None, cors),
             Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
         };
-    let metrics = site.hub.metrics();
+    let at_the_door = refusal.is_some();
     let mut response = if let Some(refusal) = refusal {
-        metrics.answered(refusal.refusal.status.as_u16(), true);
         not_let_in(&method, &uri, &refusal)
     } else if cors.is_some() && is_preflight(&request) {
         preflight(request.headers())
@@ -122,16 +121,13 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
         match let_in(&site, peer, &method, uri.path(), shown).await {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
-                let response = next.run(request).await;
-                metrics.answered(response.status().as_u16(), false);
-                response
+                next.run(request).await
             }
-            Err(refusal) => {
-                metrics.answered(refusal.refusal.status.as_u16(), true);
-                not_let_in(&method, &uri, &refusal)
-            }
+            Err(refusal) => not_let_in(&method, &uri, &refusal),
         }
     };
+    let status = response.status().as_u16();
+    site.hub.metrics().answered(status, at_the_door);
     let headers = response.headers_mut();
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,

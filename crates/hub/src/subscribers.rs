@@ -1,7 +1,6 @@
 //! Who is listening: the places for subscribers, and who sits there.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -113,7 +112,7 @@ impl Places {
     }
 }
 
-fn take_one<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+fn take_one<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
     if let Some(count) = counts.get_mut(key) {
         *count -= 1;
         if *count == 0 {
@@ -158,7 +157,8 @@ impl Subscribers {
     pub(crate) fn cut(&self, why: Cut, which: impl Fn(&Place) -> bool) -> usize {
         let picked: Vec<_> = {
             let mut places = self.lock();
-            let picked: Vec<_> = places.all.values().filter(|p| which(p)).cloned().collect();
+            let all = places.all.values();
+            let picked: Vec<_> = all.filter(|place| which(place)).cloned().collect();
             if why == Cut::Replaced {
                 picked.iter().for_each(|place| places.remove(place.id));
             }

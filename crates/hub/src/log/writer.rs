@@ -33,9 +33,9 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) head: watch::Sender<u64>,
     pub(super) stats: watch::Sender<HubStats>,
+    pub(super) metrics: Arc<Metrics>,
     /// Whether the last transaction failed.
     pub(super) failed: bool,
-    pub(super) metrics: Arc<Metrics>,
 }
 
 /// What the last committed transaction left.
@@ -66,9 +66,15 @@ enum Done {
 struct Committed {
     state: State,
     entries: Vec<Entry>,
-    /// Publications that were there already.
-    known: u64,
+    aside: Aside,
     done: Vec<Done>,
+}
+
+/// Publications that did not become events.
+#[derive(Clone, Copy, Default)]
+struct Aside {
+    duplicate: u64,
+    scheduled: u64,
 }
 
 /// Most that a transaction deletes beside as much as it adds: so little that no
@@ -122,24 +128,18 @@ impl Writer {
 
     /// Stores, then tells subscribers, then publishers.
     fn commit(&mut self, jobs: Vec<Job>) {
-        let asked: usize = jobs.iter().map(Job::publications).sum();
         let begun = Instant::now();
         let committed = self.transact(&jobs);
-        if asked > 0 {
-            self.metrics.commits.count(begun.elapsed());
-        }
         self.failed = committed.is_err();
+        self.count(&jobs, &committed, begun.elapsed());
         match committed {
             Ok(Committed {
                 state,
                 entries,
-                known,
                 done,
+                ..
             }) => {
                 self.state = state;
-                let published = &self.metrics.published;
-                published.add("stored", entries.len() as u64);
-                published.add("duplicate", known);
                 if !entries.is_empty() {
                     let window = &self.shared.window;
                     let mut window = window.write().unwrap_or_else(PoisonError::into_inner);
@@ -172,7 +172,6 @@ impl Writer {
             }
             Err(source) => {
                 tracing::error!(%source, "the hub's log could not be written");
-                self.metrics.published.add("failed", asked as u64);
                 let source = Arc::new(source);
                 let failed = || HubError::NotStored {
                     source: source.clone(),
@@ -189,6 +188,32 @@ impl Writer {
         }
     }
 
+    /// Tells the metrics what became of a transaction.
+    fn count(&self, jobs: &[Job], committed: &rusqlite::Result<Committed>, took: Duration) {
+        let asked: u64 = jobs.iter().map(Job::publications).sum();
+        if asked > 0 {
+            self.metrics.commits.count(took);
+        }
+        let published = &self.metrics.published;
+        let Ok(Committed {
+            entries,
+            aside,
+            done,
+            ..
+        }) = committed
+        else {
+            return published.add("failed", asked);
+        };
+        published.add("stored", entries.len() as u64);
+        published.add("duplicate", aside.duplicate);
+        published.add("scheduled", aside.scheduled);
+        for (job, done) in jobs.iter().zip(done) {
+            if let Done::Appended(Err(_)) = done {
+                published.add("failed", job.publications());
+            }
+        }
+    }
+
     /// One transaction for all jobs; on an error nothing of it happened.
     fn transact(&self, jobs: &[Job]) -> rusqlite::Result<Committed> {
         let mut db = lock_db(&self.db);
@@ -199,7 +224,7 @@ impl Writer {
             added: 0,
             state: self.state,
             entries: Vec::new(),
-            known: 0,
+            aside: Aside::default(),
         };
         // What is due was published before what comes now.
         work.move_due()?;
@@ -221,7 +246,7 @@ impl Writer {
         let Work {
             mut state,
             entries,
-            known,
+            aside,
             ..
         } = work;
         state.schedule.next = store::next_due(&tx)?;
@@ -230,7 +255,7 @@ impl Writer {
         Ok(Committed {
             state,
             entries,
-            known,
+            aside,
             done,
         })
     }
@@ -242,7 +267,7 @@ struct Work<'a> {
     now: i64,
     state: State,
     entries: Vec<Entry>,
-    known: u64,
+    aside: Aside,
     /// Bytes of the entries.
     added: u64,
 }
@@ -273,13 +298,14 @@ impl Work<'_> {
             return self.append_each(publications).map(Ok);
         }
         let (state, entries, added) = (self.state, self.entries.len(), self.added);
+        let aside = self.aside;
         self.tx.execute_batch("SAVEPOINT job")?;
         let stored = self.append_each(publications)?;
         let full = self.state.schedule.entries > MOST_SCHEDULED
             || self.state.schedule.bytes > MOST_SCHEDULED_BYTES;
         if full {
             self.tx.execute_batch("ROLLBACK TO job")?;
-            (self.state, self.added) = (state, added);
+            (self.state, self.added, self.aside) = (state, added, aside);
             self.entries.truncate(entries);
         }
         self.tx.execute_batch("RELEASE job")?;
@@ -295,11 +321,11 @@ impl Work<'_> {
         let mut stored = Vec::with_capacity(publications.len());
         for publication in publications {
             if let Some(known) = store::known(self.tx, publication)? {
+                self.aside.duplicate += 1;
                 stored.push(match known {
                     Known::Stored(seq) => Some(seq),
                     Known::Scheduled => None,
                 });
-                self.known += 1;
                 continue;
             }
             if let Some(sequence) = store::sequence(publication) {
@@ -309,6 +335,7 @@ impl Work<'_> {
                 Some(due) => {
                     let bytes = store::insert_scheduled(self.tx, due, publication)?;
                     self.state.schedule.entries += 1;
+                    self.aside.scheduled += 1;
                     self.state.schedule.bytes += bytes;
                     None
                 }

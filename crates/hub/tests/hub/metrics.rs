@@ -274,7 +274,7 @@ async fn alive_and_ready() {
     for path in ["/healthz", "/healthz/ready"] {
         let answer = get(server.address, path).await;
         assert_eq!(answer.status, 503, "{path}");
-        let why = "the log cannot be written: look into the hub's own log";
+        let why = "the log cannot be written: look into what the hub says";
         assert_eq!(answer.json(), json!({"healthy": false, "error": why}));
     }
     assert_eq!(get(server.address, "/healthz/live").await.status, 200);
