@@ -128,7 +128,8 @@ impl Guard {
             }
         };
 
-        let free = method == Method::OPTIONS || uri.path() == "/healthz";
+        let path = uri.path();
+        let free = method == Method::OPTIONS || path == "/healthz" || path.starts_with("/healthz/");
         if !self.tokens.is_empty() && !free && !self.knows(uri, headers) {
             let why = "this hub asks for a token: send `Authorization: Bearer …`".to_owned();
             return Err(Denied {

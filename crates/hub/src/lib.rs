@@ -31,14 +31,18 @@ mod access;
 mod config;
 mod connection;
 mod demo;
+mod device;
 mod format;
 mod guard;
 mod inbound;
 mod local;
 mod log;
 mod message;
+mod metrics;
+mod operating;
 mod peer;
 mod position;
+mod presence;
 mod publication;
 mod record;
 mod routes;
@@ -50,12 +54,14 @@ mod window;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;
 pub use position::{Epoch, Position};
+pub use presence::Subscriber;
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
 pub use serve::{Doors, TlsMode, most_connections, serve, serve_on};
 pub use sse::{EventId, EventName};
@@ -71,6 +77,8 @@ struct Inner {
     log: log::Log,
     stats: watch::Sender<HubStats>,
     subscribers: subscribers::Subscribers,
+    metrics: Arc<metrics::Metrics>,
+    started: Timestamp,
 }
 
 /// What a front end shows of a hub.
@@ -93,12 +101,16 @@ impl Hub {
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
-        let log = log::Log::open(&mut config, stats.clone())?;
+        let started = (config.clock)();
+        let metrics = Arc::<metrics::Metrics>::default();
+        let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
             subscribers: subscribers::Subscribers::default(),
+            metrics,
+            started,
         })))
     }
 
@@ -169,6 +181,15 @@ impl Hub {
 
     fn subscribers(&self) -> &subscribers::Subscribers {
         &self.0.subscribers
+    }
+
+    fn metrics(&self) -> &metrics::Metrics {
+        &self.0.metrics
+    }
+
+    /// When the hub was opened.
+    fn started(&self) -> Timestamp {
+        self.0.started
     }
 
     fn count_subscribers(&self) {

@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::config::{Clock, History};
 use crate::message::MessageId;
+use crate::metrics::Metrics;
 use crate::record::{Record, View};
 use crate::window::{Entry, Page, Window};
 use crate::{Epoch, HubConfig, HubError, HubStats, MAX_DATA, Position, Publication, Store};
@@ -32,6 +33,7 @@ pub(crate) struct Log {
     shared: Arc<Shared>,
     readers: Readers,
     clock: Clock,
+    metrics: Arc<Metrics>,
     writer: Option<JoinHandle<()>>,
     /// Held for as long as the log is open; SQLite alone would let a second
     /// process number its events differently.
@@ -57,6 +59,16 @@ enum Job {
     Trim,
 }
 
+impl Job {
+    /// How many publications it brings.
+    fn publications(&self) -> usize {
+        match self {
+            Self::Append { publications, .. } => publications.len(),
+            Self::Probe { .. } | Self::Trim => 0,
+        }
+    }
+}
+
 type Answer<T> = oneshot::Sender<Result<T, HubError>>;
 
 impl Log {
@@ -69,6 +81,7 @@ impl Log {
     pub(crate) fn open(
         config: &mut HubConfig,
         stats: watch::Sender<HubStats>,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, HubError> {
         let epoch = Epoch::random(&mut config.random);
         let path = match &config.store {
@@ -124,6 +137,7 @@ impl Log {
             shared: shared.clone(),
             head: head_writer,
             stats,
+            metrics: metrics.clone(),
         };
         let spawned = std::thread::Builder::new()
             .name("hub-log".to_owned())
@@ -140,6 +154,7 @@ impl Log {
             shared,
             readers,
             clock: config.clock.clone(),
+            metrics,
             writer: Some(spawned),
             _lock: lock,
         })
@@ -225,6 +240,7 @@ impl Log {
         if let Some(page) = recent {
             return Ok(page);
         }
+        self.metrics.read_from_disk.add(1);
         let view = view.clone();
         self.readers
             .run(move |db| store::page(db, &view, cursor, now))
@@ -294,6 +310,7 @@ struct Writer {
     shared: Arc<Shared>,
     head: watch::Sender<u64>,
     stats: watch::Sender<HubStats>,
+    metrics: Arc<Metrics>,
 }
 
 /// What the last committed transaction left.
@@ -320,9 +337,18 @@ impl Writer {
 
     /// Stores, then tells subscribers, then publishers.
     fn commit(&mut self, jobs: Vec<Job>) {
-        match self.transact(&jobs) {
+        let asked: usize = jobs.iter().map(Job::publications).sum();
+        let begun = Instant::now();
+        let done = self.transact(&jobs);
+        if asked > 0 {
+            self.metrics.commits.count(begun.elapsed());
+        }
+        match done {
             Ok((state, seqs, entries)) => {
                 self.state = state;
+                let published = &self.metrics.published;
+                published.add("stored", entries.len() as u64);
+                published.add("duplicate", (asked - entries.len()) as u64);
                 if !entries.is_empty() {
                     let window = &self.shared.window;
                     let mut window = window.write().unwrap_or_else(PoisonError::into_inner);
@@ -349,6 +375,7 @@ impl Writer {
             }
             Err(source) => {
                 tracing::error!(%source, "the hub's log could not be written");
+                self.metrics.published.add("failed", asked as u64);
                 let source = Arc::new(source);
                 let failed = || HubError::NotStored {
                     source: source.clone(),

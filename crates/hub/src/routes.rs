@@ -20,6 +20,7 @@ use crate::demo::Demo;
 use crate::format::Format;
 use crate::guard::{Denied, Guard, Pass};
 use crate::inbound::{self, Refusal};
+use crate::operating;
 use crate::peer::Peer;
 use crate::subscribers::{Full, Seat, Visitor};
 use crate::subscription::{self, Opening, Start};
@@ -68,7 +69,7 @@ impl Hub {
             .route("/publish", post(publish))
             .route("/fact", post(fact))
             .route("/update", post(update))
-            .route("/healthz", get(healthz))
+            .merge(operating::router())
             .fallback(not_found)
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(MAX_DATA))
@@ -89,15 +90,21 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
         site.guard
             .check(peer, request.method(), request.uri(), request.headers())
     };
+    let metrics = site.hub.metrics();
     let (mut response, cors) = match pass {
         Ok(Pass {
             cors: Some(cors), ..
         }) if is_preflight(&request) => (preflight(request.headers()), Some(cors)),
         Ok(Pass { cors, caller }) => {
             request.extensions_mut().insert(caller);
-            (next.run(request).await, cors)
+            let response = next.run(request).await;
+            metrics.answered(response.status().as_u16(), false);
+            (response, cors)
         }
-        Err(Denied { status, why, cors }) => (refuse(status, &why), cors),
+        Err(Denied { status, why, cors }) => {
+            metrics.answered(status.as_u16(), true);
+            (refuse(status, &why), cors)
+        }
     };
     let headers = response.headers_mut();
     headers.insert(
@@ -388,17 +395,6 @@ pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes),
             status: StatusCode::REQUEST_TIMEOUT,
             why: "the body took too long".to_owned(),
         }),
-    }
-}
-
-async fn healthz(State(site): Shared) -> Response {
-    if site.hub.is_healthy().await {
-        json(StatusCode::OK, &serde_json::json!({"healthy": true}))
-    } else {
-        json(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &serde_json::json!({"healthy": false}),
-        )
     }
 }
 

@@ -9,6 +9,9 @@
 mod client;
 mod delivery;
 mod durability;
+mod lines;
+mod metrics;
+mod presence;
 mod publishing;
 mod replay;
 mod security;
