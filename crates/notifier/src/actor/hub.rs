@@ -284,7 +284,7 @@ impl Actor {
             Ok(publication) => publication,
             Err(refusal) => return answer(reply, Err(refusal)),
         };
-        self.with_hub(reply, async move |hub| {
+        self.with_hub(reply, move |hub| async move {
             let position = hub.hub.publish(publication).await;
             position
                 .map(|position| position.to_string())
@@ -307,7 +307,7 @@ impl Actor {
             Err(refusal) => return answer(reply, Err(refusal)),
         };
         let internal = self.internal.0.clone();
-        self.with_hub(reply, async move |hub| {
+        self.with_hub(reply, move |hub| async move {
             let (token, secret) = hub.hub.create_token(new).await.map_err(|why| refused(&why))?;
             let anew = hub.wants_token;
             let _ = internal.send(Internal::HubChanged { anew }).await;
@@ -321,7 +321,7 @@ impl Actor {
     pub(super) fn revoke_token(&self, id: String, reply: Reply<()>) {
         let internal = self.internal.0.clone();
         let has_own = self.file.settings.hub.token.is_some();
-        self.with_hub(reply, async move |hub| {
+        self.with_hub(reply, move |hub| async move {
             let revoked = hub.hub.revoke_token(&id).await;
             revoked.map_err(|why| refused(&why))?;
             let left = hub.hub.tokens().await.map_err(|why| refused(&why))?;
@@ -334,7 +334,7 @@ impl Actor {
 
     pub(super) fn disconnect(&self, id: u64, ban: bool, reply: Reply<()>) {
         let internal = self.internal.0.clone();
-        self.with_hub(reply, async move |hub| {
+        self.with_hub(reply, move |hub| async move {
             let listening = hub.hub.listening();
             let subscriber = listening.into_iter().find(|one| one.id == id);
             if ban {
@@ -355,7 +355,7 @@ impl Actor {
             Err(why) => return answer(reply, Err(wrong("uid", why.to_string()))),
         };
         let internal = self.internal.0.clone();
-        self.with_hub(reply, async move |hub| {
+        self.with_hub(reply, move |hub| async move {
             hub.hub.unban(&uid).await.map_err(|why| refused(&why))?;
             let _ = internal.send(Internal::HubChanged { anew: false }).await;
             Ok(())
@@ -363,13 +363,24 @@ impl Actor {
     }
 
     /// Answers beside the loop, with the hub that runs or will in a moment.
-    fn with_hub<T: Send + 'static>(
+    fn with_hub<T: Send + 'static, F>(
         &self,
         reply: Reply<T>,
-        work: impl AsyncFnOnce(&Running) -> Result<T, Refusal, > + Send + 'static,
-    ) {
+        work: impl FnOnce(Arc<Running>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = Result<T, Refusal>> + Send,
+    {
         let settled = self.hub.settled();
-        todo!("{:?}", (settled, reply, work));
+        tokio::spawn(async move {
+            let done = match settled.await {
+                HubNow::On(hub) => work(hub).await,
+                HubNow::Failed(why) => Err(Refusal::of(why)),
+                HubNow::Off | HubNow::Starting => {
+                    Err(Refusal::of(Text::new("refused-hub-off")))
+                }
+            };
+            answer(reply, done);
+        });
     }
 }
 
