@@ -49,7 +49,7 @@ const PING_AFTER: Duration = Duration::from_secs(30);
 const UNHEARD: Duration = Duration::from_secs(60);
 /// How long a connection that is over is still read. What the peer is sending
 /// would make the system throw away the answer that the peer has not read yet.
-const LINGER: Duration = Duration::from_millis(500);
+const LINGER: Duration = Duration::from_millis(300);
 /// How much of it.
 const LINGER_BYTES: usize = 1 << 20;
 /// What every HTTP/2 connection begins with (RFC 9113, 3.4).
@@ -201,7 +201,7 @@ impl Gate {
         let io = TokioIo::new(io);
         let result = if language == Language::Http2 {
             let busy = watch::Sender::new(0);
-            let idle = idle(busy.subscribe(), self.idle_timeout);
+            let requests = busy.subscribe();
             site.busy = Some(busy);
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder
@@ -211,11 +211,24 @@ impl Gate {
                 .max_header_list_size(HEAD as u32)
                 .max_send_buf_size(WRITE_BUFFER);
             let mut served = pin!(builder.serve_connection(io, site));
-            tokio::select! {
-                result = served.as_mut() => result,
-                () = async { tokio::select! { () = idle => {} () = self.stop.cancelled() => {} } } => {
-                    served.as_mut().graceful_shutdown();
-                    served.await
+            let leaves = async {
+                tokio::select! {
+                    () = idle(requests.clone(), self.idle_timeout) => {}
+                    () = self.stop.cancelled() => {}
+                }
+            };
+            let ended = tokio::select! {
+                result = served.as_mut() => Some(result),
+                () = leaves => None,
+            };
+            if let Some(result) = ended {
+                result
+            } else {
+                // A peer that answers nothing does not keep it by that.
+                served.as_mut().graceful_shutdown();
+                tokio::select! {
+                    result = served => result,
+                    () = idle(requests, self.head_timeout) => Ok(()),
                 }
             }
         } else {
@@ -340,7 +353,11 @@ impl Service<Request<Incoming>> for Site {
             if let Some((method, path)) = seen {
                 let status = response.status().as_u16();
                 let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                tracing::debug!(%method, path, status, ms, ?peer, "request");
+                let from = peer.map_or("a stranger".to_owned(), |peer| match peer {
+                    Peer::Remote(address) => address.to_string(),
+                    Peer::Local => "the hub's socket".to_owned(),
+                });
+                tracing::debug!(%method, path, status, ms, from, "request");
             }
             Ok(match busy {
                 Some(busy) => response.map(|body| Body::new(Held { body, _busy: busy })),

@@ -35,6 +35,7 @@ mod device;
 mod format;
 mod guard;
 mod inbound;
+mod limits;
 mod local;
 mod log;
 mod message;
@@ -57,6 +58,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use access::{AccessFile, NewToken, TokenInfo};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;
@@ -76,7 +78,8 @@ struct Inner {
     config: HubConfig,
     log: log::Log,
     stats: watch::Sender<HubStats>,
-    subscribers: subscribers::Subscribers,
+    subscribers: Arc<subscribers::Subscribers>,
+    access: access::Access,
     metrics: Arc<metrics::Metrics>,
     started: Timestamp,
 }
@@ -96,19 +99,24 @@ impl Hub {
     /// # Errors
     ///
     /// The log cannot be used ([`HubError::InUse`], [`HubError::Newer`],
-    /// [`HubError::Damaged`], [`HubError::Unopened`]), or an allowed origin is
+    /// [`HubError::Damaged`], [`HubError::Unopened`]), or the file beside it
+    /// that says who may use the hub ([`HubError::AccessDamaged`]), or an allowed origin is
     /// none ([`HubError::Origin`]).
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
         let started = (config.clock)();
         let metrics = Arc::<metrics::Metrics>::default();
+        // First of all: who holds its lock is alone with the folder.
         let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
+        let subscribers = Arc::new(subscribers::Subscribers::default());
+        let access = access::Access::open(&config, subscribers.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
-            subscribers: subscribers::Subscribers::default(),
+            subscribers,
+            access,
             metrics,
             started,
         })))
@@ -169,6 +177,10 @@ impl Hub {
     /// Whether the log takes a publication right now: it writes to find out.
     pub async fn is_healthy(&self) -> bool {
         self.0.log.probe().await.is_ok()
+    }
+
+    fn access(&self) -> &access::Access {
+        &self.0.access
     }
 
     fn config(&self) -> &HubConfig {
