@@ -5,7 +5,7 @@
 //! says what is wished and reads where things stand, so a keyring that waits
 //! for its person, or a slow command, holds up nothing else.
 
-use std::{io, net::SocketAddr, path::Path, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use hub::{
     Doors, Hub, HubConfig, HubError, HubStats, Local, OWN_CERTIFICATE, Store, Tls, TlsError,
@@ -30,6 +30,8 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(3);
 /// The least time between two words about who listens.
 const PACE: Duration = Duration::from_millis(300);
+/// How often a hub that wants a token looks for one, which the command line may make too.
+const LOOK: Duration = Duration::from_millis(250);
 /// How long after a failure it is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 /// How long after a secret was not to be had it is asked for again: a person may be asked each time.
@@ -226,20 +228,34 @@ async fn keep(
         };
         tracing::info!(address = %running.address, "the hub is on");
         let mut stats = running.stats.clone();
+        let wants = running.wants_token.then(|| running.hub.clone());
         say(HubNow::On(running));
+        let mut quiet = Instant::now() + PACE;
         let ended = loop {
-            let quiet = Instant::now() + PACE;
             let news = async {
                 sleep_until(quiet).await;
                 stats.changed().await
             };
+            let token = async {
+                match &wants {
+                    Some(hub) => token_made(hub, plan.settings.listen).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 _ = wishes.changed() => break None,
                 ended = &mut serving.task => break Some(ended),
-                Ok(()) = news => now.send_modify(|_| ()),
+                () = token => {
+                    say(HubNow::Starting);
+                    break None;
+                }
+                Ok(()) = news => {
+                    now.send_modify(|_| ());
+                    quiet = Instant::now() + PACE;
+                }
             }
         };
-        drop(stats);
+        drop((stats, wants));
         if let Some(ended) = ended {
             let why = match ended {
                 Ok(Err(why)) => hub_trouble(&why),
@@ -255,6 +271,13 @@ async fn keep(
             serving.stop().await;
         }
         stopped = Some(Instant::now());
+    }
+}
+
+/// Waits until the hub may listen at this address.
+async fn token_made(hub: &Hub, listen: SocketAddr) {
+    while hub.check_address(listen).is_err() {
+        sleep(LOOK).await;
     }
 }
 

@@ -41,9 +41,7 @@ fn towards_elsewhere() -> Vec<IpAddr> {
 fn is_shown(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_unspecified() && !ip.is_link_local(),
-        IpAddr::V6(ip) => {
-            !ip.is_loopback() && !ip.is_unspecified() && !ip.is_unicast_link_local()
-        }
+        IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unspecified() && !ip.is_unicast_link_local(),
     }
 }
 

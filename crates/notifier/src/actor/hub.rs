@@ -8,11 +8,7 @@ use hub::{
 };
 use url::Url;
 
-use super::{
-    Actor, Internal, TRY_FEED,
-    forms::refuse_wrong,
-    requests::answer,
-};
+use super::{Actor, Internal, TRY_FEED, forms::refuse_wrong, requests::answer};
 use crate::{
     Update,
     embedded::{HubNow, Plan, Running},
@@ -308,9 +304,12 @@ impl Actor {
         };
         let internal = self.internal.0.clone();
         self.with_hub(reply, move |hub| async move {
-            let (token, secret) = hub.hub.create_token(new).await.map_err(|why| refused(&why))?;
-            let anew = hub.wants_token;
-            let _ = internal.send(Internal::HubChanged { anew }).await;
+            let (token, secret) = hub
+                .hub
+                .create_token(new)
+                .await
+                .map_err(|why| refused(&why))?;
+            let _ = internal.send(Internal::HubChanged { anew: false }).await;
             Ok(NewTokenView {
                 token: token_view(token),
                 secret: secret.secret().to_owned(),
@@ -375,9 +374,7 @@ impl Actor {
             let done = match settled.await {
                 HubNow::On(hub) => work(hub).await,
                 HubNow::Failed(why) => Err(Refusal::of(why)),
-                HubNow::Off | HubNow::Starting => {
-                    Err(Refusal::of(Text::new("refused-hub-off")))
-                }
+                HubNow::Off | HubNow::Starting => Err(Refusal::of(Text::new("refused-hub-off"))),
             };
             answer(reply, done);
         });

@@ -8,7 +8,9 @@ use url::{Host, Url};
 use super::{Access, Connection, FeedSettings, HubSettings, LeftOut, Secret, Settings};
 use crate::{
     presets, rules,
-    view::{AccessForm, FeedForm, FieldError, HubTls, ResumeForm, RuleForm, SecretForm, Text, Verdict},
+    view::{
+        AccessForm, FeedForm, FieldError, HubTls, ResumeForm, RuleForm, SecretForm, Text, Verdict,
+    },
 };
 
 /// What a document says.

@@ -321,7 +321,10 @@ fn the_hub_s_tls_is_read_and_written() {
         assert_eq!(file.settings.hub.tls, tls);
         let form = hub_form(&file.settings.hub);
         file.put_hub(&form).unwrap();
-        assert_eq!(SettingsFile::open(file.path().to_owned()).settings.hub.tls, tls);
+        assert_eq!(
+            SettingsFile::open(file.path().to_owned()).settings.hub.tls,
+            tls
+        );
         let tls = HubTls::Off;
         file.put_hub(&HubForm { tls, ..form }).unwrap();
         assert!(!on_disk(&file).contains("tls"), "{}", on_disk(&file));

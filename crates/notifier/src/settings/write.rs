@@ -4,7 +4,8 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Val
 
 use super::{Access, FeedSettings, HubSettings, Secret, secret_form};
 use crate::view::{
-    ConnectionForm, FeedForm, GeneralForm, HeaderForm, HubForm, HubTls, ResumeForm, RuleForm, Verdict,
+    ConnectionForm, FeedForm, GeneralForm, HeaderForm, HubForm, HubTls, ResumeForm, RuleForm,
+    Verdict,
 };
 
 pub(crate) fn feed_form(feed: &FeedSettings) -> FeedForm {
