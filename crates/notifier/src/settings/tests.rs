@@ -94,6 +94,7 @@ fn comments_and_unknown_keys_survive_every_kind_of_write() {
         on: false,
         listen: "127.0.0.1:9001".into(),
         allow_origins: vec!["http://localhost:3000".into()],
+        tls: HubTls::Off,
     })
     .unwrap();
     file.put_general(&GeneralForm {
@@ -297,28 +298,40 @@ fn a_form_is_checked_with_the_same_eyes() {
 }
 
 #[test]
-fn the_hub_needs_an_address_a_token_on_the_network_and_exact_origins() {
-    let check = |listen: &str, origin: &str, token| {
+fn the_hub_needs_an_address_and_exact_origins() {
+    let check = |listen: &str, origin: &str| {
         let form = HubForm {
             on: true,
             listen: listen.into(),
             allow_origins: vec![origin.into()],
+            tls: HubTls::Off,
         };
-        check_hub(&form, token)
-            .into_iter()
-            .map(|error| error.text.id)
-            .collect::<Vec<_>>()
+        let errors = check_hub(&form).into_iter();
+        errors.map(|error| error.text.id).collect::<Vec<_>>()
     };
-    assert_eq!(
-        check("127.0.0.1:0", "http://localhost:3000", false),
-        [""; 0]
-    );
-    assert_eq!(check("0.0.0.0:1", "https://a.example", true), [""; 0]);
-    assert_eq!(
-        check("0.0.0.0:1", "https://a.example", false),
-        ["field-listen-token"]
-    );
-    assert_eq!(check("here", "*", false), ["field-listen", "field-origin"]);
+    assert_eq!(check("127.0.0.1:0", "http://localhost:3000"), [""; 0]);
+    assert_eq!(check("0.0.0.0:1", "https://a.example"), [""; 0]);
+    assert_eq!(check("here", "*"), ["field-listen", "field-origin"]);
+}
+
+#[test]
+fn the_hub_s_tls_is_read_and_written() {
+    for (word, tls) in [("on", HubTls::On), ("required", HubTls::Required)] {
+        let (_folder, mut file) = file_with(&format!("[hub]\ntls = \"{word}\"\n"));
+        assert_eq!(file.settings.hub.tls, tls);
+        let form = hub_form(&file.settings.hub);
+        file.put_hub(&form).unwrap();
+        assert_eq!(
+            SettingsFile::open(file.path().to_owned()).settings.hub.tls,
+            tls
+        );
+        let tls = HubTls::Off;
+        file.put_hub(&HubForm { tls, ..form }).unwrap();
+        assert!(!on_disk(&file).contains("tls"), "{}", on_disk(&file));
+    }
+    let (_folder, file) = file_with("[hub]\ntls = \"maybe\"\n");
+    assert_eq!(file.errors[0].field, "hub.tls");
+    assert_eq!(file.errors[0].text.id, "field-tls");
 }
 
 #[test]
