@@ -216,6 +216,15 @@ pub enum HubError {
         /// What SQLite says; shared by all who were in the same transaction.
         source: Arc<rusqlite::Error>,
     },
+    /// Try again later, or take some back: no more fits among what is scheduled.
+    #[error(
+        "{most} publications, or 128 MiB of them, are scheduled already; try again when some \
+         were due, or cancel some"
+    )]
+    TooManyScheduled {
+        /// Most that may be.
+        most: u64,
+    },
     /// Try again later: the history could not be read.
     #[error("the history could not be read: {source}")]
     NotRead {

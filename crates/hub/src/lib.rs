@@ -45,6 +45,7 @@ mod subscribers;
 mod subscription;
 mod window;
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -77,6 +78,35 @@ pub struct HubStats {
     pub events: u64,
 }
 
+/// What became of a publication; both are on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is this event of the log.
+    Stored(Position),
+    /// It comes into the log when it is due.
+    Scheduled,
+}
+
+impl Receipt {
+    /// The event's place, if it is in the log.
+    #[must_use]
+    pub fn position(self) -> Option<Position> {
+        match self {
+            Self::Stored(position) => Some(position),
+            Self::Scheduled => None,
+        }
+    }
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stored(position) => position.fmt(f),
+            Self::Scheduled => f.write_str("scheduled"),
+        }
+    }
+}
+
 impl Hub {
     /// Opens the log, or creates it, and starts its writer.
     ///
@@ -98,20 +128,22 @@ impl Hub {
     }
 
     /// Stores a publication; returns once it is on disk. Subscribers get it
-    /// from the log. With a key that the log already holds, nothing is stored
-    /// and the position is that of the first publication with it.
+    /// from the log. With a key or the id of a message that the hub already
+    /// holds, nothing is stored and the receipt is that of the first
+    /// publication with it.
     ///
     /// # Errors
     ///
     /// [`HubError::NotStored`] when the log took nothing: try again.
+    /// [`HubError::TooManyScheduled`] when it is due later and no more fit.
     /// [`HubError::TooLarge`] when the data has more than [`MAX_DATA`] bytes.
-    pub async fn publish(&self, publication: Publication) -> Result<Position, HubError> {
+    pub async fn publish(&self, publication: Publication) -> Result<Receipt, HubError> {
         let stored = self.publish_all(vec![publication]).await?;
         stored.first().copied().ok_or(HubError::Stopped)
     }
 
     /// Stores publications in one transaction, all or none of them; returns
-    /// their positions, in their order, once they are on disk.
+    /// their receipts, in their order, once they are on disk.
     ///
     /// # Errors
     ///
@@ -119,13 +151,26 @@ impl Hub {
     pub async fn publish_all(
         &self,
         publications: Vec<Publication>,
-    ) -> Result<Vec<Position>, HubError> {
+    ) -> Result<Vec<Receipt>, HubError> {
         let epoch = self.epoch();
         let stored = self.0.log.append(publications).await?;
         Ok(stored
             .into_iter()
-            .map(|seq| Position { epoch, seq })
+            .map(|seq| match seq {
+                Some(seq) => Receipt::Stored(Position { epoch, seq }),
+                None => Receipt::Scheduled,
+            })
             .collect())
+    }
+
+    /// Takes back what is scheduled for exactly this audience with this
+    /// [`sequence`](Publication::sequence); says how many publications that are.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NotStored`] when the log could not be written: try again.
+    pub async fn cancel(&self, to: Audience, sequence: String) -> Result<u64, HubError> {
+        self.0.log.cancel(to, sequence).await
     }
 
     /// The numbers a front end shows, and their changes.

@@ -353,8 +353,8 @@ async fn store(
 ) -> Result<String, Refusal> {
     let publication = parsed?;
     may_publish(caller, &publication)?;
-    let position = site.hub.publish(publication).await?;
-    Ok(position.to_string())
+    let receipt = site.hub.publish(publication).await?;
+    Ok(receipt.to_string())
 }
 
 /// Whether the caller may send this.

@@ -11,6 +11,7 @@ mod delivery;
 mod durability;
 mod publishing;
 mod replay;
+mod scheduled;
 mod security;
 mod shutdown;
 mod tutorials;
