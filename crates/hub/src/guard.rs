@@ -31,6 +31,17 @@ pub(crate) struct Pass {
     pub(crate) caller: Caller,
 }
 
+impl Pass {
+    pub(crate) fn of_everything(peer: Peer) -> Self {
+        let caller = Caller {
+            peer,
+            rights: Rights::all(),
+            token: None,
+        };
+        Self { cors: None, caller }
+    }
+}
+
 /// A request that may not.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Denied {

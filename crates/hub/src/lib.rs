@@ -29,10 +29,12 @@
 
 mod access;
 mod config;
+mod connection;
 mod demo;
 mod format;
 mod guard;
 mod inbound;
+mod local;
 mod log;
 mod message;
 mod peer;
@@ -43,6 +45,7 @@ mod routes;
 mod serve;
 mod subscribers;
 mod subscription;
+mod tls;
 mod window;
 
 use std::fmt;
@@ -51,11 +54,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
+pub use local::{Local, LocalError};
 pub use message::MessageId;
 pub use position::{Epoch, Position};
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
-pub use serve::serve;
+pub use serve::{Doors, TlsMode, most_connections, serve, serve_on};
 pub use sse::{EventId, EventName};
+pub use tls::{OWN_CERTIFICATE, OWN_KEY, Tls, TlsError, names_of};
 
 /// One hub: its log and its subscribers. Clones are handles to the same one;
 /// the log is closed when the last of them is gone.
