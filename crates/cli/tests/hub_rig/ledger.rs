@@ -92,8 +92,8 @@ impl Ledger {
             let way = match rng.usize(..100) {
                 0..70 => Way::Document,
                 70..85 => Way::Text,
-                85..87 => Way::Fact,
-                87..92 => Way::Update,
+                85 => Way::Fact,
+                86..92 => Way::Update,
                 _ if BATCHES => Way::Batch(batch),
                 _ => Way::Document,
             };
@@ -136,6 +136,10 @@ impl Ledger {
         self.outcomes.lock().unwrap()[number] = outcome;
     }
 
+    pub(crate) fn outcome(&self, number: usize) -> Outcome {
+        self.outcomes.lock().unwrap()[number]
+    }
+
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {
         self.outcomes.lock().unwrap().clone()
     }
@@ -157,8 +161,8 @@ impl Publication {
         let user = |rng: &mut Rng| rng.usize(..USERS).min(rng.usize(..USERS));
         let mut to = To::default();
         match (way, rng.usize(..100)) {
-            (Way::Fact, _) | (_, 0..4) => to.everyone = true,
-            (Way::Update, _) | (_, 4..65) => to.users.push(user(rng)),
+            (Way::Fact, _) | (_, 0..3) => to.everyone = true,
+            (Way::Update, _) | (_, 3..65) => to.users.push(user(rng)),
             (_, 65..90) => to.topics.push(rng.usize(..TOPICS)),
             _ => {
                 to.users = (0..rng.usize(1..6)).map(|_| user(rng)).collect();

@@ -48,7 +48,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the progress is looked at, and how soon a refused connection is tried again.
 const LOOK: Duration = Duration::from_millis(200);
 const PUBLISHERS: usize = 12;
-const OPTIONS: [&str; 0] = [];
+const OPTIONS: [&str; 2] = ["--max-streams", "3000"];
 /// The most memory the hub may ever hold, in KiB, whatever passes through it.
 const MEMORY: u64 = 400 << 10;
 
@@ -86,7 +86,7 @@ impl World {
     pub(crate) fn some_later(&self, rng: &mut Rng) -> usize {
         let published = *self.published.borrow();
         let all = self.ledger.all.len();
-        let later = published + 1 + rng.usize(..all / 6 + 1);
+        let later = published + 1 + rng.usize(..all / 5 + 1);
         if later < all { later } else { usize::MAX }
     }
 
@@ -133,6 +133,7 @@ async fn each_subscriber_gets_each_of_its_events_once_and_in_order() {
     let mut rng = Rng::with_seed(seed);
     let began = Instant::now();
 
+    rlimit::increase_nofile_limit(4096).unwrap();
     let mut hub = Hub::new(&OPTIONS);
     hub.start().await;
     let ledger = Arc::new(Ledger::new(publications, &mut rng));

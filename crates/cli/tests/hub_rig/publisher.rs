@@ -87,7 +87,7 @@ impl Publisher {
             }
             _ => return,
         };
-        let known = ledger.outcomes()[again.start];
+        let known = ledger.outcome(again.start);
         let repeated = &ledger.all[again.start];
         let (Outcome::At(_), Some(_)) = (known, &repeated.key) else {
             return;
@@ -115,7 +115,7 @@ impl Publisher {
             };
             // A repeated one stays known.
             for number in job.clone() {
-                if world.ledger.outcomes()[number] == Outcome::Unsent {
+                if world.ledger.outcome(number) == Outcome::Unsent {
                     world.ledger.note(number, Outcome::Doubtful);
                 }
             }

@@ -180,8 +180,8 @@ impl Subscriber {
         // Any byte may be the last: 0 takes the head alone.
         let mut left = match rng.usize(..10) {
             0 => rng.usize(..40),
-            1..6 => rng.usize(..2000),
-            6..9 => rng.usize(..30_000),
+            1..4 => rng.usize(..4000),
+            4..9 => rng.usize(..40_000),
             _ => usize::MAX,
         };
         let mut parser = Parser::resuming(&self.last_event_id);
