@@ -37,6 +37,7 @@ mod inbound;
 mod local;
 mod log;
 mod message;
+mod ntfy;
 mod peer;
 mod position;
 mod publication;
@@ -49,7 +50,7 @@ mod tls;
 mod window;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
@@ -71,6 +72,7 @@ struct Inner {
     config: HubConfig,
     log: log::Log,
     stats: watch::Sender<HubStats>,
+    random: Mutex<fastrand::Rng>,
     subscribers: subscribers::Subscribers,
 }
 
@@ -124,10 +126,15 @@ impl Hub {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
         let log = log::Log::open(&mut config, stats.clone())?;
+        // A source of chance that is the same at each start must not give ids
+        // that are in the log already.
+        let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
+        let random = fastrand::Rng::with_seed(config.random.u64(..) ^ start);
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
+            random: Mutex::new(random),
             subscribers: subscribers::Subscribers::default(),
         })))
     }
@@ -206,6 +213,10 @@ impl Hub {
 
     fn config(&self) -> &HubConfig {
         &self.0.config
+    }
+
+    fn random(&self) -> &Mutex<fastrand::Rng> {
+        &self.0.random
     }
 
     fn log(&self) -> &log::Log {

@@ -20,6 +20,7 @@ use crate::demo::Demo;
 use crate::format::Format;
 use crate::guard::{Denied, Guard, Pass};
 use crate::inbound::{self, Refusal};
+use crate::ntfy;
 use crate::peer::Peer;
 use crate::subscribers::{Full, Seat, Visitor};
 use crate::subscription::{self, Opening, Start};
@@ -69,7 +70,7 @@ impl Hub {
             .route("/fact", post(fact))
             .route("/update", post(update))
             .route("/healthz", get(healthz))
-            .fallback(not_found)
+            .fallback(elsewhere)
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(MAX_DATA))
             .layer(from_fn_with_state(site.clone(), guarded))
@@ -96,6 +97,9 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
         Ok(Pass { cors, caller }) => {
             request.extensions_mut().insert(caller);
             (next.run(request).await, cors)
+        }
+        Err(denied) if ntfy::speaks(request.method(), request.uri().path()) => {
+            (ntfy::denied(&denied), denied.cors)
         }
         Err(Denied { status, why, cors }) => (refuse(status, &why), cors),
     };
@@ -402,14 +406,21 @@ async fn healthz(State(site): Shared) -> Response {
     }
 }
 
-async fn not_found(uri: Uri) -> Response {
-    refuse(
-        StatusCode::NOT_FOUND,
-        &format!("nothing is at {}; see / for what there is", uri.path()),
-    )
+/// What no route takes is ntfy's, but for the hub's own paths.
+async fn elsewhere(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
+    let path = request.uri().path();
+    if ntfy::speaks(request.method(), path) {
+        return ntfy::handle(state, caller, request).await;
+    }
+    let why = format!("nothing is at {path}; see / for what there is");
+    refuse(StatusCode::NOT_FOUND, &why)
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Response {
+async fn wrong_method(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
+    let (method, uri) = (request.method(), request.uri());
+    if ntfy::speaks(method, uri.path()) {
+        return ntfy::handle(state, caller, request).await;
+    }
     let why = format!(
         "{} does not take {method}; see / for what it takes",
         uri.path()

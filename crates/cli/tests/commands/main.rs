@@ -9,4 +9,7 @@
 mod feeds;
 mod hubs;
 mod notifier;
+mod send;
+mod serve;
+mod serve_config;
 mod support;

@@ -9,6 +9,7 @@
 mod client;
 mod delivery;
 mod durability;
+mod lines;
 mod listener;
 mod listener_local;
 mod listener_peers;
