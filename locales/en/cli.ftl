@@ -32,6 +32,15 @@ serve-config-unknown = { $path }, line { $line }: there is no option “{ $key }
 serve-config-value = { $path }, line { $line }: { $key } cannot be this: { $why }.
 serve-config-variable = { $name } cannot be this: { $why }.
 
+## backup
+
+backup-file = { $name } ({ $kib } KiB)
+backup-done = The backup is in { $folder }
+backup-taken = { $path } is not empty, or not a folder. Choose a new folder for the backup.
+backup-nothing = There is nothing to back up in { $path }. Say with --data where the hub keeps its log.
+backup-not-copied = { $path } could not be copied: { $why }
+backup-damaged = { $path } is damaged, and so would be its copy: { $why }
+
 ## run
 
 run-hub = The hub listens on { $url }

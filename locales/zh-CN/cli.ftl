@@ -32,6 +32,15 @@ serve-config-unknown = { $path } 第 { $line } 行：没有选项“{ $key }”�
 serve-config-value = { $path } 第 { $line } 行：{ $key } 不能是这个值：{ $why }。
 serve-config-variable = { $name } 不能是这个值：{ $why }。
 
+## backup
+
+backup-file = { $name }（{ $kib } KiB）
+backup-done = 备份已保存到 { $folder }
+backup-taken = { $path } 不是空文件夹。请为备份选择一个新的文件夹。
+backup-nothing = { $path } 中没有可以备份的内容。请用 --data 指明广播站保存日志的文件夹。
+backup-not-copied = 无法复制 { $path }：{ $why }
+backup-damaged = { $path } 已损坏，备份也会是损坏的：{ $why }
+
 ## run
 
 run-hub = 广播站正在监听 { $url }

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Send(Send),
     /// Run a hub
     Serve(Serve),
+    /// Copy the hub's log, the inbox and the settings, also while they are in use
+    Backup(Backup),
     /// Look step by step at what answers at an address
     Check(Check),
     /// Run the notifier in the terminal, without a window
@@ -277,6 +279,19 @@ pub(crate) enum TlsOption {
 pub(crate) enum LogFormat {
     Text,
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The folder of the copies; it must be new or empty
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// The folder of `serve --data`; by default the user's own folders
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// As JSON, one line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod backup;
 mod check;
 mod control;
 mod exit;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
                 Some(flags) => Box::pin(serve::serve(flags, &terminal)).await,
                 None => Ok(Ended::Trouble),
             },
+            Command::Backup(options) => backup::backup(&options, &terminal),
             Command::Check(options) => check::check(options, &terminal).await,
             Command::Run(options) => Box::pin(run::run(options, &terminal)).await,
             Command::Status { json } => control::status(json, &terminal).await,

@@ -6,13 +6,12 @@
 //! `Sec-Fetch-Site` (an `<img>` sends no `Origin`). Programs send neither of the
 //! last two and pass. What other machines reach asks for a token instead.
 
-use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
+use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 
-use crate::access::{Caller, Rights};
+use crate::HubConfig;
 use crate::peer::Peer;
-use crate::{HubConfig, Token};
 
 /// The rules of one listener.
 pub(crate) struct Guard {
@@ -20,7 +19,8 @@ pub(crate) struct Guard {
     /// which no foreign page has.
     hosts: Option<Vec<String>>,
     origins: Vec<String>,
-    tokens: Vec<Token>,
+    /// Whether everybody is asked for a token.
+    asks: bool,
 }
 
 /// A request that may go on.
@@ -28,18 +28,6 @@ pub(crate) struct Guard {
 pub(crate) struct Pass {
     /// The foreign origin to name in the answer, so that its page can read it.
     pub(crate) cors: Option<String>,
-    pub(crate) caller: Caller,
-}
-
-impl Pass {
-    pub(crate) fn of_everything(peer: Peer) -> Self {
-        let caller = Caller {
-            peer,
-            rights: Rights::all(),
-            token: None,
-        };
-        Self { cors: None, caller }
-    }
 }
 
 /// A request that may not.
@@ -59,18 +47,21 @@ impl Guard {
         Self {
             hosts: loopback.then(|| own.into_iter().chain(named).collect()),
             origins: config.allow_origins.clone(),
-            tokens: config.tokens.clone(),
+            asks: !loopback || !config.tokens.is_empty(),
         }
     }
 
-    /// Decides about one request from its first lines alone.
-    pub(crate) fn check(
-        &self,
-        peer: Peer,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Result<Pass, Denied> {
+    /// Whether everybody is asked for a token here.
+    pub(crate) fn asks(&self) -> bool {
+        self.asks
+    }
+
+    /// Keeps foreign pages out, from the first lines of a request alone.
+    pub(crate) fn check(&self, peer: Peer, uri: &Uri, headers: &HeaderMap) -> Result<Pass, Denied> {
+        // No browser gets to the hub's own socket.
+        if peer == Peer::Local {
+            return Ok(Pass { cors: None });
+        }
         let denied = |status, why: String| Denied {
             status,
             why,
@@ -128,43 +119,7 @@ impl Guard {
             }
         };
 
-        let free = method == Method::OPTIONS || uri.path() == "/healthz";
-        if !self.tokens.is_empty() && !free && !self.knows(uri, headers) {
-            let why = "this hub asks for a token: send `Authorization: Bearer …`".to_owned();
-            return Err(Denied {
-                status: StatusCode::UNAUTHORIZED,
-                why,
-                cors,
-            });
-        }
-        let caller = Caller {
-            peer,
-            rights: Rights::all(),
-            token: None,
-        };
-        Ok(Pass { cors, caller })
-    }
-
-    /// Whether the request carries one of the tokens, in its header or, as an
-    /// EventSource sets no headers, in its address.
-    fn knows(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        let query = uri.query().unwrap_or_default().as_bytes();
-        let asked = url::form_urlencoded::parse(query)
-            .filter(|(name, _)| name == "token")
-            .map(|(_, value)| value.into_owned());
-        let bearer = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let bearer = bearer.and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme
-                .eq_ignore_ascii_case("bearer")
-                .then(|| token.trim().to_owned())
-        });
-        bearer
-            .into_iter()
-            .chain(asked)
-            .any(|given| self.tokens.iter().any(|own| own.is(&given)))
+        Ok(Pass { cors })
     }
 }
 
@@ -188,7 +143,7 @@ fn is_own(origin: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Store;
+    use crate::{Store, Token};
 
     const PEER: Peer = Peer::Remote(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
@@ -208,18 +163,13 @@ mod tests {
     /// What comes of a request: `Ok` with the CORS origin, or the status.
     fn outcome(guard: &Guard, head: &str) -> Result<Option<String>, u16> {
         let mut lines = head.split('|');
-        let (method, uri) = lines.next().unwrap().split_once(' ').unwrap();
+        let (_, uri) = lines.next().unwrap().split_once(' ').unwrap();
         let mut headers = HeaderMap::new();
         for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
             headers.append(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
         }
         guard
-            .check(
-                PEER,
-                &method.parse().unwrap(),
-                &uri.parse().unwrap(),
-                &headers,
-            )
+            .check(PEER, &uri.parse().unwrap(), &headers)
             .map(|pass| pass.cors)
             .map_err(|denied| denied.status.as_u16())
     }
@@ -307,48 +257,41 @@ mod tests {
     }
 
     #[test]
-    fn tokens() {
-        let lan = guard(false, &["tk_one", "tk_two"]);
+    fn beyond_loopback() {
+        let lan = guard(false, &[]);
         for (head, expected) in [
-            ("GET /events|host: 192.168.1.2:2355", Err(401)),
-            (
-                "GET /events?uid=1|host: 192.168.1.2:2355|authorization: Bearer tk_one",
-                Ok(None),
-            ),
-            (
-                "GET /events|host: 192.168.1.2:2355|authorization: bearer tk_two",
-                Ok(None),
-            ),
-            (
-                "GET /events|host: 192.168.1.2:2355|authorization: Basic tk_one",
-                Err(401),
-            ),
-            (
-                "GET /events|host: 192.168.1.2:2355|authorization: Bearer tk_three",
-                Err(401),
-            ),
-            (
-                "GET /events|host: 192.168.1.2:2355|authorization: Bearer ",
-                Err(401),
-            ),
+            ("GET /events|host: 192.168.1.2:2355", Ok(None)),
             ("GET /events?token=tk_one|host: bell.lan", Ok(None)),
-            ("GET /events?token=tk_|host: bell.lan", Err(401)),
-            ("GET /events?token=|host: bell.lan", Err(401)),
-            ("GET /healthz|host: bell.lan", Ok(None)),
             (
                 "GET /events?token=tk_one|host: 192.168.1.2:2355|origin: https://evil.example",
                 Err(403),
             ),
-            ("GET /events|host: 127.0.0.1:2355", Err(401)),
+            (
+                "GET /events|host: bell.lan|origin: https://bell.lan",
+                Ok(None),
+            ),
+            (
+                "GET /events|host: bell.lan|sec-fetch-site: cross-site",
+                Err(403),
+            ),
         ] {
             assert_eq!(outcome(&lan, head), expected, "{head}");
         }
+        let asks = |loopback, tokens: &[&str]| guard(loopback, tokens).asks();
+        assert!(asks(false, &[]) && asks(true, &["tk_one"]) && !asks(true, &[]));
+        // A token changes nothing about pages.
         let loopback = guard(true, &["tk_one"]);
-        assert_eq!(outcome(&loopback, "GET /events|host: 127.0.0.1"), Err(401));
-        assert_eq!(
-            outcome(&loopback, "GET /events?token=tk_one|host: evil.example"),
-            Err(403)
-        );
+        let rebound = "GET /events?token=tk_one|host: evil.example";
+        assert_eq!(outcome(&loopback, rebound), Err(403));
+    }
+
+    #[test]
+    fn the_own_socket_is_no_browser() {
+        let guard = guard(true, &[]);
+        let headers = HeaderMap::new();
+        let uri = Uri::from_static("/events");
+        assert!(guard.check(Peer::Local, &uri, &headers).is_ok());
+        assert!(guard.check(PEER, &uri, &headers).is_err());
     }
 
     #[test]
@@ -361,7 +304,7 @@ mod tests {
         .into_iter()
         .collect();
         let denied = guard
-            .check(PEER, &Method::GET, &Uri::from_static("/events"), &headers)
+            .check(PEER, &Uri::from_static("/events"), &headers)
             .unwrap_err();
         assert!(
             denied.why.contains("--allow-origin http://localhost:5173"),

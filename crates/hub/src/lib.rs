@@ -31,15 +31,20 @@ mod access;
 mod config;
 mod connection;
 mod demo;
+mod device;
 mod format;
 mod guard;
 mod inbound;
+mod limits;
 mod local;
 mod log;
 mod message;
+mod metrics;
 mod ntfy;
+mod operating;
 mod peer;
 mod position;
+mod presence;
 mod publication;
 mod record;
 mod routes;
@@ -52,12 +57,15 @@ mod window;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use access::{AccessFile, NewToken, TokenInfo};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;
 pub use position::{Epoch, Position};
+pub use presence::Subscriber;
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
 pub use serve::{Doors, TlsMode, most_connections, serve, serve_on};
 pub use sse::{EventId, EventName};
@@ -73,7 +81,10 @@ struct Inner {
     log: log::Log,
     stats: watch::Sender<HubStats>,
     random: Mutex<fastrand::Rng>,
-    subscribers: subscribers::Subscribers,
+    subscribers: Arc<subscribers::Subscribers>,
+    access: access::Access,
+    metrics: Arc<metrics::Metrics>,
+    started: Timestamp,
 }
 
 /// What a front end shows of a hub.
@@ -120,22 +131,31 @@ impl Hub {
     /// # Errors
     ///
     /// The log cannot be used ([`HubError::InUse`], [`HubError::Newer`],
-    /// [`HubError::Damaged`], [`HubError::Unopened`]), or an allowed origin is
+    /// [`HubError::Damaged`], [`HubError::Unopened`]), or the file beside it
+    /// that says who may use the hub ([`HubError::AccessDamaged`]), or an allowed origin is
     /// none ([`HubError::Origin`]).
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
-        let log = log::Log::open(&mut config, stats.clone())?;
+        let started = (config.clock)();
+        let metrics = Arc::<metrics::Metrics>::default();
+        // First of all: who holds its lock is alone with the folder.
+        let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
         // A source of chance that is the same at each start must not give ids
         // that are in the log already.
         let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
         let random = fastrand::Rng::with_seed(config.random.u64(..) ^ start);
+        let subscribers = Arc::new(subscribers::Subscribers::default());
+        let access = access::Access::open(&config, subscribers.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
             random: Mutex::new(random),
-            subscribers: subscribers::Subscribers::default(),
+            subscribers,
+            access,
+            metrics,
+            started,
         })))
     }
 
@@ -211,6 +231,10 @@ impl Hub {
         self.0.log.probe().await.is_ok()
     }
 
+    fn access(&self) -> &access::Access {
+        &self.0.access
+    }
+
     fn config(&self) -> &HubConfig {
         &self.0.config
     }
@@ -225,6 +249,15 @@ impl Hub {
 
     fn subscribers(&self) -> &subscribers::Subscribers {
         &self.0.subscribers
+    }
+
+    fn metrics(&self) -> &metrics::Metrics {
+        &self.0.metrics
+    }
+
+    /// When the hub was opened.
+    fn started(&self) -> Timestamp {
+        self.0.started
     }
 
     fn count_subscribers(&self) {

@@ -15,16 +15,17 @@ use axum::{Extension, Router};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Caller;
+use crate::access::{self, Caller, Need, NotLetIn, Shown};
 use crate::demo::Demo;
 use crate::format::Format;
 use crate::guard::{Denied, Guard, Pass};
 use crate::inbound::{self, Refusal};
 use crate::ntfy;
+use crate::operating;
 use crate::peer::Peer;
-use crate::subscribers::{Full, Seat, Visitor};
+use crate::subscribers::{Cut, Full, Seat, Visitor};
 use crate::subscription::{self, Opening, Start};
-use crate::{Hub, HubError, MAX_DATA, Publication};
+use crate::{Address, Hub, HubError, MAX_DATA, Publication};
 
 /// How long a publisher may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,18 +43,30 @@ pub(crate) struct Site {
 pub(crate) type Shared = State<Arc<Site>>;
 
 impl Hub {
+    /// Whether the hub may listen at `address`.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::TokenNeeded`] when other machines reach the address and there
+    /// is no token, neither in the [`HubConfig`](crate::HubConfig) nor made with
+    /// [`create_token`](Self::create_token).
+    pub fn check_address(&self, address: SocketAddr) -> Result<(), HubError> {
+        let loopback = address.ip().to_canonical().is_loopback();
+        if loopback || !self.config().tokens.is_empty() || self.access().has_tokens() {
+            return Ok(());
+        }
+        Err(HubError::TokenNeeded { address })
+    }
+
     /// The hub behind a listener at `address`; its streams end when `stop` is
     /// cancelled.
     ///
     /// # Errors
     ///
-    /// [`HubError::TokenNeeded`] when other machines reach the address and no
-    /// token is set.
+    /// As [`check_address`](Self::check_address).
     pub fn router(&self, address: SocketAddr, stop: CancellationToken) -> Result<Router, HubError> {
+        self.check_address(address)?;
         let loopback = address.ip().to_canonical().is_loopback();
-        if !loopback && self.config().tokens.is_empty() {
-            return Err(HubError::TokenNeeded { address });
-        }
         let guard = Guard::new(self.config(), loopback);
         let site = Arc::new(Site {
             hub: self.clone(),
@@ -69,7 +82,8 @@ impl Hub {
             .route("/publish", post(publish))
             .route("/fact", post(fact))
             .route("/update", post(update))
-            .route("/healthz", get(healthz))
+            .merge(operating::router())
+            .merge(access::routes::router())
             .fallback(elsewhere)
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(MAX_DATA))
@@ -83,25 +97,32 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
     // A router without our listener does not know: it must not trust.
     let unknown = Peer::Remote(Ipv4Addr::UNSPECIFIED.into());
     let peer = request.extensions().get().copied().unwrap_or(unknown);
-    let pass = if peer == Peer::Local {
-        // No browser reaches that socket, and whoever does may do everything.
-        Ok(Pass::of_everything(peer))
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let (refusal, cors): (Option<NotLetIn>, _) =
+        match site.guard.check(peer, &uri, request.headers()) {
+            Ok(Pass { cors }) => (None, cors),
+            Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
+        };
+    let metrics = site.hub.metrics();
+    let mut response = if let Some(refusal) = refusal {
+        metrics.answered(refusal.refusal.status.as_u16(), true);
+        not_let_in(&method, &uri, &refusal)
+    } else if cors.is_some() && is_preflight(&request) {
+        preflight(request.headers())
     } else {
-        site.guard
-            .check(peer, request.method(), request.uri(), request.headers())
-    };
-    let (mut response, cors) = match pass {
-        Ok(Pass {
-            cors: Some(cors), ..
-        }) if is_preflight(&request) => (preflight(request.headers()), Some(cors)),
-        Ok(Pass { cors, caller }) => {
-            request.extensions_mut().insert(caller);
-            (next.run(request).await, cors)
+        let shown = Shown::of(&uri, request.headers());
+        match let_in(&site, peer, &method, uri.path(), shown).await {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+                let response = next.run(request).await;
+                metrics.answered(response.status().as_u16(), false);
+                response
+            }
+            Err(refusal) => {
+                metrics.answered(refusal.refusal.status.as_u16(), true);
+                not_let_in(&method, &uri, &refusal)
+            }
         }
-        Err(denied) if ntfy::speaks(request.method(), request.uri().path()) => {
-            (ntfy::denied(&denied), denied.cors)
-        }
-        Err(Denied { status, why, cors }) => (refuse(status, &why), cors),
     };
     let headers = response.headers_mut();
     headers.insert(
@@ -115,6 +136,45 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
             header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
             HeaderValue::from_static("true"),
         );
+    }
+    response
+}
+
+/// Who sent a request, if they may send such requests, and now.
+async fn let_in(
+    site: &Site,
+    peer: Peer,
+    method: &Method,
+    path: &str,
+    shown: Shown,
+) -> Result<Caller, NotLetIn> {
+    let need = Need::of(method, path);
+    let asks = site.guard.asks();
+    let access = site.hub.access();
+    let caller = access.identify(peer, need, asks, shown).await?;
+    if !need.is_met(&caller.rights, peer) {
+        return Err(NotLetIn::from(Refusal {
+            status: StatusCode::FORBIDDEN,
+            why: need.refusal().to_owned(),
+        }));
+    }
+    if need == Need::Write || method == Method::POST && need == Need::Read {
+        access.charge(&caller, 1)?;
+    }
+    Ok(caller)
+}
+
+/// Says why a request is not let in, in the words that its sender reads.
+fn not_let_in(method: &Method, uri: &Uri, NotLetIn { refusal, wait }: &NotLetIn) -> Response {
+    let mut response = if ntfy::speaks(method, uri.path()) {
+        ntfy::refuse(refusal)
+    } else {
+        refuse(refusal.status, &refusal.why)
+    };
+    if let Some(wait) = wait {
+        // Whole seconds, and never so few that the wait is not over.
+        let seconds = HeaderValue::from(wait.as_secs() + 1);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
 }
@@ -224,7 +284,12 @@ async fn native(
     if demo.is_some() {
         // These are everyone's streams.
         request.filter = crate::publication::Filter::default();
-    } else if opening == Opening::Quiet && wants_lines(headers) {
+    } else if request.filter.addresses.is_empty() {
+        // Who is fixed to uids and names none listens as those.
+        let own = caller.rights.own_uids();
+        request.filter.addresses = own.into_iter().map(Address::Uid).collect();
+    }
+    if demo.is_none() && opening == Opening::Quiet && wants_lines(headers) {
         request.format = Format::Lines;
     }
     request.demo = demo.filter(|_| site.hub.config().demo).map(|demo| demo());
@@ -257,7 +322,17 @@ pub(crate) async fn stream(
             .map(|device| device.chars().take(MOST_DEVICE).collect()),
         path: uri.path().to_owned(),
         token: caller.token.clone(),
+        ticket: caller.ticket,
     };
+    let (access, subscribers) = (site.hub.access(), site.hub.subscribers());
+    if access.is_banned(&visitor.addresses) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let resumes = cursor_header(headers).is_some();
+    if let Some(ticket) = caller.ticket.filter(|_| resumes) {
+        // Often the old connection is dead, and nobody has noticed yet.
+        subscribers.cut(Cut::Replaced, |other| other.visitor.ticket == Some(ticket));
+    }
     let seat = Seat::take(&site.hub, visitor).map_err(|full| {
         let config = site.hub.config();
         let (status, why) = match full {
@@ -280,6 +355,23 @@ pub(crate) async fn stream(
         let why = format!("{why}; try again later");
         Refusal { status, why }
     })?;
+    if let Some(ticket) = caller.ticket {
+        access.open_ticket(ticket, resumes).await?;
+        let own = seat.place().id;
+        subscribers.cut(Cut::Replaced, |other| {
+            other.visitor.ticket == Some(ticket) && other.id < own
+        });
+    }
+    // From here on whoever takes a right back finds the place and ends it.
+    if access.is_banned(&seat.place().visitor.addresses) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    if !access.may_stay(seat.place()) {
+        return Err(Refusal {
+            status: StatusCode::UNAUTHORIZED,
+            why: "this token was taken back".to_owned(),
+        });
+    }
     let content_type = request.format.content_type();
     let stream = subscription::subscribe(&site.hub, seat, request, site.stop.clone()).await?;
     let headers = [
@@ -395,17 +487,6 @@ pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes),
     }
 }
 
-async fn healthz(State(site): Shared) -> Response {
-    if site.hub.is_healthy().await {
-        json(StatusCode::OK, &serde_json::json!({"healthy": true}))
-    } else {
-        json(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &serde_json::json!({"healthy": false}),
-        )
-    }
-}
-
 /// What no route takes is ntfy's, but for the hub's own paths.
 async fn elsewhere(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
     let path = request.uri().path();
@@ -438,6 +519,8 @@ impl From<HubError> for Refusal {
     fn from(error: HubError) -> Self {
         let status = match &error {
             HubError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            HubError::NoSuchToken { .. } => StatusCode::BAD_REQUEST,
+            HubError::TooMany { .. } => StatusCode::CONFLICT,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use crate::Hub;
+use crate::access::Hash;
 use crate::peer::Peer;
 use crate::publication::{Address, Uid};
 
@@ -21,6 +22,8 @@ pub(crate) struct Visitor {
     pub(crate) path: String,
     /// The id and the name of its token.
     pub(crate) token: Option<(String, String)>,
+    /// The ticket that opened its stream.
+    pub(crate) ticket: Option<Hash>,
 }
 
 /// Why a subscriber gets no place.
@@ -94,9 +97,17 @@ impl Subscribers {
         self.lock().values().cloned().collect()
     }
 
-    /// Ends the streams that `which` picks, and says how many those are.
+    /// Ends the streams that `which` picks, and says how many those are. A
+    /// stream that is replaced gives up its place at once, to its successor.
     pub(crate) fn cut(&self, why: Cut, which: impl Fn(&Place) -> bool) -> usize {
-        let picked: Vec<_> = self.lock().values().filter(|p| which(p)).cloned().collect();
+        let picked: Vec<_> = {
+            let mut places = self.lock();
+            let picked: Vec<_> = places.values().filter(|p| which(p)).cloned().collect();
+            if why == Cut::Replaced {
+                places.retain(|id, _| !picked.iter().any(|place| place.id == *id));
+            }
+            picked
+        };
         picked.iter().for_each(|place| place.cut(why));
         picked.len()
     }
@@ -111,6 +122,7 @@ impl Subscribers {
 pub(crate) struct Seat {
     hub: Hub,
     place: Arc<Place>,
+    ended: &'static str,
 }
 
 impl Seat {
@@ -157,14 +169,21 @@ impl Seat {
             place
         };
         hub.count_subscribers();
+        hub.metrics().opened.add(1);
         Ok(Self {
             hub: hub.clone(),
             place,
+            ended: "left",
         })
     }
 
     pub(crate) fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Notes why the stream ends, unless its subscriber leaves.
+    pub(crate) fn end(&mut self, why: &'static str) {
+        self.ended = why;
     }
 
     /// Waits until the stream is cut.
@@ -181,6 +200,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.hub.metrics().ended.add(self.ended, 1);
         self.hub.subscribers().lock().remove(&self.place.id);
         self.hub.count_subscribers();
     }

@@ -13,7 +13,7 @@ use std::{
 use tempfile::TempDir;
 
 /// Long enough for a busy machine; only a failing test waits this long.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An empty home, without a session bus.
 pub(crate) struct Home(TempDir);

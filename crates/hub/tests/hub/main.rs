@@ -13,6 +13,8 @@ mod lines;
 mod listener;
 mod listener_local;
 mod listener_peers;
+mod metrics;
+mod presence;
 mod publishing;
 mod replay;
 mod scheduled;
