@@ -272,7 +272,11 @@ impl Parser {
             let mut data = std::mem::take(&mut self.data);
             if data.pop().is_some() {
                 each(Event {
-                    name: if name.is_empty() { "message".to_owned() } else { name },
+                    name: if name.is_empty() {
+                        "message".to_owned()
+                    } else {
+                        name
+                    },
                     data,
                     id: self.id.clone(),
                 });

@@ -54,7 +54,9 @@ impl Hub {
     /// Starts it, and waits until it listens.
     pub(crate) async fn start(&mut self) {
         let home = self.home.path();
-        let listen = self.address.map_or("127.0.0.1:0".to_owned(), |own| own.to_string());
+        let listen = self
+            .address
+            .map_or("127.0.0.1:0".to_owned(), |own| own.to_string());
         let mut command = Command::new(env!("CARGO_BIN_EXE_feedbell"));
         let err = std::fs::File::options()
             .create(true)
@@ -79,12 +81,14 @@ impl Hub {
         let mut command = tokio::process::Command::from(command);
         let mut child = command.kill_on_drop(true).spawn().unwrap();
         let out = child.stdout.take().unwrap().into_owned_fd().unwrap();
-        let said = tokio::task::spawn_blocking(move || {
+        let (first, said) = tokio::sync::oneshot::channel();
+        // It reads on, as the hub says more.
+        std::thread::spawn(move || {
             let mut lines = BufReader::new(std::fs::File::from(out)).lines();
-            lines.next().and_then(Result::ok).unwrap_or_default()
-        })
-        .await
-        .unwrap();
+            let _ = first.send(lines.next().and_then(Result::ok).unwrap_or_default());
+            lines.for_each(drop);
+        });
+        let said = said.await.unwrap();
         let address = said.strip_prefix("listening on http://");
         let address = address.unwrap_or_else(|| panic!("it said {said:?}; {}", self.said()));
         self.address = Some(address.parse().unwrap());

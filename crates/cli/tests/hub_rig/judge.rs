@@ -67,13 +67,17 @@ pub(crate) fn judge(ledger: &Ledger, subscribers: &[(Spec, Heard)]) -> Verdict {
     }
     for (_, heard) in subscribers {
         for &(place, number) in &heard.events {
-            places.entry(number).or_insert(place);
+            if let Some(place) = place {
+                places.entry(number).or_insert(place);
+            }
         }
     }
     let mut by_place: HashMap<u64, usize> = HashMap::new();
     for (&number, &place) in &places {
         if let Some(other) = by_place.insert(place, number) {
-            verdict.strange.push(format!("{number} and {other} are both at {place}"));
+            verdict
+                .strange
+                .push(format!("{number} and {other} are both at {place}"));
         }
     }
     for (number, outcome) in outcomes.iter().enumerate() {
@@ -93,29 +97,45 @@ pub(crate) fn judge(ledger: &Ledger, subscribers: &[(Spec, Heard)]) -> Verdict {
         let mut latest = 0;
         for &(place, number) in &heard.events {
             times[number] += 1;
+            let known = places.get(&number).copied().unwrap_or(0);
+            let place = place.unwrap_or(known);
             if times[number] > 1 {
                 verdict.doubled.push(format!("{who}: {number} at {place}"));
             } else if place <= latest {
-                verdict.disordered.push(format!("{who}: {number} at {place} after {latest}"));
+                verdict
+                    .disordered
+                    .push(format!("{who}: {number} at {place} after {latest}"));
             }
             latest = latest.max(place);
-            if places[&number] != place {
-                let other = places[&number];
-                verdict.strange.push(format!("{who}: {number} is at {place} and at {other}"));
+            if place != known {
+                verdict
+                    .strange
+                    .push(format!("{who}: {number} is at {place} and at {known}"));
             }
             if !spec.own.gets(&ledger.all[number].to) {
-                verdict.strange.push(format!("{who}: {number} is for others"));
+                verdict
+                    .strange
+                    .push(format!("{who}: {number} is for others"));
             }
         }
         for (number, publication) in ledger.all.iter().enumerate() {
             let stored = places.contains_key(&number)
                 || matches!(outcomes[number], Outcome::At(_) | Outcome::Stored);
-            if times[number] == 0 && stored && spec.own.gets(&publication.to) && number <= ledger.end_of(&spec.own) {
-                verdict.lost.push(format!("{who}: {number}, {:?}", outcomes[number]));
+            if times[number] == 0
+                && stored
+                && spec.own.gets(&publication.to)
+                && number <= ledger.end_of(&spec.own)
+            {
+                verdict
+                    .lost
+                    .push(format!("{who}: {number}, {:?}", outcomes[number]));
             }
         }
         if !heard.done {
-            verdict.lost.push(format!("{who}: the end; it got {} events", heard.events.len()));
+            verdict.lost.push(format!(
+                "{who}: the end; it got {} events",
+                heard.events.len()
+            ));
         }
         for strange in &heard.strange {
             verdict.strange.push(format!("{who}: {strange}"));

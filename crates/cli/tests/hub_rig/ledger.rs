@@ -49,6 +49,8 @@ pub(crate) enum Way {
     Fact,
     /// `POST /update`.
     Update,
+    /// To a topic, in ntfy's manner.
+    Ntfy,
 }
 
 /// One publication.
@@ -90,7 +92,8 @@ impl Ledger {
         let mut batch = 0;
         while all.len() < count {
             let way = match rng.usize(..100) {
-                0..70 => Way::Document,
+                0..60 => Way::Document,
+                60..70 => Way::Ntfy,
                 70..85 => Way::Text,
                 85 => Way::Fact,
                 86..92 => Way::Update,
@@ -161,6 +164,7 @@ impl Publication {
         let user = |rng: &mut Rng| rng.usize(..USERS).min(rng.usize(..USERS));
         let mut to = To::default();
         match (way, rng.usize(..100)) {
+            (Way::Ntfy, _) => to.topics.push(rng.usize(..TOPICS)),
             (Way::Fact, _) | (_, 0..3) => to.everyone = true,
             (Way::Update, _) | (_, 3..65) => to.users.push(user(rng)),
             (_, 65..90) => to.topics.push(rng.usize(..TOPICS)),
@@ -185,12 +189,21 @@ impl Publication {
                 }
                 data = serde_json::Value::from(fields).to_string();
             }
+            // It is short, and without white space around it.
+            Way::Ntfy => {
+                data = data
+                    .chars()
+                    .take(1000)
+                    .collect::<String>()
+                    .trim()
+                    .to_owned()
+            }
             Way::Document | Way::Text | Way::Batch(_) => {}
         }
-        let native = !matches!(way, Way::Fact | Way::Update);
+        let native = matches!(way, Way::Document | Way::Text | Way::Batch(_));
         Self {
             name: match way {
-                Way::Fact => None,
+                Way::Fact | Way::Ntfy => None,
                 Way::Update => Some("notify"),
                 _ => NAMES[rng.usize(..NAMES.len())],
             },
@@ -205,8 +218,20 @@ impl Publication {
 /// Text that would be something else if a frame were written or read wrongly.
 fn pad(rng: &mut Rng) -> String {
     let pieces = [
-        "x", " ", "\n", "\n\n", "data: y", "id: 0000000000.7", "event: gap", ":", "retry: 1", "\u{2028}", "漢字",
-        "\u{feff}", "{\"a\":1}", "\t",
+        "x",
+        " ",
+        "\n",
+        "\n\n",
+        "data: y",
+        "id: 0000000000.7",
+        "event: gap",
+        ":",
+        "retry: 1",
+        "\u{2028}",
+        "漢字",
+        "\u{feff}",
+        "{\"a\":1}",
+        "\t",
     ];
     let pieces = (0..rng.usize(..12)).map(|_| pieces[rng.usize(..pieces.len())]);
     let mut pad: String = pieces.collect();

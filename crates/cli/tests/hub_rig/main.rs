@@ -99,7 +99,11 @@ impl World {
     /// What a subscriber does that does not hold a connection.
     pub(crate) async fn stay_away(&self, until: usize) {
         let all = self.ledger.all.len();
-        if tokio::time::timeout(LOOK, self.published_are(until.min(all))).await.is_ok() && until > all {
+        if tokio::time::timeout(LOOK, self.published_are(until.min(all)))
+            .await
+            .is_ok()
+            && until > all
+        {
             // All are published, and perhaps not all have come: once more, but not at once.
             tokio::time::sleep(LOOK).await;
         }
@@ -120,7 +124,11 @@ impl World {
 
 fn asked<T: std::str::FromStr>(name: &str) -> Option<T> {
     let asked = env::var(format!("FEEDBELL_RIG_{name}")).ok()?;
-    Some(asked.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+    Some(
+        asked
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is a number")),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -149,15 +157,27 @@ async fn each_subscriber_gets_each_of_its_events_once_and_in_order() {
         over: AtomicBool::new(false),
         troubles: Mutex::default(),
     });
-    let specs: Vec<Spec> = (0..subscribers).map(|number| Spec::random(number, &mut rng)).collect();
+    let specs: Vec<Spec> = (0..subscribers)
+        .map(|number| Spec::random(number, &mut rng))
+        .collect();
     let tasks: Vec<_> = specs
         .iter()
-        .map(|spec| tokio::spawn(subscriber::subscribe(Arc::clone(&world), spec.clone(), rng.fork())))
+        .map(|spec| {
+            tokio::spawn(subscriber::subscribe(
+                Arc::clone(&world),
+                spec.clone(),
+                rng.fork(),
+            ))
+        })
         .collect();
     let mut seats = world.seats.subscribe();
     let seated = seats.wait_for(|seats| *seats == subscribers);
     let seated = tokio::time::timeout(PATIENCE, seated).await.is_ok();
-    assert!(seated, "{} of {subscribers} have a place", *world.seats.borrow());
+    assert!(
+        seated,
+        "{} of {subscribers} have a place",
+        *world.seats.borrow()
+    );
 
     let jobs = Arc::new(publisher::jobs(&world.ledger));
     let next = Arc::new(AtomicUsize::new(0));
@@ -177,7 +197,11 @@ async fn each_subscriber_gets_each_of_its_events_once_and_in_order() {
 
     let mut endings: Vec<(usize, Ending)> = (0..restarts)
         .map(|number| {
-            let ending = if number % 2 == 0 { Ending::Killed } else { Ending::Asked };
+            let ending = if number % 2 == 0 {
+                Ending::Killed
+            } else {
+                Ending::Asked
+            };
             (rng.usize(all / 20..all * 19 / 20), ending)
         })
         .collect();
@@ -187,7 +211,8 @@ async fn each_subscriber_gets_each_of_its_events_once_and_in_order() {
     while tasks.iter().any(|task| !task.is_finished()) && moved.elapsed() < PATIENCE {
         let wanted = endings.last().map_or(usize::MAX, |ending| ending.0);
         let mut published = world.published.subscribe();
-        let _ = tokio::time::timeout(LOOK, published.wait_for(|published| *published >= wanted)).await;
+        let _ =
+            tokio::time::timeout(LOOK, published.wait_for(|published| *published >= wanted)).await;
         peak = peak.max(hub.peak_memory());
         if *world.published.borrow() >= wanted {
             let ending = endings.pop().map_or(Ending::Asked, |ending| ending.1);
@@ -229,7 +254,9 @@ async fn each_subscriber_gets_each_of_its_events_once_and_in_order() {
         began.elapsed().as_secs_f64(),
     );
     if peak > MEMORY {
-        world.trouble(format!("the hub held {peak} KiB of memory, more than {MEMORY}"));
+        world.trouble(format!(
+            "the hub held {peak} KiB of memory, more than {MEMORY}"
+        ));
     }
     let said = hub.said();
     if said.contains("panicked") {

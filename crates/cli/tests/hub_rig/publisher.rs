@@ -69,10 +69,12 @@ impl Publisher {
         let said = match first.way {
             Way::Fact => answer.text() == r#"{"r0":0,"r1":""}"#,
             Way::Update => answer.text() == r#"{"code":0}"#,
+            Way::Ntfy => answer.json()["message"] == first.data,
             _ => places.len() == job.len(),
         };
         if !said {
-            self.world.trouble(format!("{first:?} was answered {}", answer.text()));
+            self.world
+                .trouble(format!("{first:?} was answered {}", answer.text()));
         }
         for (nth, number) in job.clone().enumerate() {
             let place = places.get(nth).copied();
@@ -95,10 +97,14 @@ impl Publisher {
         let Some(answer) = self.until_answered(&again).await else {
             return;
         };
-        let now = positions(repeated, &answer).first().copied().map(Outcome::At);
+        let now = positions(repeated, &answer)
+            .first()
+            .copied()
+            .map(Outcome::At);
         if now != Some(known) {
             let number = again.start;
-            self.world.trouble(format!("{number} repeated: {known:?} became {now:?}"));
+            self.world
+                .trouble(format!("{number} repeated: {known:?} became {now:?}"));
         }
     }
 
@@ -106,8 +112,8 @@ impl Publisher {
     async fn until_answered(&mut self, job: &Range<usize>) -> Option<Answer> {
         let world = Arc::clone(&self.world);
         let first = &world.ledger.all[job.start];
-        let (path, headers, body) = request(&world.ledger.all[job.clone()]);
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let request = request(&world.ledger.all[job.clone()]);
+        let headers = [("Content-Type", request.content_type)];
         loop {
             let mut connection = match self.connection.take() {
                 Some(connection) => connection,
@@ -119,7 +125,10 @@ impl Publisher {
                     world.ledger.note(number, Outcome::Doubtful);
                 }
             }
-            let Ok(answer) = connection.ask("POST", &path, &headers, &body).await else {
+            let Request {
+                method, path, body, ..
+            } = &request;
+            let Ok(answer) = connection.ask(method, path, &headers, body).await else {
                 if first.key.is_some() {
                     continue;
                 }
@@ -156,19 +165,44 @@ fn positions(first: &Publication, answer: &Answer) -> Vec<u64> {
             let ids = answer["ids"].as_array();
             ids.into_iter().flatten().filter_map(place).collect()
         }
+        // An id of ntfy's is no place.
         _ => place(&answer["id"]).into_iter().collect(),
     }
 }
 
-fn request(job: &[Publication]) -> (String, Vec<(&'static str, String)>, Vec<u8>) {
-    let json = vec![("Content-Type", "application/json".to_owned())];
+/// A request that publishes.
+struct Request {
+    method: &'static str,
+    path: String,
+    content_type: &'static str,
+    body: Vec<u8>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: "POST",
+            path: "/publish".to_owned(),
+            content_type: "text/plain; charset=utf-8",
+            body: Vec::new(),
+        }
+    }
+}
+
+fn request(job: &[Publication]) -> Request {
+    let json = |path: &str, body: String| Request {
+        path: path.to_owned(),
+        content_type: "application/json",
+        body: body.into_bytes(),
+        ..Request::default()
+    };
     let first = &job[0];
     match first.way {
         Way::Batch(_) => {
             let documents: Vec<Value> = job.iter().map(document).collect();
-            ("/publish".to_owned(), json, Value::from(documents).to_string().into_bytes())
+            json("/publish", Value::from(documents).to_string())
         }
-        Way::Document => ("/publish".to_owned(), json, document(first).to_string().into_bytes()),
+        Way::Document => json("/publish", document(first).to_string()),
         Way::Text => {
             let mut query = url::form_urlencoded::Serializer::new(String::from("/publish?"));
             for user in &first.to.users {
@@ -182,10 +216,13 @@ fn request(job: &[Publication]) -> (String, Vec<(&'static str, String)>, Vec<u8>
                     query.append_pair(name, value);
                 }
             }
-            let plain = vec![("Content-Type", "text/plain; charset=utf-8".to_owned())];
-            (query.finish(), plain, first.data.clone().into_bytes())
+            Request {
+                path: query.finish(),
+                body: first.data.clone().into_bytes(),
+                ..Request::default()
+            }
         }
-        Way::Fact => ("/fact".to_owned(), json, first.data.clone().into_bytes()),
+        Way::Fact => json("/fact", first.data.clone()),
         Way::Update => {
             let said: Value = serde_json::from_str(&first.data).unwrap();
             let msg = said["msg"].as_str().unwrap();
@@ -194,7 +231,36 @@ fn request(job: &[Publication]) -> (String, Vec<(&'static str, String)>, Vec<u8>
                 Some(user) => json!({"uid": user, "msg": msg}),
                 None => json!({"msg": msg, "isAll": true}),
             };
-            ("/update".to_owned(), json, body.to_string().into_bytes())
+            json("/update", body.to_string())
+        }
+        Way::Ntfy => in_ntfys_manner(first),
+    }
+}
+
+/// As a text, as a document, or all in the address.
+fn in_ntfys_manner(publication: &Publication) -> Request {
+    let topic = topic_name(publication.to.topics[0]);
+    let message = &publication.data;
+    match message.len() % 3 {
+        0 => Request {
+            path: format!("/{topic}"),
+            body: message.clone().into_bytes(),
+            ..Request::default()
+        },
+        1 => Request {
+            path: "/".to_owned(),
+            body: json!({"topic": topic, "message": message})
+                .to_string()
+                .into_bytes(),
+            ..Request::default()
+        },
+        _ => {
+            let mut query = url::form_urlencoded::Serializer::new(format!("/{topic}/publish?"));
+            Request {
+                method: "GET",
+                path: query.append_pair("message", message).finish(),
+                ..Request::default()
+            }
         }
     }
 }
@@ -207,11 +273,21 @@ fn document(publication: &Publication) -> Value {
         document["uids"] = to
             .users
             .iter()
-            .map(|user| if user % 2 == 0 { json!(user) } else { json!(user.to_string()) })
+            .map(|user| {
+                if user % 2 == 0 {
+                    json!(user)
+                } else {
+                    json!(user.to_string())
+                }
+            })
             .collect();
     }
     if !to.topics.is_empty() {
-        document["topics"] = to.topics.iter().map(|&topic| json!(topic_name(topic))).collect();
+        document["topics"] = to
+            .topics
+            .iter()
+            .map(|&topic| json!(topic_name(topic)))
+            .collect();
     }
     if let Some(name) = publication.name {
         document["event"] = name.into();

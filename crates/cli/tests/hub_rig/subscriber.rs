@@ -8,7 +8,7 @@ use feed::{Feed, FeedConfig, FeedUpdate};
 use crate::{
     World,
     http::{Event, Parser},
-    ledger::{To, TOPICS, USERS},
+    ledger::{TOPICS, To, USERS, Way},
     publisher::topic_name,
 };
 
@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Stream,
     /// The bare reader, JSON lines.
     Lines,
+    /// The bare reader, JSON lines in ntfy's manner.
+    NtfyLines,
     /// The bare reader, one answer after the other.
     Poll,
     /// The project's own client.
@@ -36,8 +38,8 @@ pub(crate) struct Spec {
 /// What one subscriber got.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
-    /// The place and the number of each event.
-    pub(crate) events: Vec<(u64, usize)>,
+    /// The place, if it was said, and the number of each event.
+    pub(crate) events: Vec<(Option<u64>, usize)>,
     /// What it should not have got, each in words.
     pub(crate) strange: Vec<String>,
     pub(crate) connections: usize,
@@ -45,7 +47,31 @@ pub(crate) struct Heard {
 }
 
 impl Spec {
+    /// A subscriber of topics in ntfy's manner.
+    fn ntfy(kind: Kind, rng: &mut Rng) -> Self {
+        let own = To {
+            topics: (0..rng.usize(1..4)).map(|_| rng.usize(..TOPICS)).collect(),
+            ..To::default()
+        };
+        let names: Vec<String> = own.topics.iter().map(|&topic| topic_name(topic)).collect();
+        let end = if kind == Kind::NtfyLines {
+            "json"
+        } else {
+            "sse"
+        };
+        Self {
+            kind,
+            path: format!("/{}/{end}?since=all", names.join(",")),
+            own,
+        }
+    }
+
     pub(crate) fn random(number: usize, rng: &mut Rng) -> Self {
+        match number % 17 {
+            0 => return Self::ntfy(Kind::Stream, rng),
+            1 => return Self::ntfy(Kind::NtfyLines, rng),
+            _ => {}
+        }
         let user = |rng: &mut Rng| rng.usize(..USERS);
         let mut own = To::everyone();
         let mut kind = match number % 20 {
@@ -72,8 +98,10 @@ impl Spec {
                     query.push(format!("uid={user}"));
                 }
                 if rng.bool() {
-                    let topics: Vec<usize> = (0..rng.usize(1..4)).map(|_| rng.usize(..TOPICS)).collect();
-                    let names: Vec<String> = topics.iter().map(|&topic| topic_name(topic)).collect();
+                    let topics: Vec<usize> =
+                        (0..rng.usize(1..4)).map(|_| rng.usize(..TOPICS)).collect();
+                    let names: Vec<String> =
+                        topics.iter().map(|&topic| topic_name(topic)).collect();
                     query.push(format!("topic={}", names.join(",")));
                     own.topics = topics;
                 }
@@ -95,7 +123,7 @@ impl Spec {
             // Its place comes with the first event alone.
             Kind::Lines => query.retain(|part| !part.starts_with("since")),
             Kind::Poll => query.push("poll=1".to_owned()),
-            Kind::Stream | Kind::Client => {}
+            _ => {}
         }
         if matches!(kind, Kind::Lines) || (native && kind == Kind::Stream && rng.usize(..3) == 0) {
             query.retain(|part| !part.starts_with("since"));
@@ -159,11 +187,15 @@ impl Subscriber {
             Kind::Lines => "application/x-ndjson",
             _ => "text/event-stream",
         };
+        let mut path = self.spec.path.clone();
+        if self.spec.kind == Kind::NtfyLines && !self.last_event_id.is_empty() {
+            path = path.replace("since=all", &format!("since={}", self.last_event_id));
+        }
         let mut head = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: {accept}\r\n",
-            self.spec.path, world.address
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: {accept}\r\n",
+            world.address
         );
-        if !self.last_event_id.is_empty() {
+        if !self.last_event_id.is_empty() && self.spec.kind != Kind::NtfyLines {
             head += &format!("Last-Event-ID: {}\r\n", self.last_event_id);
         }
         connection.send(format!("{head}\r\n").as_bytes()).await?;
@@ -173,7 +205,7 @@ impl Subscriber {
             world.stay_away(until).await;
             return Ok(());
         }
-        if self.spec.kind == Kind::Lines {
+        if matches!(self.spec.kind, Kind::Lines | Kind::NtfyLines) {
             // It says no place before the first event; `since=all` needs none.
             self.seat();
         }
@@ -207,7 +239,7 @@ impl Subscriber {
             } else {
                 &part
             };
-            if self.spec.kind == Kind::Lines {
+            if matches!(self.spec.kind, Kind::Lines | Kind::NtfyLines) {
                 self.lines(&mut line, part);
             } else {
                 parser.feed(part, |event| events.push(event));
@@ -231,24 +263,22 @@ impl Subscriber {
                 line.push(byte);
                 continue;
             }
-            let text = std::mem::take(line);
-            if text.is_empty() {
+            let line = std::mem::take(line);
+            if line.is_empty() {
                 continue;
             }
-            let Ok(object) = serde_json::from_slice::<serde_json::Value>(&text) else {
-                self.strange(format!("no JSON: {}", String::from_utf8_lossy(&text)));
+            let Ok(object) = serde_json::from_slice::<serde_json::Value>(&line) else {
+                self.strange(format!("no JSON: {}", String::from_utf8_lossy(&line)));
                 continue;
             };
             let text = |name: &str| object[name].as_str().map(str::to_owned);
             if let Some(id) = text("id") {
                 self.last_event_id = id;
             }
-            let event = Event {
-                name: text("event").unwrap_or_else(|| "message".to_owned()),
-                data: text("data").unwrap_or_default(),
-                id: self.last_event_id.clone(),
-            };
-            self.event(&event);
+            let name = text("event").unwrap_or_else(|| "message".to_owned());
+            let data = text("data").unwrap_or_else(|| String::from_utf8_lossy(&line).into_owned());
+            let id = self.last_event_id.clone();
+            self.event(&Event { name, data, id });
         }
     }
 
@@ -277,7 +307,9 @@ impl Subscriber {
                     });
                 }
                 Some(FeedUpdate::LastEventId(id)) => self.last_event_id = id,
-                Some(FeedUpdate::Skipped { .. }) => self.strange("an event was left out".to_owned()),
+                Some(FeedUpdate::Skipped { .. }) => {
+                    self.strange("an event was left out".to_owned())
+                }
                 Some(FeedUpdate::State(_)) => {}
                 None => return self.strange("the client gave up".to_owned()),
             }
@@ -300,7 +332,10 @@ impl Subscriber {
         let world = Arc::clone(&self.world);
         match (event.name.as_str(), event.data.as_str()) {
             ("hello" | "ping" | "bye", _) if self.spec.path.contains("control=1") => return,
-            ("message", "站内信链接成功！") if self.spec.path.starts_with("/push") => return,
+            ("message", "站内信链接成功！") if self.spec.path.starts_with("/push") => {
+                return;
+            }
+            ("open" | "keepalive", _) if !self.spec.own.everyone => return,
             // The board's array, before the first fact.
             ("message", "[]") if self.spec.path == "/events" && !self.seated => return,
             _ => {}
@@ -309,13 +344,25 @@ impl Subscriber {
             return self.strange(format!("{event:?}"));
         };
         let publication = &world.ledger.all[number];
-        let place = event.id.split_once('.').and_then(|(_, place)| place.parse().ok());
-        if event.data != publication.data || event.name != publication.name.unwrap_or("message") {
+        let in_ntfys_manner = !self.spec.own.everyone;
+        let (mut data, mut name) = (event.data.clone(), publication.name.unwrap_or("message"));
+        if in_ntfys_manner || publication.way == Way::Ntfy {
+            let message = serde_json::from_str::<serde_json::Value>(&data).unwrap_or_default();
+            data = message["message"].as_str().unwrap_or_default().to_owned();
+        }
+        if in_ntfys_manner {
+            name = "message";
+        }
+        if data != publication.data || event.name != name {
             self.strange(format!("{event:?} instead of {publication:?}"));
         }
-        let Some(place) = place else {
-            return self.strange(format!("{number} came with the id {:?}", event.id));
-        };
+        let place = event
+            .id
+            .split_once('.')
+            .and_then(|(_, place)| place.parse().ok());
+        if place.is_none() && self.spec.kind != Kind::NtfyLines {
+            self.strange(format!("{number} came with the id {:?}", event.id));
+        }
         self.heard.events.push((place, number));
         world.moved();
         self.heard.done |= number == self.end;
