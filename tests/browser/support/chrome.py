@@ -32,7 +32,7 @@ def until(check, what, seconds=PATIENCE):
 class Chrome:
     """One browser with a profile of its own; each page is a tab."""
 
-    def __init__(self):
+    def __init__(self, *more):
         self.profile = tempfile.mkdtemp(prefix="feedbell-chrome-")
         driver = shutil.which("chromedriver") or "/usr/bin/chromedriver"
         browser = shutil.which("chromium") or "/usr/bin/chromium"
@@ -45,7 +45,7 @@ class Chrome:
             self.port = self._port()
             arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                          "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                         "--disable-dev-shm-usage", f"--user-data-dir={self.profile}"]
+                         "--disable-dev-shm-usage", f"--user-data-dir={self.profile}", *more]
             options = {"binary": browser, "args": arguments}
             wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}}
             self.session = self._ask("POST", "/session", wanted)["sessionId"]
@@ -108,6 +108,11 @@ class Tab:
     def load(self, url):
         self._here()
         self.chrome.ask("POST", "/url", {"url": url})
+
+    def patience(self, seconds):
+        """How long a promise may take."""
+        self._here()
+        self.chrome.ask("POST", "/timeouts", {"script": seconds * 1000})
 
     def run(self, script, *args):
         self._here()
