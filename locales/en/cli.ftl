@@ -42,6 +42,14 @@ token-unknown = There is no token “{ $name }” at { $at }. “feedbell token 
 token-ambiguous = Several tokens are called “{ $name }”. Name one by its id; “feedbell token list” shows it.
 token-revoked = Token “{ $name }” no longer opens { $at }.
 token-wrong = No token was made: { $why }.
+## backup
+
+backup-file = { $name } ({ $kib } KiB)
+backup-done = The backup is in { $folder }
+backup-taken = { $path } is not empty, or not a folder. Choose a new folder for the backup.
+backup-nothing = There is nothing to back up in { $path }. Say with --data where the hub keeps its log.
+backup-not-copied = { $path } could not be copied: { $why }
+backup-damaged = { $path } is damaged, and so would be its copy: { $why }
 
 ## run
 

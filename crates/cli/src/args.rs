@@ -46,6 +46,8 @@ pub(crate) enum Command {
     /// Say who may use a hub: make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Copy the hub's log, the inbox and the settings, also while they are in use
+    Backup(Backup),
     /// Look step by step at what answers at an address
     Check(Check),
     /// Run the notifier in the terminal, without a window
@@ -345,6 +347,19 @@ pub(crate) struct TokensAt {
     /// The folder of a hub's log, whether the hub runs or not
     #[arg(long, value_name = "DIR", conflicts_with = "hub")]
     pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The folder of the copies; it must be new or empty
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// The folder of `serve --data`; by default the user's own folders
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// As JSON, one line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

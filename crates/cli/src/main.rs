@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod backup;
 mod check;
 mod control;
 mod exit;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
                 None => Ok(Ended::Trouble),
             },
             Command::Token(command) => Box::pin(token::token(command, &terminal)).await,
+            Command::Backup(options) => backup::backup(&options, &terminal),
             Command::Check(options) => check::check(options, &terminal).await,
             Command::Run(options) => Box::pin(run::run(options, &terminal)).await,
             Command::Status { json } => control::status(json, &terminal).await,

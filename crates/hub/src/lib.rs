@@ -31,6 +31,7 @@ mod access;
 mod config;
 mod connection;
 mod demo;
+mod device;
 mod format;
 mod guard;
 mod inbound;
@@ -38,8 +39,13 @@ mod limits;
 mod local;
 mod log;
 mod message;
+mod metrics;
+mod ntfy;
+mod operating;
+mod page;
 mod peer;
 mod position;
+mod presence;
 mod publication;
 mod record;
 mod routes;
@@ -49,15 +55,19 @@ mod subscription;
 mod tls;
 mod window;
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use access::{AccessFile, NewToken, TokenInfo};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;
+pub use page::Pages;
 pub use position::{Epoch, Position};
+pub use presence::Subscriber;
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
 pub use serve::{Doors, TlsMode, most_connections, serve, serve_on};
 pub use sse::{EventId, EventName};
@@ -72,8 +82,11 @@ struct Inner {
     config: HubConfig,
     log: log::Log,
     stats: watch::Sender<HubStats>,
+    random: Mutex<fastrand::Rng>,
     subscribers: Arc<subscribers::Subscribers>,
     access: access::Access,
+    metrics: Arc<metrics::Metrics>,
+    started: Timestamp,
 }
 
 /// What a front end shows of a hub.
@@ -83,6 +96,35 @@ pub struct HubStats {
     pub subscribers: usize,
     /// Events kept for replay.
     pub events: u64,
+}
+
+/// What became of a publication; both are on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is this event of the log.
+    Stored(Position),
+    /// It comes into the log when it is due.
+    Scheduled,
+}
+
+impl Receipt {
+    /// The event's place, if it is in the log.
+    #[must_use]
+    pub fn position(self) -> Option<Position> {
+        match self {
+            Self::Stored(position) => Some(position),
+            Self::Scheduled => None,
+        }
+    }
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stored(position) => position.fmt(f),
+            Self::Scheduled => f.write_str("scheduled"),
+        }
+    }
 }
 
 impl Hub {
@@ -97,34 +139,45 @@ impl Hub {
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
+        let started = (config.clock)();
+        let metrics = Arc::<metrics::Metrics>::default();
         // First of all: who holds its lock is alone with the folder.
-        let log = log::Log::open(&mut config, stats.clone())?;
+        let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
+        // A source of chance that is the same at each start must not give ids
+        // that are in the log already.
+        let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
+        let random = fastrand::Rng::with_seed(config.random.u64(..) ^ start);
         let subscribers = Arc::new(subscribers::Subscribers::default());
         let access = access::Access::open(&config, subscribers.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
+            random: Mutex::new(random),
             subscribers,
             access,
+            metrics,
+            started,
         })))
     }
 
     /// Stores a publication; returns once it is on disk. Subscribers get it
-    /// from the log. With a key that the log already holds, nothing is stored
-    /// and the position is that of the first publication with it.
+    /// from the log. With a key or the id of a message that the hub already
+    /// holds, nothing is stored and the receipt is that of the first
+    /// publication with it.
     ///
     /// # Errors
     ///
     /// [`HubError::NotStored`] when the log took nothing: try again.
+    /// [`HubError::TooManyScheduled`] when it is due later and no more fit.
     /// [`HubError::TooLarge`] when the data has more than [`MAX_DATA`] bytes.
-    pub async fn publish(&self, publication: Publication) -> Result<Position, HubError> {
+    pub async fn publish(&self, publication: Publication) -> Result<Receipt, HubError> {
         let stored = self.publish_all(vec![publication]).await?;
         stored.first().copied().ok_or(HubError::Stopped)
     }
 
     /// Stores publications in one transaction, all or none of them; returns
-    /// their positions, in their order, once they are on disk.
+    /// their receipts, in their order, once they are on disk.
     ///
     /// # Errors
     ///
@@ -132,13 +185,26 @@ impl Hub {
     pub async fn publish_all(
         &self,
         publications: Vec<Publication>,
-    ) -> Result<Vec<Position>, HubError> {
+    ) -> Result<Vec<Receipt>, HubError> {
         let epoch = self.epoch();
         let stored = self.0.log.append(publications).await?;
         Ok(stored
             .into_iter()
-            .map(|seq| Position { epoch, seq })
+            .map(|seq| match seq {
+                Some(seq) => Receipt::Stored(Position { epoch, seq }),
+                None => Receipt::Scheduled,
+            })
             .collect())
+    }
+
+    /// Takes back what is scheduled for exactly this audience with this
+    /// [`sequence`](Publication::sequence); says how many publications that are.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NotStored`] when the log could not be written: try again.
+    pub async fn cancel(&self, to: Audience, sequence: String) -> Result<u64, HubError> {
+        self.0.log.cancel(to, sequence).await
     }
 
     /// The numbers a front end shows, and their changes.
@@ -175,12 +241,25 @@ impl Hub {
         &self.0.config
     }
 
+    fn random(&self) -> &Mutex<fastrand::Rng> {
+        &self.0.random
+    }
+
     fn log(&self) -> &log::Log {
         &self.0.log
     }
 
     fn subscribers(&self) -> &subscribers::Subscribers {
         &self.0.subscribers
+    }
+
+    fn metrics(&self) -> &metrics::Metrics {
+        &self.0.metrics
+    }
+
+    /// When the hub was opened.
+    fn started(&self) -> Timestamp {
+        self.0.started
     }
 
     fn count_subscribers(&self) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -20,6 +20,9 @@ use crate::demo::Demo;
 use crate::format::Format;
 use crate::guard::{Denied, Guard, Pass};
 use crate::inbound::{self, Refusal};
+use crate::ntfy;
+use crate::operating;
+use crate::page;
 use crate::peer::Peer;
 use crate::subscribers::{Cut, Full, Seat, Visitor};
 use crate::subscription::{self, Opening, Start};
@@ -73,6 +76,7 @@ impl Hub {
         });
         Ok(Router::new()
             .route("/", get(index))
+            .route("/hub/page/{*path}", get(asset))
             .route("/events", get(events))
             .route("/push", get(push))
             .route("/sse", get(sse))
@@ -80,9 +84,9 @@ impl Hub {
             .route("/publish", post(publish))
             .route("/fact", post(fact))
             .route("/update", post(update))
-            .route("/healthz", get(healthz))
+            .merge(operating::router())
             .merge(access::routes::router())
-            .fallback(not_found)
+            .fallback(elsewhere)
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(MAX_DATA))
             .layer(from_fn_with_state(site.clone(), guarded))
@@ -96,11 +100,14 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
     let unknown = Peer::Remote(Ipv4Addr::UNSPECIFIED.into());
     let peer = request.extensions().get().copied().unwrap_or(unknown);
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let (refusal, cors) = match site.guard.check(peer, &uri, request.headers()) {
-        Ok(Pass { cors }) => (None, cors),
-        Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
-    };
+    let (refusal, cors): (Option<NotLetIn>, _) =
+        match site.guard.check(peer, &method, &uri, request.headers()) {
+            Ok(Pass { cors }) => (None, cors),
+            Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
+        };
+    let metrics = site.hub.metrics();
     let mut response = if let Some(refusal) = refusal {
+        metrics.answered(refusal.refusal.status.as_u16(), true);
         not_let_in(&method, &uri, &refusal)
     } else if cors.is_some() && is_preflight(&request) {
         preflight(request.headers())
@@ -109,9 +116,14 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
         match let_in(&site, peer, &method, uri.path(), shown).await {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
-                next.run(request).await
+                let response = next.run(request).await;
+                metrics.answered(response.status().as_u16(), false);
+                response
             }
-            Err(refusal) => not_let_in(&method, &uri, &refusal),
+            Err(refusal) => {
+                metrics.answered(refusal.refusal.status.as_u16(), true);
+                not_let_in(&method, &uri, &refusal)
+            }
         }
     };
     let headers = response.headers_mut();
@@ -156,12 +168,11 @@ async fn let_in(
 
 /// Says why a request is not let in, in the words that its sender reads.
 fn not_let_in(method: &Method, uri: &Uri, NotLetIn { refusal, wait }: &NotLetIn) -> Response {
-    let Refusal { status, why } = refusal;
-    let mut response = refuse(*status, why);
-    if access::is_ntfy(method, uri.path()) {
-        let body = access::ntfy_body(*status, why);
-        *response.body_mut() = Body::from(body);
-    }
+    let mut response = if ntfy::speaks(method, uri.path()) {
+        ntfy::refuse(refusal)
+    } else {
+        refuse(refusal.status, &refusal.why)
+    };
     if let Some(wait) = wait {
         // Whole seconds, and never so few that the wait is not over.
         let seconds = HeaderValue::from(wait.as_secs() + 1);
@@ -198,9 +209,20 @@ fn preflight(asked: &HeaderMap) -> Response {
     response
 }
 
-async fn index(State(site): Shared) -> Response {
+async fn index(State(site): Shared, headers: HeaderMap) -> Response {
+    let html = page::wants_html(&headers);
+    if let Some(page) = site.hub.config().pages.filter(|_| html)
+        && let Some(page) = page.index()
+    {
+        return page;
+    }
+    let without = if html {
+        "This build of the hub has no web page.\n\n"
+    } else {
+        ""
+    };
     let text = format!(
-        "Feedbell hub, at {}\n\n\
+        "{without}Feedbell hub, at {}\n\n\
          Receive   GET  /events?uid=1        one user's and everyone's events\n\
          \x20         GET  /events?topic=door   a topic's and everyone's events\n\
          \x20         GET  /events              the board: the facts so far, then each new one\n\
@@ -213,6 +235,11 @@ async fn index(State(site): Shared) -> Response {
         site.hub.position(),
     );
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+async fn asset(State(site): Shared, Path(path): Path<String>) -> Response {
+    let file = site.hub.config().pages.and_then(|page| page.asset(&path));
+    file.unwrap_or_else(|| refuse(StatusCode::NOT_FOUND, "the hub's page has no such file"))
 }
 
 async fn events(
@@ -444,8 +471,8 @@ async fn store(
 ) -> Result<String, Refusal> {
     let publication = parsed?;
     may_publish(caller, &publication)?;
-    let position = site.hub.publish(publication).await?;
-    Ok(position.to_string())
+    let receipt = site.hub.publish(publication).await?;
+    Ok(receipt.to_string())
 }
 
 /// Whether the caller may send this.
@@ -478,25 +505,21 @@ pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes),
     }
 }
 
-async fn healthz(State(site): Shared) -> Response {
-    if site.hub.is_healthy().await {
-        json(StatusCode::OK, &serde_json::json!({"healthy": true}))
-    } else {
-        json(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &serde_json::json!({"healthy": false}),
-        )
+/// What no route takes is ntfy's, but for the hub's own paths.
+async fn elsewhere(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
+    let path = request.uri().path();
+    if ntfy::speaks(request.method(), path) {
+        return ntfy::handle(state, caller, request).await;
     }
+    let why = format!("nothing is at {path}; see / for what there is");
+    refuse(StatusCode::NOT_FOUND, &why)
 }
 
-async fn not_found(uri: Uri) -> Response {
-    refuse(
-        StatusCode::NOT_FOUND,
-        &format!("nothing is at {}; see / for what there is", uri.path()),
-    )
-}
-
-async fn wrong_method(method: Method, uri: Uri) -> Response {
+async fn wrong_method(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
+    let (method, uri) = (request.method(), request.uri());
+    if ntfy::speaks(method, uri.path()) {
+        return ntfy::handle(state, caller, request).await;
+    }
     let why = format!(
         "{} does not take {method}; see / for what it takes",
         uri.path()
@@ -532,6 +555,10 @@ pub(crate) fn refuse(status: StatusCode, why: &str) -> Response {
         response
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, scheme);
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let seconds = HeaderValue::from_static("5");
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
 }

@@ -1,0 +1,355 @@
+//! The thread that alone writes.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::{mpsc, watch};
+
+use super::store::{self, Known, Schedule};
+use super::{Job, Log, Shared, lock_db};
+use crate::config::{Clock, History};
+use crate::metrics::Metrics;
+use crate::publication::{Audience, Publication};
+use crate::record::Record;
+use crate::window::Entry;
+use crate::{Epoch, HubError, HubStats, Position};
+
+/// Most publications that are scheduled, and most bytes of their data and
+/// audiences.
+const MOST_SCHEDULED: u64 = 100_000;
+const MOST_SCHEDULED_BYTES: u64 = 128 << 20;
+/// A wall clock may jump: a wait for it is never longer than this.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How long work of our own rests after a transaction that failed.
+const REST: Duration = Duration::from_secs(5);
+
+pub(super) struct Writer {
+    pub(super) db: Arc<Mutex<Connection>>,
+    pub(super) epoch: Epoch,
+    pub(super) state: State,
+    pub(super) history: History,
+    pub(super) clock: Clock,
+    pub(super) shared: Arc<Shared>,
+    pub(super) head: watch::Sender<u64>,
+    pub(super) stats: watch::Sender<HubStats>,
+    /// Whether the last transaction failed.
+    pub(super) failed: bool,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// What the last committed transaction left.
+#[derive(Clone, Copy)]
+pub(super) struct State {
+    pub(super) head: u64,
+    pub(super) floor: u64,
+    pub(super) kept: u64,
+    /// Times in the log never fall, whatever the clock does.
+    pub(super) last_at: i64,
+    pub(super) schedule: Schedule,
+}
+
+/// What became of one job.
+enum Done {
+    Appended(Result<Vec<Option<u64>>, HubError>),
+    Cancelled(u64),
+    Nothing,
+}
+
+/// What a transaction leaves behind when it is committed.
+struct Committed {
+    state: State,
+    entries: Vec<Entry>,
+    /// Publications that were there already.
+    known: u64,
+    done: Vec<Done>,
+}
+
+impl Writer {
+    /// Most rows one clean-up deletes.
+    const TRIM: u64 = 4096;
+
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::with_capacity(Log::BATCH);
+        // While one transaction is on its way to the disk the next one fills up.
+        loop {
+            let received = queue.recv_many(&mut jobs, Log::BATCH);
+            let received = match self.patience() {
+                Some(patience) => tokio::time::timeout(patience, received).await,
+                None => Ok(received.await),
+            };
+            if received == Ok(0) {
+                return;
+            }
+            if !jobs.is_empty() || self.is_due() {
+                self.commit(mem::take(&mut jobs));
+            }
+        }
+    }
+
+    /// How long it can wait for jobs; for ever with nothing of its own to do.
+    fn patience(&self) -> Option<Duration> {
+        let wait = self.state.schedule.next?.saturating_sub(self.now());
+        if self.failed {
+            return Some(REST);
+        }
+        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
+        Some(wait.min(LOOK_AGAIN))
+    }
+
+    fn is_due(&self) -> bool {
+        let now = self.now();
+        self.state.schedule.next.is_some_and(|due| due <= now)
+    }
+
+    fn now(&self) -> i64 {
+        (self.clock)().as_millisecond()
+    }
+
+    /// Stores, then tells subscribers, then publishers.
+    fn commit(&mut self, jobs: Vec<Job>) {
+        let asked: usize = jobs.iter().map(Job::publications).sum();
+        let begun = Instant::now();
+        let committed = self.transact(&jobs);
+        if asked > 0 {
+            self.metrics.commits.count(begun.elapsed());
+        }
+        self.failed = committed.is_err();
+        match committed {
+            Ok(Committed {
+                state,
+                entries,
+                known,
+                done,
+            }) => {
+                self.state = state;
+                let published = &self.metrics.published;
+                published.add("stored", entries.len() as u64);
+                published.add("duplicate", known);
+                if !entries.is_empty() {
+                    let window = &self.shared.window;
+                    let mut window = window.write().unwrap_or_else(PoisonError::into_inner);
+                    entries.into_iter().for_each(|entry| window.push(entry));
+                }
+                self.shared.tell_floor(state.floor);
+                self.head
+                    .send_if_modified(|head| mem::replace(head, state.head) != state.head);
+                self.stats.send_if_modified(|stats| {
+                    mem::replace(&mut stats.events, state.kept) != state.kept
+                });
+                for (job, done) in jobs.into_iter().zip(done) {
+                    match (job, done) {
+                        (Job::Append { answer, .. }, Done::Appended(stored)) => {
+                            let _ = answer.send(stored);
+                        }
+                        (Job::Cancel { answer, .. }, Done::Cancelled(count)) => {
+                            let _ = answer.send(Ok(count));
+                        }
+                        (Job::Probe { answer }, _) => drop(answer.send(Ok(()))),
+                        _ => {}
+                    }
+                }
+            }
+            Err(source) => {
+                tracing::error!(%source, "the hub's log could not be written");
+                self.metrics.published.add("failed", asked as u64);
+                let source = Arc::new(source);
+                let failed = || HubError::NotStored {
+                    source: source.clone(),
+                };
+                for job in jobs {
+                    match job {
+                        Job::Append { answer, .. } => drop(answer.send(Err(failed()))),
+                        Job::Cancel { answer, .. } => drop(answer.send(Err(failed()))),
+                        Job::Probe { answer } => drop(answer.send(Err(failed()))),
+                        Job::Trim => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// One transaction for all jobs; on an error nothing of it happened.
+    fn transact(&self, jobs: &[Job]) -> rusqlite::Result<Committed> {
+        let mut db = lock_db(&self.db);
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut work = Work {
+            tx: &tx,
+            epoch: self.epoch,
+            now: self.now(),
+            state: self.state,
+            entries: Vec::new(),
+            known: 0,
+        };
+        // What is due was published before what comes now.
+        work.move_due()?;
+        let mut done = Vec::with_capacity(jobs.len());
+        let mut most = Log::BATCH as u64;
+        for job in jobs {
+            done.push(match job {
+                Job::Append { publications, .. } => Done::Appended(work.append(publications)?),
+                Job::Cancel { to, sequence, .. } => Done::Cancelled(work.cancel(to, sequence)?),
+                Job::Trim => {
+                    work.trim(self.history)?;
+                    most = Self::TRIM;
+                    Done::Nothing
+                }
+                Job::Probe { .. } => Done::Nothing,
+            });
+        }
+        let Work {
+            mut state,
+            entries,
+            known,
+            ..
+        } = work;
+        state.schedule.next = store::next_due(&tx)?;
+        // The floor rises at once; the rows below it go little by little.
+        state.floor = state
+            .floor
+            .max(state.head.saturating_sub(self.history.events));
+        if state.floor > 0 {
+            state.kept = state
+                .kept
+                .saturating_sub(store::delete_below(&tx, state.floor, most)?);
+        }
+        store::set_extent(&tx, state.head, state.floor)?;
+        tx.commit()?;
+        Ok(Committed {
+            state,
+            entries,
+            known,
+            done,
+        })
+    }
+}
+
+/// A transaction under way.
+struct Work<'a> {
+    tx: &'a Transaction<'a>,
+    epoch: Epoch,
+    now: i64,
+    state: State,
+    entries: Vec<Entry>,
+    known: u64,
+}
+
+impl Work<'_> {
+    /// Stores some of what is due: in the order of its time, and each of them
+    /// once, as it leaves the one table in the transaction in which it comes
+    /// into the other.
+    fn move_due(&mut self) -> rusqlite::Result<()> {
+        if self.state.schedule.next.is_none_or(|due| due > self.now) {
+            return Ok(());
+        }
+        let (publications, bytes) = store::take_due(self.tx, self.now)?;
+        self.unschedule(publications.len() as u64, bytes);
+        for publication in &publications {
+            self.store(publication)?;
+        }
+        Ok(())
+    }
+
+    /// All of them or none: the numbers that they have in the log, or why not.
+    fn append(
+        &mut self,
+        publications: &[Publication],
+    ) -> rusqlite::Result<Result<Vec<Option<u64>>, HubError>> {
+        let later = publications.iter().any(|one| self.due(one).is_some());
+        if !later {
+            return self.append_each(publications).map(Ok);
+        }
+        let (state, entries) = (self.state, self.entries.len());
+        self.tx.execute_batch("SAVEPOINT job")?;
+        let stored = self.append_each(publications)?;
+        let full = self.state.schedule.entries > MOST_SCHEDULED
+            || self.state.schedule.bytes > MOST_SCHEDULED_BYTES;
+        if full {
+            self.tx.execute_batch("ROLLBACK TO job")?;
+            self.state = state;
+            self.entries.truncate(entries);
+        }
+        self.tx.execute_batch("RELEASE job")?;
+        let most = MOST_SCHEDULED;
+        Ok(if full {
+            Err(HubError::TooManyScheduled { most })
+        } else {
+            Ok(stored)
+        })
+    }
+
+    fn append_each(&mut self, publications: &[Publication]) -> rusqlite::Result<Vec<Option<u64>>> {
+        let mut stored = Vec::with_capacity(publications.len());
+        for publication in publications {
+            if let Some(known) = store::known(self.tx, publication)? {
+                stored.push(match known {
+                    Known::Stored(seq) => Some(seq),
+                    Known::Scheduled => None,
+                });
+                self.known += 1;
+                continue;
+            }
+            if let Some(sequence) = store::sequence(publication) {
+                self.cancel(&publication.to, sequence)?;
+            }
+            stored.push(match self.due(publication) {
+                Some(due) => {
+                    let bytes = store::insert_scheduled(self.tx, due, publication)?;
+                    self.state.schedule.entries += 1;
+                    self.state.schedule.bytes += bytes;
+                    None
+                }
+                None => Some(self.store(publication)?),
+            });
+        }
+        Ok(stored)
+    }
+
+    /// When it is to come, if that is later.
+    fn due(&self, publication: &Publication) -> Option<i64> {
+        let due = publication.due?.as_millisecond();
+        (due > self.now).then_some(due)
+    }
+
+    fn store(&mut self, publication: &Publication) -> rusqlite::Result<u64> {
+        let state = &mut self.state;
+        state.head += 1;
+        state.kept += 1;
+        state.last_at = state.last_at.max(self.now);
+        store::insert(self.tx, state.head, state.last_at, publication)?;
+        let position = Position {
+            epoch: self.epoch,
+            seq: state.head,
+        };
+        let record = Record::new(position, state.last_at, publication);
+        self.entries.push(Entry::new(record));
+        Ok(position.seq)
+    }
+
+    fn cancel(&mut self, to: &Audience, sequence: &str) -> rusqlite::Result<u64> {
+        if self.state.schedule.entries == 0 {
+            return Ok(0);
+        }
+        let (count, bytes) = store::delete_scheduled(self.tx, to, sequence)?;
+        self.unschedule(count, bytes);
+        Ok(count)
+    }
+
+    fn unschedule(&mut self, count: u64, bytes: u64) {
+        let schedule = &mut self.state.schedule;
+        schedule.entries = schedule.entries.saturating_sub(count);
+        schedule.bytes = schedule.bytes.saturating_sub(bytes);
+    }
+
+    /// Gives up what is too old.
+    fn trim(&mut self, history: History) -> rusqlite::Result<()> {
+        let state = &mut self.state;
+        let expired = store::delete_expired(self.tx, self.now, Writer::TRIM)?;
+        state.kept = state.kept.saturating_sub(expired);
+        let age = i64::try_from(history.age.as_millis()).unwrap_or(i64::MAX);
+        let cutoff = self.now.saturating_sub(age);
+        state.floor = store::newest_before(self.tx, cutoff, state.floor, state.head)?;
+        Ok(())
+    }
+}
