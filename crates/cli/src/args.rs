@@ -43,11 +43,11 @@ pub(crate) enum Command {
     Send(Send),
     /// Run a hub
     Serve(Serve),
+    /// Copy the hub's log, the inbox and the settings, also while they are in use
+    Backup(Backup),
     /// Say who may use a hub: make, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Copy the hub's log, the inbox and the settings, also while they are in use
-    Backup(Backup),
     /// Look step by step at what answers at an address
     Check(Check),
     /// Run the notifier in the terminal, without a window

@@ -53,6 +53,7 @@ mod serve;
 mod subscribers;
 mod subscription;
 mod tls;
+mod underway;
 mod window;
 
 use std::fmt;

@@ -221,18 +221,20 @@ async fn index(State(site): Shared, headers: HeaderMap) -> Response {
     } else {
         ""
     };
+    // For everybody: it says nothing of what the log holds.
     let text = format!(
-        "{without}Feedbell hub, at {}\n\n\
+        "{without}Feedbell hub\n\n\
          Receive   GET  /events?uid=1        one user's and everyone's events\n\
          \x20         GET  /events?topic=door   a topic's and everyone's events\n\
          \x20         GET  /events              the board: the facts so far, then each new one\n\
          \x20         GET  /push?uid=1          site messages\n\
          \x20         GET  /sse, /test          everyone's events\n\
+         \x20         GET  /door/sse            a topic's messages, also as /json and /raw, as ntfy has them\n\
          Send      POST /publish             {{\"uid\": 1, \"event\": \"like\", \"data\": \"…\"}}\n\
+         \x20         POST /door                a text to a topic, with ntfy's headers\n\
          \x20         POST /fact                any JSON, for the board\n\
          \x20         POST /update              {{\"uid\": 1, \"msg\": \"…\", \"isAll\": false}}\n\
          Health    GET  /healthz\n",
-        site.hub.position(),
     );
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }

@@ -192,6 +192,17 @@ describe('a source', () => {
     ]);
   });
 
+  it('finds it out whenever they come', async () => {
+    const source = open({ uids: ['ada'], topics: [] });
+    await pass(100);
+    for (let i = 0; i < 50; i += 1) {
+      hub.publish('like', String(i), ...(i % 2 ? ['uid:ada'] : []));
+      await pass(70);
+    }
+    await pass(3000);
+    expect(source.list.rows.map(({ to }) => to)).toEqual(Array.from({ length: 50 }, (_, i) => (i % 2 ? ['uid:ada'] : [])));
+  });
+
   it('comes back at once when the hub only turns connections over', async () => {
     const source = open();
     await pass(6000);

@@ -81,7 +81,7 @@ export class Source {
   #streamAt = 0;
   #wake: (() => void) | null = null;
   #attempt: AbortController | null = null;
-  #pending: Row[] = [];
+  #pending: { after: string; row: Row }[] = [];
   #flushing: ReturnType<typeof setTimeout> | undefined;
   #asking = false;
   #unaddressed: { after: string; row: Row }[] = [];
@@ -273,8 +273,7 @@ export class Source {
     const row = rowOf(block, this.#world.now());
     if (!row) return;
     if (this.#filter.uids.length + this.#filter.topics.length === 0) row.to = [];
-    else this.#wonder(after, row);
-    this.#pending.push(row);
+    this.#pending.push({ after, row });
     // Told in batches: a busy hub must not keep every tab busy.
     this.#flushing ??= setTimeout(() => this.#flush(), BATCH);
   }
@@ -283,9 +282,12 @@ export class Source {
     clearTimeout(this.#flushing);
     this.#flushing = undefined;
     if (this.#pending.length === 0) return;
-    const fresh = this.list.add(this.#pending);
+    const pending = this.#pending;
     this.#pending = [];
+    const fresh = this.list.add(pending.map(({ row }) => row));
     if (fresh.length > 0) this.#listener.rows(fresh);
+    // Only now: what is found out must find its row in the list.
+    for (const { after, row } of pending) this.#wonder(after, row);
     void this.#address();
   }
 
@@ -298,19 +300,17 @@ export class Source {
       const answer = await this.#ask(this.#filter, { poll: '1', since: after });
       if (!answer.ok) return;
       const rows: Row[] = [];
-      let place = after;
       await read(answer, new Parser(), (block) => {
         const row = rowOf(block, null);
         // What was given up before that is no loss of ours.
         if (row?.kind !== 'event' || Number(row.id.slice(row.id.lastIndexOf('.') + 1)) > Number(seq)) return;
         if (this.#filter.uids.length + this.#filter.topics.length === 0) row.to = [];
-        else this.#wonder(place, row);
-        place = row.id;
         rows.push(row);
       });
       if (this.#ended) return;
       const fresh = this.list.before(rows);
       if (fresh.length > 0) this.#listener.earlier(fresh);
+      for (const row of fresh) this.#wonder(after, row);
       void this.#address();
     } catch {
       // The list begins with what comes.
@@ -319,7 +319,7 @@ export class Source {
 
   #wonder(after: string, row: Row): void {
     const some = this.#unaddressed.length < ADDRESSED_AT_ONCE && row.data.length < LONGEST_ADDRESSED;
-    if (some && row.kind === 'event') this.#unaddressed.push({ after, row });
+    if (some && row.to === null) this.#unaddressed.push({ after, row });
   }
 
   /** A stream does not say who its events are for. Asked for everyone's alone, and for each one's, the hub does. */

@@ -10,6 +10,7 @@ export class Words {
   #bundle: FluentBundle;
   #clock: Intl.DateTimeFormat;
   #day: Intl.DateTimeFormat;
+  #date: Intl.DateTimeFormat;
 
   constructor(locale: Locale) {
     this.locale = locale;
@@ -21,6 +22,7 @@ export class Words {
     const clock = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' } as const;
     this.#clock = new Intl.DateTimeFormat(locale, clock);
     this.#day = new Intl.DateTimeFormat(locale, { ...clock, day: 'numeric', month: 'long' });
+    this.#date = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
   }
 
   /** `page-` and `id`; an id that is nowhere shows itself. */
@@ -40,6 +42,11 @@ export class Words {
   /** 14:36:02, and the day when it is not today. */
   time(at: number, now: number): string {
     return new Date(at).toDateString() === new Date(now).toDateString() ? this.#clock.format(at) : this.#day.format(at);
+  }
+
+  /** 14:36:02, or the day alone. */
+  since(at: number, now: number): string {
+    return new Date(at).toDateString() === new Date(now).toDateString() ? this.#clock.format(at) : this.#date.format(at);
   }
 
   /** 8 November at 14:36:02 */
