@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -59,10 +60,12 @@ class Stream:
     def __init__(self, hub, path):
         self.connection = http.client.HTTPConnection("127.0.0.1", hub.port)
         self.connection.request("GET", path)
+        self.socket = self.connection.sock
         self.answer = self.connection.getresponse()
         assert self.answer.status == 200, (path, self.answer.status, self.answer.read())
         self.lines = queue.Queue()
-        threading.Thread(target=self.read, daemon=True).start()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
 
     def read(self):
         try:
@@ -78,7 +81,9 @@ class Stream:
         self.line()
 
     def close(self):
-        self.connection.sock and self.connection.sock.close()
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.reader.join(timeout=PATIENCE)
+        self.answer.close()
         self.connection.close()
 
 
@@ -331,8 +336,9 @@ def main():
     hub = Hub()
     try:
         for publisher in (apprise, python_ntfy, ntfyr, ntfy_sh, npm_ntfy, npm_cityssm, curl):
+            begun = time.monotonic()
             publisher(hub)
-            print(f"ok {publisher.__name__}")
+            print(f"ok {publisher.__name__} in {time.monotonic() - begun:.0f} s", flush=True)
     finally:
         hub.close()
     print("all publishers reached their topics")
