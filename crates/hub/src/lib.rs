@@ -29,34 +29,50 @@
 
 mod access;
 mod config;
+mod connection;
 mod demo;
+mod device;
 mod format;
 mod guard;
 mod inbound;
+mod limits;
+mod local;
 mod log;
 mod message;
+mod metrics;
 mod ntfy;
+mod operating;
+mod page;
 mod peer;
 mod position;
+mod presence;
 mod publication;
 mod record;
 mod routes;
 mod serve;
 mod subscribers;
 mod subscription;
+mod tls;
+mod underway;
 mod window;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use access::{AccessFile, NewToken, TokenInfo};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
+pub use local::{Local, LocalError};
 pub use message::MessageId;
+pub use page::Pages;
 pub use position::{Epoch, Position};
+pub use presence::Subscriber;
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
-pub use serve::serve;
+pub use serve::{Doors, TlsMode, most_connections, serve, serve_on};
 pub use sse::{EventId, EventName};
+pub use tls::{OWN_CERTIFICATE, OWN_KEY, Tls, TlsError, names_of};
 
 /// One hub: its log and its subscribers. Clones are handles to the same one;
 /// the log is closed when the last of them is gone.
@@ -68,7 +84,10 @@ struct Inner {
     log: log::Log,
     stats: watch::Sender<HubStats>,
     random: Mutex<fastrand::Rng>,
-    subscribers: subscribers::Subscribers,
+    subscribers: Arc<subscribers::Subscribers>,
+    access: access::Access,
+    metrics: Arc<metrics::Metrics>,
+    started: Timestamp,
 }
 
 /// What a front end shows of a hub.
@@ -78,6 +97,8 @@ pub struct HubStats {
     pub subscribers: usize,
     /// Events kept for replay.
     pub events: u64,
+    /// Bytes of their data and addresses.
+    pub bytes: u64,
 }
 
 /// What became of a publication; both are on disk.
@@ -115,22 +136,31 @@ impl Hub {
     /// # Errors
     ///
     /// The log cannot be used ([`HubError::InUse`], [`HubError::Newer`],
-    /// [`HubError::Damaged`], [`HubError::Unopened`]), or an allowed origin is
+    /// [`HubError::Damaged`], [`HubError::Unopened`]), or the file beside it
+    /// that says who may use the hub ([`HubError::AccessDamaged`]), or an allowed origin is
     /// none ([`HubError::Origin`]).
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
-        let log = log::Log::open(&mut config, stats.clone())?;
+        let started = (config.clock)();
+        let metrics = Arc::<metrics::Metrics>::default();
+        // First of all: who holds its lock is alone with the folder.
+        let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
         // A source of chance that is the same at each start must not give ids
         // that are in the log already.
         let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
         let random = fastrand::Rng::with_seed(config.random.u64(..) ^ start);
+        let subscribers = Arc::new(subscribers::Subscribers::default());
+        let access = access::Access::open(&config, subscribers.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
             random: Mutex::new(random),
-            subscribers: subscribers::Subscribers::default(),
+            subscribers,
+            access,
+            metrics,
+            started,
         })))
     }
 
@@ -201,9 +231,19 @@ impl Hub {
         }
     }
 
+    /// Whether the hub works at all: whether its log has a writer.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.0.log.is_alive()
+    }
+
     /// Whether the log takes a publication right now: it writes to find out.
     pub async fn is_healthy(&self) -> bool {
         self.0.log.probe().await.is_ok()
+    }
+
+    fn access(&self) -> &access::Access {
+        &self.0.access
     }
 
     fn config(&self) -> &HubConfig {
@@ -220,6 +260,15 @@ impl Hub {
 
     fn subscribers(&self) -> &subscribers::Subscribers {
         &self.0.subscribers
+    }
+
+    fn metrics(&self) -> &metrics::Metrics {
+        &self.0.metrics
+    }
+
+    /// When the hub was opened.
+    fn started(&self) -> Timestamp {
+        self.0.started
     }
 
     fn count_subscribers(&self) {

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::config::Clock;
 use crate::message::MessageId;
+use crate::metrics::Metrics;
 use crate::publication::Audience;
 use crate::record::{Record, View};
 use crate::window::{Page, Window};
@@ -37,6 +38,7 @@ pub(crate) struct Log {
     shared: Arc<Shared>,
     readers: Readers,
     clock: Clock,
+    metrics: Arc<Metrics>,
     writer: Option<JoinHandle<()>>,
     /// Held for as long as the log is open; SQLite alone would let a second
     /// process number its events differently.
@@ -74,6 +76,16 @@ enum Job {
     Trim,
 }
 
+impl Job {
+    /// How many publications it brings.
+    fn publications(&self) -> u64 {
+        match self {
+            Self::Append { publications, .. } => publications.len() as u64,
+            Self::Cancel { .. } | Self::Probe { .. } | Self::Trim => 0,
+        }
+    }
+}
+
 type Answer<T> = oneshot::Sender<Result<T, HubError>>;
 
 impl Log {
@@ -86,6 +98,7 @@ impl Log {
     pub(crate) fn open(
         config: &mut HubConfig,
         stats: watch::Sender<HubStats>,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, HubError> {
         let epoch = Epoch::random(&mut config.random);
         let path = match &config.store {
@@ -120,7 +133,10 @@ impl Log {
                 store::schedule(&db).map_err(damaged)?,
             )
         };
-        stats.send_modify(|stats| stats.events = kept);
+        stats.send_modify(|stats| {
+            stats.events = kept;
+            stats.bytes = extent.bytes;
+        });
 
         let shared = Arc::new(Shared {
             window: RwLock::new(Window::after(extent.head)),
@@ -130,19 +146,21 @@ impl Log {
         let (jobs, queue) = mpsc::channel(Self::BATCH);
         let writer = Writer {
             db,
-            epoch: extent.epoch,
             state: State {
-                head: extent.head,
-                floor: extent.floor,
+                extent,
                 kept,
                 last_at,
                 schedule,
+                recent: extent.head,
+                past: extent.head,
+                trimming: true,
             },
             history: config.history,
             clock: config.clock.clone(),
             shared: shared.clone(),
             head: head_writer,
             stats,
+            metrics: metrics.clone(),
             failed: false,
         };
         let spawned = tokio::runtime::Builder::new_current_thread()
@@ -165,6 +183,7 @@ impl Log {
             shared,
             readers,
             clock: config.clock.clone(),
+            metrics,
             writer: Some(spawned),
             _lock: lock,
         })
@@ -258,6 +277,11 @@ impl Log {
             .unwrap_or(Err(HubError::Stopped))
     }
 
+    /// Whether there is a writer.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.writer.as_ref().is_some_and(|it| !it.is_finished())
+    }
+
     /// Gives up what is too old, soon.
     pub(crate) fn trim(&self) {
         // A full queue means that it is tried again with the next call.
@@ -279,6 +303,7 @@ impl Log {
         if let Some(page) = recent {
             return Ok(page);
         }
+        self.metrics.read_from_disk.add(1);
         let view = view.clone();
         self.readers
             .run(move |db| store::page(db, &view, cursor, now))
@@ -424,22 +449,50 @@ fn open_file(path: &Path, epoch: Epoch) -> Result<(Connection, File), HubError> 
     private_file(path).map_err(unopened)?;
 
     let refused = |source: rusqlite::Error| match source.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-            unopened(io::Error::other(source))
-        }
+        Some(
+            ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure,
+        ) => unopened(io::Error::other(source)),
         _ => HubError::Damaged {
             path: path.to_owned(),
             source,
         },
     };
     let mut db = store::connect(Some(path)).map_err(refused)?;
-    if store::version(&db).map_err(refused)? > store::VERSION {
+    let version = store::version(&db).map_err(refused)?;
+    if version > store::VERSION {
         return Err(HubError::Newer {
             path: path.to_owned(),
         });
     }
+    if (1..store::VERSION).contains(&version) {
+        back_up(&db, path, version).map_err(unopened)?;
+    }
     store::prepare(&mut db, epoch).map_err(refused)?;
     Ok((db, lock))
+}
+
+/// Keeps a log of an older layout beside the one that it becomes.
+fn back_up(db: &Connection, path: &Path, version: i64) -> io::Result<()> {
+    let beside = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".v{version}.bak{ending}"));
+        PathBuf::from(name)
+    };
+    let part = beside(".part");
+    // Left by a copy that was cut off.
+    if let Err(error) = fs::remove_file(&part)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let file = private_file(&part)?;
+    store::copy(db, &part).map_err(io::Error::other)?;
+    file.sync_all()?;
+    fs::rename(part, beside(""))
 }
 
 fn private_file(path: &Path) -> io::Result<File> {
@@ -471,7 +524,7 @@ mod tests {
     async fn what_is_to_come_is_listed_in_pages() {
         let mut config = HubConfig::new(Store::Memory);
         config.clock = Arc::new(|| Timestamp::UNIX_EPOCH);
-        let log = Log::open(&mut config, watch::Sender::default()).unwrap();
+        let log = Log::open(&mut config, watch::Sender::default(), Arc::default()).unwrap();
         let topic = |name| Address::Topic(Topic::parse(name).unwrap());
         let mut publications = Vec::new();
         for i in 0..600 {

@@ -1,6 +1,7 @@
 //! Who is listening: the places for subscribers, and who sits there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -21,6 +22,22 @@ pub(crate) struct Visitor {
     pub(crate) path: String,
     /// The id and the name of its token.
     pub(crate) token: Option<(String, String)>,
+    /// The ticket that opened its stream.
+    pub(crate) ticket: Option<crate::access::Hash>,
+}
+
+impl Visitor {
+    /// The uids it listens as, each once.
+    fn uids(&self) -> impl Iterator<Item = &Uid> {
+        let addresses = &self.addresses;
+        addresses
+            .iter()
+            .enumerate()
+            .filter_map(|(nth, address)| match address {
+                Address::Uid(uid) if !addresses[..nth].contains(address) => Some(uid),
+                _ => None,
+            })
+    }
 }
 
 /// Why a subscriber gets no place.
@@ -60,7 +77,48 @@ impl Cut {
 #[derive(Default)]
 pub(crate) struct Subscribers {
     next: AtomicU64,
-    places: Mutex<BTreeMap<u64, Arc<Place>>>,
+    places: Mutex<Places>,
+}
+
+#[derive(Default)]
+struct Places {
+    all: BTreeMap<u64, Arc<Place>>,
+    /// How many of them each has; none has zero.
+    per_ip: HashMap<IpAddr, usize>,
+    per_uid: HashMap<Uid, usize>,
+}
+
+impl Places {
+    fn add(&mut self, place: Arc<Place>) {
+        if let Peer::Remote(ip) = place.visitor.peer {
+            *self.per_ip.entry(ip).or_default() += 1;
+        }
+        for uid in place.visitor.uids() {
+            *self.per_uid.entry(uid.clone()).or_default() += 1;
+        }
+        self.all.insert(place.id, place);
+    }
+
+    fn remove(&mut self, id: u64) {
+        let Some(place) = self.all.remove(&id) else {
+            return;
+        };
+        if let Peer::Remote(ip) = place.visitor.peer {
+            take_one(&mut self.per_ip, &ip);
+        }
+        for uid in place.visitor.uids() {
+            take_one(&mut self.per_uid, uid);
+        }
+    }
+}
+
+fn take_one<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
 }
 
 /// One open stream.
@@ -86,22 +144,31 @@ impl Place {
 impl Subscribers {
     /// Open streams.
     pub(crate) fn count(&self) -> usize {
-        self.lock().len()
+        self.lock().all.len()
     }
 
     /// All open streams, the oldest first.
     pub(crate) fn list(&self) -> Vec<Arc<Place>> {
-        self.lock().values().cloned().collect()
+        self.lock().all.values().cloned().collect()
     }
 
-    /// Ends the streams that `which` picks, and says how many those are.
+    /// Ends the streams that `which` picks, and says how many those are. A
+    /// stream that is replaced gives up its place at once, to its successor.
     pub(crate) fn cut(&self, why: Cut, which: impl Fn(&Place) -> bool) -> usize {
-        let picked: Vec<_> = self.lock().values().filter(|p| which(p)).cloned().collect();
+        let picked: Vec<_> = {
+            let mut places = self.lock();
+            let all = places.all.values();
+            let picked: Vec<_> = all.filter(|place| which(place)).cloned().collect();
+            if why == Cut::Replaced {
+                picked.iter().for_each(|place| places.remove(place.id));
+            }
+            picked
+        };
         picked.iter().for_each(|place| place.cut(why));
         picked.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Place>>> {
+    fn lock(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -111,6 +178,7 @@ impl Subscribers {
 pub(crate) struct Seat {
     hub: Hub,
     place: Arc<Place>,
+    ended: &'static str,
 }
 
 impl Seat {
@@ -120,29 +188,18 @@ impl Seat {
         let subscribers = hub.subscribers();
         let place = {
             let mut places = subscribers.lock();
-            if places.len() >= config.max_streams {
+            if places.all.len() >= config.max_streams {
                 return Err(Full::Hub);
             }
-            let taken = |which: &dyn Fn(&Visitor) -> bool| {
-                places.values().filter(|p| which(&p.visitor)).count()
-            };
-            if config.max_streams_per_ip < config.max_streams
-                && visitor.peer != Peer::Local
-                && taken(&|other| other.peer == visitor.peer) >= config.max_streams_per_ip
+            if let Peer::Remote(ip) = &visitor.peer
+                && places.per_ip.get(ip).copied().unwrap_or(0) >= config.max_streams_per_ip
             {
                 return Err(Full::Ip);
             }
-            let uids = |visitor: &Visitor, uid: &Uid| {
-                let wanted = Address::Uid(uid.clone());
-                visitor.addresses.contains(&wanted)
-            };
-            for address in &visitor.addresses {
-                if let Address::Uid(uid) = address
-                    && config.max_streams_per_uid < config.max_streams
-                    && taken(&|other| uids(other, uid)) >= config.max_streams_per_uid
-                {
-                    return Err(Full::Uid);
-                }
+            let full =
+                |uid| places.per_uid.get(uid).copied().unwrap_or(0) >= config.max_streams_per_uid;
+            if visitor.uids().any(full) {
+                return Err(Full::Uid);
             }
             let id = subscribers.next.fetch_add(1, Ordering::Relaxed) + 1;
             let place = Arc::new(Place {
@@ -153,18 +210,25 @@ impl Seat {
                 cut: CancellationToken::new(),
                 why: OnceLock::new(),
             });
-            places.insert(id, place.clone());
+            places.add(place.clone());
             place
         };
         hub.count_subscribers();
+        hub.metrics().opened.add(1);
         Ok(Self {
             hub: hub.clone(),
             place,
+            ended: "left",
         })
     }
 
     pub(crate) fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Notes why the stream ends, unless its subscriber leaves.
+    pub(crate) fn end(&mut self, why: &'static str) {
+        self.ended = why;
     }
 
     /// Waits until the stream is cut.
@@ -181,7 +245,8 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.hub.subscribers().lock().remove(&self.place.id);
+        self.hub.metrics().ended.add(self.ended, 1);
+        self.hub.subscribers().lock().remove(self.place.id);
         self.hub.count_subscribers();
     }
 }

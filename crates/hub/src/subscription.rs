@@ -271,6 +271,7 @@ impl Subscription {
                     Err(error) => {
                         // The subscriber comes back with its cursor.
                         tracing::warn!(%error, "a stream ends");
+                        self.seat.end("error");
                         return None;
                     }
                 }
@@ -287,6 +288,7 @@ impl Subscription {
             }
             if self.poll {
                 self.ended = true;
+                self.seat.end("replayed");
                 return self.place();
             }
             match self.wait().await {
@@ -360,6 +362,7 @@ impl Subscription {
         let place = self.seat.place();
         place.cursor.store(self.cursor, Ordering::Relaxed);
         self.said = page.last.unwrap_or(self.said);
+        self.hub.metrics().delivered.add(page.events);
         if out.is_empty() {
             out = page.frames;
         } else {
@@ -429,8 +432,9 @@ impl Subscription {
         cut.or_else(|| old().then_some("rotation"))
     }
 
-    fn bye(&mut self, reason: &str) -> Option<Bytes> {
+    fn bye(&mut self, reason: &'static str) -> Option<Bytes> {
         self.ended = true;
+        self.seat.end(reason);
         self.control.then(|| {
             let mut out = BytesMut::new();
             self.view.format.bye(reason, &mut out);

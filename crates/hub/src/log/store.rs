@@ -9,7 +9,7 @@ use sse::{EventId, EventName};
 
 use crate::message::MessageId;
 use crate::publication::{Address, Audience, Filter, Publication};
-use crate::record::{Record, View, expiry};
+use crate::record::{Record, View};
 use crate::window::Page;
 use crate::{Epoch, Position};
 
@@ -52,14 +52,16 @@ const LAYOUT: &str = "
 ";
 
 /// What version 2 added: ntfy's messages, events for those who listen now, the
-/// bytes of data in the log, and what comes into it later.
+/// bytes in the log, and what comes into it later.
 const SECOND: &str = "
     ALTER TABLE hub ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE log ADD COLUMN message TEXT;
     ALTER TABLE log ADD COLUMN transient INTEGER NOT NULL DEFAULT 0;
     CREATE UNIQUE INDEX log_message ON log (message) WHERE message IS NOT NULL;
     CREATE INDEX log_transient ON log (seq) WHERE transient;
-    UPDATE hub SET bytes = (SELECT coalesce(sum(octet_length(data)), 0) FROM log);
+    UPDATE hub SET bytes =
+        (SELECT coalesce(sum(octet_length(data)), 0) FROM log) +
+        (SELECT coalesce(sum(octet_length(address)), 0) FROM address WHERE address <> '*');
     CREATE TABLE scheduled (
         entry     INTEGER PRIMARY KEY,
         due       INTEGER NOT NULL,
@@ -93,6 +95,8 @@ pub(crate) struct Extent {
     pub(crate) head: u64,
     /// Everything up to here was given up to the limits of the history.
     pub(crate) floor: u64,
+    /// Bytes of data and addresses.
+    pub(crate) bytes: u64,
 }
 
 /// Opens the writing side, without looking into the file yet.
@@ -139,9 +143,17 @@ pub(crate) fn prepare(db: &mut Connection, epoch: Epoch) -> rusqlite::Result<()>
     tx.commit()
 }
 
+/// Copies the whole database into an empty file.
+pub(crate) fn copy(db: &Connection, to: &Path) -> rusqlite::Result<()> {
+    let to = to
+        .to_str()
+        .ok_or_else(|| rusqlite::Error::InvalidPath(to.to_owned()))?;
+    db.execute("VACUUM INTO ?1", [to]).map(|_| ())
+}
+
 /// How far the log goes.
 pub(crate) fn extent(db: &Connection) -> rusqlite::Result<Extent> {
-    db.prepare_cached("SELECT epoch, head, floor FROM hub")?
+    db.prepare_cached("SELECT epoch, head, floor, bytes FROM hub")?
         .query_row([], |row| {
             let epoch: String = row.get(0)?;
             let epoch = epoch.parse().map_err(|source| {
@@ -155,6 +167,7 @@ pub(crate) fn extent(db: &Connection) -> rusqlite::Result<Extent> {
                 epoch,
                 head: number(row, 1)?,
                 floor: number(row, 2)?,
+                bytes: number(row, 3)?,
             })
         })
 }
@@ -207,42 +220,45 @@ pub(crate) fn known(
     Ok(None)
 }
 
-/// Appends one event.
+/// Appends one event; says its bytes.
 pub(crate) fn insert(
     tx: &Transaction<'_>,
-    seq: u64,
-    at: i64,
+    record: &Record,
     publication: &Publication,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<u64> {
+    let seq = record.position.seq.cast_signed();
     tx.prepare_cached(
         "INSERT INTO log (seq, at, expires, event, retry, fact, key, data, message, transient)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
-        seq.cast_signed(),
-        at,
-        expiry(publication, at),
-        publication.event.as_ref().map(EventName::as_str),
-        publication.retry.map(millis),
+        seq,
+        record.at,
+        record.expires,
+        record.event.as_ref().map(EventName::as_str),
+        record.retry.map(millis),
         publication.fact,
         publication.key.as_ref().map(EventId::as_str),
-        publication.data,
-        publication.message.as_ref().map(MessageId::as_str),
-        publication.transient,
+        record.data,
+        record.message.as_ref().map(MessageId::as_str),
+        record.transient,
     ])?;
+    let mut bytes = record.data.len();
     let mut index =
         tx.prepare_cached("INSERT OR IGNORE INTO address (seq, address) VALUES (?1, ?2)")?;
-    match &publication.to {
+    match &record.to {
         Audience::Everyone => {
-            index.execute(params![seq.cast_signed(), Address::EVERYONE])?;
+            index.execute(params![seq, Address::EVERYONE])?;
         }
         Audience::Only(addresses) => {
             for address in addresses {
-                index.execute(params![seq.cast_signed(), address.to_column()])?;
+                let column = address.to_column();
+                // The same address given twice is there once.
+                bytes += index.execute(params![seq, column])? * column.len();
             }
         }
     }
-    Ok(())
+    Ok(bytes as u64)
 }
 
 /// How much is scheduled, and when the first of it is due, in Unix milliseconds.
@@ -425,28 +441,106 @@ pub(crate) fn scheduled(
 
 /// Writes down how far the log goes. Always a real write, so that a healthy
 /// answer means a healthy disk.
-pub(crate) fn set_extent(tx: &Transaction<'_>, head: u64, floor: u64) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE hub SET head = ?1, floor = ?2")?
-        .execute([head.cast_signed(), floor.cast_signed()])
+pub(crate) fn set_extent(tx: &Transaction<'_>, extent: &Extent) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE hub SET head = ?1, floor = ?2, bytes = ?3")?
+        .execute([
+            extent.head.cast_signed(),
+            extent.floor.cast_signed(),
+            extent.bytes.cast_signed(),
+        ])
         .map(|_| ())
 }
 
-/// Deletes a bounded number of events up to `floor`; says how many.
-pub(crate) fn delete_below(tx: &Transaction<'_>, floor: u64, most: u64) -> rusqlite::Result<u64> {
-    tx.prepare_cached(
-        "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE seq <= ?1 ORDER BY seq LIMIT ?2)",
-    )?
-    .execute([floor.cast_signed(), most.cast_signed()])
-    .map(|deleted| deleted as u64)
+/// Most that one transaction deletes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
 }
 
-/// Deletes a bounded number of events whose time to live is over; says how many.
-pub(crate) fn delete_expired(tx: &Transaction<'_>, now: i64, most: u64) -> rusqlite::Result<u64> {
-    tx.prepare_cached(
-        "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE expires <= ?1 LIMIT ?2)",
-    )?
-    .execute([now, most.cast_signed()])
-    .map(|deleted| deleted as u64)
+/// What was deleted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deleted {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    /// The newest of it.
+    pub(crate) last: Option<u64>,
+    /// Whether the most was reached before the end.
+    pub(crate) more: bool,
+}
+
+/// An event's bytes, as [`insert`] says them. Neither text is read for it.
+const BYTES: &str = "octet_length(data) + (
+    SELECT coalesce(sum(octet_length(address)), 0) FROM address
+    WHERE address.seq = log.seq AND address <> '*')";
+
+/// Deletes the oldest events: those up to `floor`, and after them `over` bytes.
+pub(crate) fn delete_oldest(
+    tx: &Transaction<'_>,
+    floor: u64,
+    over: u64,
+    most: Most,
+) -> rusqlite::Result<Deleted> {
+    let sql = format!("SELECT seq, {BYTES} FROM log ORDER BY seq");
+    delete(tx, &sql, [], most, |seq, deleted| {
+        seq <= floor || deleted.bytes < over
+    })
+}
+
+/// Deletes events whose time to live is over.
+pub(crate) fn delete_expired(
+    tx: &Transaction<'_>,
+    now: i64,
+    most: Most,
+) -> rusqlite::Result<Deleted> {
+    let sql = format!("SELECT seq, {BYTES} FROM log WHERE expires <= ?1");
+    delete(tx, &sql, [now], most, |_, _| true)
+}
+
+/// Deletes the events up to `seq` that were for those alone who listened then.
+pub(crate) fn delete_transient(
+    tx: &Transaction<'_>,
+    seq: u64,
+    most: Most,
+) -> rusqlite::Result<Deleted> {
+    let sql = format!("SELECT seq, {BYTES} FROM log WHERE transient AND seq <= ?1");
+    delete(tx, &sql, [seq.cast_signed()], most, |_, _| true)
+}
+
+/// Deletes the events that `sql` gives, number and bytes, as long as `wanted`
+/// says so of the next, given what was deleted before it.
+fn delete(
+    tx: &Transaction<'_>,
+    sql: &str,
+    params: impl rusqlite::Params,
+    most: Most,
+    wanted: impl Fn(u64, &Deleted) -> bool,
+) -> rusqlite::Result<Deleted> {
+    let mut deleted = Deleted::default();
+    let mut seqs = Vec::new();
+    {
+        let mut select = tx.prepare_cached(sql)?;
+        let mut rows = select.query(params)?;
+        while let Some(row) = rows.next()? {
+            let seq = number(row, 0)?;
+            if !wanted(seq, &deleted) {
+                break;
+            }
+            if deleted.rows >= most.rows || deleted.bytes >= most.bytes {
+                deleted.more = true;
+                break;
+            }
+            deleted.rows += 1;
+            deleted.bytes += number(row, 1)?;
+            deleted.last = deleted.last.max(Some(seq));
+            seqs.push(seq);
+        }
+    }
+    let mut delete = tx.prepare_cached("DELETE FROM log WHERE seq = ?1")?;
+    for seq in seqs {
+        delete.execute([seq.cast_signed()])?;
+    }
+    Ok(deleted)
 }
 
 /// The newest event from before `cutoff`, between `floor` and `head`. Times never
@@ -499,7 +593,9 @@ pub(crate) fn newest(db: &Connection, view: &View) -> rusqlite::Result<Option<u6
 /// What `view` takes of the events after `cursor`.
 pub(crate) fn page(db: &Connection, view: &View, cursor: u64, now: i64) -> rusqlite::Result<Page> {
     let tx = db.unchecked_transaction()?;
-    let Extent { epoch, head, floor } = extent(&tx)?;
+    let Extent {
+        epoch, head, floor, ..
+    } = extent(&tx)?;
     let columns = view.filter.columns();
     let mut seqs: Vec<(u64, usize)> = Vec::new();
     {

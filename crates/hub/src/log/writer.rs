@@ -2,18 +2,19 @@
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, watch};
 
-use super::store::{self, Known, Schedule};
+use super::store::{self, Deleted, Extent, Known, Most, Schedule};
 use super::{Job, Log, Shared, lock_db};
 use crate::config::{Clock, History};
+use crate::metrics::Metrics;
 use crate::publication::{Audience, Publication};
-use crate::record::Record;
+use crate::record::{Record, expiry};
 use crate::window::Entry;
-use crate::{Epoch, HubError, HubStats, Position};
+use crate::{HubError, HubStats, Position};
 
 /// Most publications that are scheduled, and most bytes of their data and
 /// audiences.
@@ -26,13 +27,13 @@ const REST: Duration = Duration::from_secs(5);
 
 pub(super) struct Writer {
     pub(super) db: Arc<Mutex<Connection>>,
-    pub(super) epoch: Epoch,
     pub(super) state: State,
     pub(super) history: History,
     pub(super) clock: Clock,
     pub(super) shared: Arc<Shared>,
     pub(super) head: watch::Sender<u64>,
     pub(super) stats: watch::Sender<HubStats>,
+    pub(super) metrics: Arc<Metrics>,
     /// Whether the last transaction failed.
     pub(super) failed: bool,
 }
@@ -40,12 +41,18 @@ pub(super) struct Writer {
 /// What the last committed transaction left.
 #[derive(Clone, Copy)]
 pub(super) struct State {
-    pub(super) head: u64,
-    pub(super) floor: u64,
+    pub(super) extent: Extent,
+    /// Events in the log.
     pub(super) kept: u64,
     /// Times in the log never fall, whatever the clock does.
     pub(super) last_at: i64,
     pub(super) schedule: Schedule,
+    /// Where the head was at the last clean-up and at the one before it. Whoever
+    /// lags behind that by now goes without the events for those who listened.
+    pub(super) recent: u64,
+    pub(super) past: u64,
+    /// Whether there is more to delete than one transaction does.
+    pub(super) trimming: bool,
 }
 
 /// What became of one job.
@@ -59,13 +66,25 @@ enum Done {
 struct Committed {
     state: State,
     entries: Vec<Entry>,
+    aside: Aside,
     done: Vec<Done>,
 }
 
-impl Writer {
-    /// Most rows one clean-up deletes.
-    const TRIM: u64 = 4096;
+/// Publications that did not become events.
+#[derive(Clone, Copy, Default)]
+struct Aside {
+    duplicate: u64,
+    scheduled: u64,
+}
 
+/// Most that a transaction deletes beside as much as it adds: so little that no
+/// publisher feels it.
+const TRIM: Most = Most {
+    rows: 256,
+    bytes: 2 << 20,
+};
+
+impl Writer {
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::with_capacity(Log::BATCH);
         // While one transaction is on its way to the disk the next one fills up.
@@ -78,7 +97,7 @@ impl Writer {
             if received == Ok(0) {
                 return;
             }
-            if !jobs.is_empty() || self.is_due() {
+            if !jobs.is_empty() || self.state.trimming || self.is_due() {
                 self.commit(mem::take(&mut jobs));
             }
         }
@@ -86,10 +105,14 @@ impl Writer {
 
     /// How long it can wait for jobs; for ever with nothing of its own to do.
     fn patience(&self) -> Option<Duration> {
-        let wait = self.state.schedule.next?.saturating_sub(self.now());
+        let next = self.state.schedule.next;
         if self.failed {
-            return Some(REST);
+            return (next.is_some() || self.state.trimming).then_some(REST);
         }
+        if self.state.trimming {
+            return Some(Duration::ZERO);
+        }
+        let wait = next?.saturating_sub(self.now());
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
         Some(wait.min(LOOK_AGAIN))
     }
@@ -105,13 +128,16 @@ impl Writer {
 
     /// Stores, then tells subscribers, then publishers.
     fn commit(&mut self, jobs: Vec<Job>) {
+        let begun = Instant::now();
         let committed = self.transact(&jobs);
         self.failed = committed.is_err();
+        self.count(&jobs, &committed, begun.elapsed());
         match committed {
             Ok(Committed {
                 state,
                 entries,
                 done,
+                ..
             }) => {
                 self.state = state;
                 if !entries.is_empty() {
@@ -119,11 +145,17 @@ impl Writer {
                     let mut window = window.write().unwrap_or_else(PoisonError::into_inner);
                     entries.into_iter().for_each(|entry| window.push(entry));
                 }
-                self.shared.tell_floor(state.floor);
+                let Extent {
+                    head, floor, bytes, ..
+                } = state.extent;
+                self.shared.tell_floor(floor);
                 self.head
-                    .send_if_modified(|head| mem::replace(head, state.head) != state.head);
+                    .send_if_modified(|told| mem::replace(told, head) != head);
                 self.stats.send_if_modified(|stats| {
-                    mem::replace(&mut stats.events, state.kept) != state.kept
+                    let before = *stats;
+                    stats.events = state.kept;
+                    stats.bytes = bytes;
+                    *stats != before
                 });
                 for (job, done) in jobs.into_iter().zip(done) {
                     match (job, done) {
@@ -156,51 +188,74 @@ impl Writer {
         }
     }
 
+    /// Tells the metrics what became of a transaction.
+    fn count(&self, jobs: &[Job], committed: &rusqlite::Result<Committed>, took: Duration) {
+        let asked: u64 = jobs.iter().map(Job::publications).sum();
+        if asked > 0 {
+            self.metrics.commits.count(took);
+        }
+        let published = &self.metrics.published;
+        let Ok(Committed {
+            entries,
+            aside,
+            done,
+            ..
+        }) = committed
+        else {
+            return published.add("failed", asked);
+        };
+        published.add("stored", entries.len() as u64);
+        published.add("duplicate", aside.duplicate);
+        published.add("scheduled", aside.scheduled);
+        for (job, done) in jobs.iter().zip(done) {
+            if let Done::Appended(Err(_)) = done {
+                published.add("failed", job.publications());
+            }
+        }
+    }
+
     /// One transaction for all jobs; on an error nothing of it happened.
     fn transact(&self, jobs: &[Job]) -> rusqlite::Result<Committed> {
         let mut db = lock_db(&self.db);
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut work = Work {
             tx: &tx,
-            epoch: self.epoch,
             now: self.now(),
+            added: 0,
             state: self.state,
             entries: Vec::new(),
+            aside: Aside::default(),
         };
         // What is due was published before what comes now.
         work.move_due()?;
         let mut done = Vec::with_capacity(jobs.len());
-        let mut most = Log::BATCH as u64;
         for job in jobs {
             done.push(match job {
                 Job::Append { publications, .. } => Done::Appended(work.append(publications)?),
                 Job::Cancel { to, sequence, .. } => Done::Cancelled(work.cancel(to, sequence)?),
                 Job::Trim => {
-                    work.trim(self.history)?;
-                    most = Self::TRIM;
+                    let state = &mut work.state;
+                    state.trimming = true;
+                    state.past = mem::replace(&mut state.recent, state.extent.head);
                     Done::Nothing
                 }
                 Job::Probe { .. } => Done::Nothing,
             });
         }
+        work.trim(self.history)?;
         let Work {
-            mut state, entries, ..
+            mut state,
+            entries,
+            aside,
+            ..
         } = work;
         state.schedule.next = store::next_due(&tx)?;
-        // The floor rises at once; the rows below it go little by little.
-        state.floor = state
-            .floor
-            .max(state.head.saturating_sub(self.history.events));
-        if state.floor > 0 {
-            state.kept = state
-                .kept
-                .saturating_sub(store::delete_below(&tx, state.floor, most)?);
-        }
-        store::set_extent(&tx, state.head, state.floor)?;
+        store::set_extent(&tx, &state.extent)?;
         tx.commit()?;
         Ok(Committed {
             state,
             entries,
+            aside,
             done,
         })
     }
@@ -209,10 +264,12 @@ impl Writer {
 /// A transaction under way.
 struct Work<'a> {
     tx: &'a Transaction<'a>,
-    epoch: Epoch,
     now: i64,
     state: State,
     entries: Vec<Entry>,
+    aside: Aside,
+    /// Bytes of the entries.
+    added: u64,
 }
 
 impl Work<'_> {
@@ -240,14 +297,15 @@ impl Work<'_> {
         if !later {
             return self.append_each(publications).map(Ok);
         }
-        let (state, entries) = (self.state, self.entries.len());
+        let (state, entries, added) = (self.state, self.entries.len(), self.added);
+        let aside = self.aside;
         self.tx.execute_batch("SAVEPOINT job")?;
         let stored = self.append_each(publications)?;
         let full = self.state.schedule.entries > MOST_SCHEDULED
             || self.state.schedule.bytes > MOST_SCHEDULED_BYTES;
         if full {
             self.tx.execute_batch("ROLLBACK TO job")?;
-            self.state = state;
+            (self.state, self.added, self.aside) = (state, added, aside);
             self.entries.truncate(entries);
         }
         self.tx.execute_batch("RELEASE job")?;
@@ -263,6 +321,7 @@ impl Work<'_> {
         let mut stored = Vec::with_capacity(publications.len());
         for publication in publications {
             if let Some(known) = store::known(self.tx, publication)? {
+                self.aside.duplicate += 1;
                 stored.push(match known {
                     Known::Stored(seq) => Some(seq),
                     Known::Scheduled => None,
@@ -276,6 +335,7 @@ impl Work<'_> {
                 Some(due) => {
                     let bytes = store::insert_scheduled(self.tx, due, publication)?;
                     self.state.schedule.entries += 1;
+                    self.aside.scheduled += 1;
                     self.state.schedule.bytes += bytes;
                     None
                 }
@@ -293,15 +353,21 @@ impl Work<'_> {
 
     fn store(&mut self, publication: &Publication) -> rusqlite::Result<u64> {
         let state = &mut self.state;
-        state.head += 1;
-        state.kept += 1;
+        state.extent.head += 1;
         state.last_at = state.last_at.max(self.now);
-        store::insert(self.tx, state.head, state.last_at, publication)?;
         let position = Position {
-            epoch: self.epoch,
-            seq: state.head,
+            epoch: state.extent.epoch,
+            seq: state.extent.head,
         };
-        let record = Record::new(position, state.last_at, publication);
+        let record = Record {
+            // It ends by the clock, also while that is behind the log's times.
+            expires: expiry(publication, self.now),
+            ..Record::new(position, state.last_at, publication)
+        };
+        let bytes = store::insert(self.tx, &record, publication)?;
+        state.kept += 1;
+        state.extent.bytes += bytes;
+        self.added += bytes;
         self.entries.push(Entry::new(record));
         Ok(position.seq)
     }
@@ -321,14 +387,39 @@ impl Work<'_> {
         schedule.bytes = schedule.bytes.saturating_sub(bytes);
     }
 
-    /// Gives up what is too old.
+    /// Gives up what is too much or too old: the floor rises at once for the
+    /// number of events and their age, the rows go little by little, and for
+    /// bytes the floor rises with them.
     fn trim(&mut self, history: History) -> rusqlite::Result<()> {
-        let state = &mut self.state;
-        let expired = store::delete_expired(self.tx, self.now, Writer::TRIM)?;
-        state.kept = state.kept.saturating_sub(expired);
-        let age = i64::try_from(history.age.as_millis()).unwrap_or(i64::MAX);
-        let cutoff = self.now.saturating_sub(age);
-        state.floor = store::newest_before(self.tx, cutoff, state.floor, state.head)?;
+        let most = Most {
+            rows: TRIM.rows + self.entries.len() as u64,
+            bytes: TRIM.bytes + self.added,
+        };
+        if self.state.trimming {
+            let expired = store::delete_expired(self.tx, self.now, most)?;
+            let past = store::delete_transient(self.tx, self.state.past, most)?;
+            let age = i64::try_from(history.age.as_millis()).unwrap_or(i64::MAX);
+            let cutoff = self.now.saturating_sub(age);
+            let Extent { floor, head, .. } = self.state.extent;
+            self.state.extent.floor = store::newest_before(self.tx, cutoff, floor, head)?;
+            self.state.trimming = expired.more || past.more;
+            self.forget(expired);
+            self.forget(past);
+        }
+        let extent = &mut self.state.extent;
+        let surplus = extent.head.saturating_sub(history.events);
+        extent.floor = extent.floor.max(surplus);
+        let over = extent.bytes.saturating_sub(history.bytes);
+        let oldest = store::delete_oldest(self.tx, extent.floor, over, most)?;
+        extent.floor = extent.floor.max(oldest.last.unwrap_or(0));
+        self.state.trimming |= oldest.more;
+        self.forget(oldest);
         Ok(())
+    }
+
+    fn forget(&mut self, deleted: Deleted) {
+        let State { kept, extent, .. } = &mut self.state;
+        *kept = kept.saturating_sub(deleted.rows);
+        extent.bytes = extent.bytes.saturating_sub(deleted.bytes);
     }
 }

@@ -6,12 +6,20 @@
     reason = "a test fails by a panic, in its helpers too"
 )]
 
+mod access;
 mod client;
 mod delivery;
 mod durability;
+mod lines;
+mod listener;
+mod listener_local;
+mod listener_peers;
+mod metrics;
 mod ntfy_corpus;
 mod ntfy_properties;
 mod ntfy_streams;
+mod page;
+mod presence;
 mod publishing;
 mod replay;
 mod scheduled;
@@ -22,7 +30,7 @@ mod tutorials;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hub::{Hub, HubConfig, HubError, Store};
+use hub::{Doors, Hub, HubConfig, HubError, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -58,13 +66,20 @@ impl Server {
     }
 
     pub(crate) async fn start(config: HubConfig) -> Self {
+        Self::behind(config, |_| {}).await
+    }
+
+    /// Behind doors that are changed first.
+    pub(crate) async fn behind(config: HubConfig, change: impl FnOnce(&mut Doors)) -> Self {
         let hub = Hub::open(config).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let mut doors = Doors::new(listener);
+        change(&mut doors);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(hub::serve(
+        let task = tokio::spawn(hub::serve_on(
             hub.clone(),
-            listener,
+            doors,
             stop.clone().cancelled_owned(),
         ));
         Self {
