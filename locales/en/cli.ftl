@@ -12,12 +12,34 @@ check-no-answer = No answer within { $seconds } s. Some servers answer only with
 
 send-not-text = Standard input is not UTF-8 text.
 send-too-long = The text is longer than { $kib } KiB. Send a shorter one, or a link to it.
+send-no-hub = No hub answers at { $address }. Start one with “feedbell serve”, or name another with --hub or FEEDBELL_HUB.
 
 ## serve
 
 serve-port-taken = { $address } is taken by another program. Choose another port with --listen, or 0 for a free one.
 serve-token = { $address } can be reached from other machines. Set a token with --token or FEEDBELL_TOKEN, or listen on 127.0.0.1.
 serve-bad-token = A token is letters, digits and signs without spaces. Choose another one.
+serve-tls = There is no https: { $why }.
+serve-tls-half = A certificate needs its key. Name both, --tls-cert and --tls-key.
+serve-socket = The socket { $path } cannot be made: { $why }. Choose another with --socket, or none.
+serve-socket-taken = Another hub listens on { $path }, so “feedbell send” goes there. Choose another socket with --socket, or none.
+serve-config-order = What counts: the command line, then the environment, then the file, then the default.
+serve-config-default = default
+serve-config-unset = { $name } is not set
+serve-config-unread = { $path } cannot be read: { $why }.
+serve-config-syntax = { $path }, line { $line }: this is not TOML: { $why }.
+serve-config-unknown = { $path }, line { $line }: there is no option “{ $key }”. Known are { $known }.
+serve-config-value = { $path }, line { $line }: { $key } cannot be this: { $why }.
+serve-config-variable = { $name } cannot be this: { $why }.
+
+## backup
+
+backup-file = { $name } ({ $kib } KiB)
+backup-done = The backup is in { $folder }
+backup-taken = { $path } is not empty, or not a folder. Choose a new folder for the backup.
+backup-nothing = There is nothing to back up in { $path }. Say with --data where the hub keeps its log.
+backup-not-copied = { $path } could not be copied: { $why }
+backup-damaged = { $path } is damaged, and so would be its copy: { $why }
 
 ## run
 

@@ -16,12 +16,13 @@ trouble-broken = The connection broke: { $detail }. Feedbell connects anew.
 trouble-tls = There is no secure connection to { $host }: { $detail }. Check the server's certificate.
 trouble-tls-expired = The certificate of { $host } has expired. Check this computer's clock, or renew the certificate.
 trouble-tls-not-yet = The certificate of { $host } is not valid yet. Check this computer's clock.
-trouble-tls-issuer = The certificate of { $host } is from an issuer that this computer does not trust. Name the issuer’s certificate in the feed’s advanced settings (--ca), or add it to the system’s.
+trouble-tls-issuer = The certificate of { $host } is from an issuer that this computer does not trust. Name the issuer’s certificate in the feed’s advanced settings (--ca), pin the certificate itself if it is a hub’s own (--pin), or add the issuer’s to the system’s.
 trouble-tls-name = The certificate of { $host } is for another name. Check the name in the feed's address.
 trouble-tls-revoked = The certificate of { $host } was revoked. Ask whoever runs the server.
 trouble-tls-none = { $host } does not speak TLS. Try the address with http instead of https.
 trouble-tls-authority = { $host } shows the certificate of an authority itself. Make a certificate for the server that this authority signs.
 trouble-tls-client = { $host } wants a client certificate that it knows. Choose one in the feed's advanced settings (--cert, --key).
+trouble-tls-pin = The certificate of { $host } is not the pinned one; it shows { $found }. Ask whoever runs the server before you trust it (--pin).
 
 ## Why a feed stopped.
 

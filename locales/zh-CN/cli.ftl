@@ -12,12 +12,34 @@ check-no-answer = { $seconds } 秒内没有应答。有些服务器到第一个�
 
 send-not-text = 标准输入不是 UTF-8 文本。
 send-too-long = 文本超过 { $kib } KiB。请发送更短的文本，或发送链接。
+send-no-hub = { $address } 没有广播站应答。请用“feedbell serve”启动一个，或用 --hub 或 FEEDBELL_HUB 指定另一个。
 
 ## serve
 
 serve-port-taken = { $address } 已被其他程序占用。请用 --listen 换一个端口，或用 0 自动选择空闲端口。
 serve-token = 其他机器可以访问 { $address }。请用 --token 或 FEEDBELL_TOKEN 设置令牌，或改为监听 127.0.0.1。
 serve-bad-token = 令牌由字母、数字和符号组成，不含空格。请换一个。
+serve-tls = 无法使用 https：{ $why }。
+serve-tls-half = 证书需要配上它的密钥。请同时指定 --tls-cert 和 --tls-key。
+serve-socket = 无法创建套接字 { $path }：{ $why }。请用 --socket 另选一个，或设为 none。
+serve-socket-taken = 另一个广播站正在监听 { $path }，“feedbell send”会发到那里。请用 --socket 另选一个，或设为 none。
+serve-config-order = 优先顺序：命令行、环境变量、配置文件、默认值。
+serve-config-default = 默认
+serve-config-unset = { $name } 未设置
+serve-config-unread = 无法读取 { $path }：{ $why }。
+serve-config-syntax = { $path } 第 { $line } 行：不是 TOML：{ $why }。
+serve-config-unknown = { $path } 第 { $line } 行：没有选项“{ $key }”。可用的有 { $known }。
+serve-config-value = { $path } 第 { $line } 行：{ $key } 不能是这个值：{ $why }。
+serve-config-variable = { $name } 不能是这个值：{ $why }。
+
+## backup
+
+backup-file = { $name }（{ $kib } KiB）
+backup-done = 备份已保存到 { $folder }
+backup-taken = { $path } 不是空文件夹。请为备份选择一个新的文件夹。
+backup-nothing = { $path } 中没有可以备份的内容。请用 --data 指明广播站保存日志的文件夹。
+backup-not-copied = 无法复制 { $path }：{ $why }
+backup-damaged = { $path } 已损坏，备份也会是损坏的：{ $why }
 
 ## run
 

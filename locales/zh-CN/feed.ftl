@@ -16,12 +16,13 @@ trouble-broken = 连接中断：{ $detail }。Feedbell 会重新连接。
 trouble-tls = 无法与 { $host } 建立安全连接：{ $detail }。请检查服务器的证书。
 trouble-tls-expired = { $host } 的证书已过期。请检查本机时钟，或更新证书。
 trouble-tls-not-yet = { $host } 的证书尚未生效。请检查本机时钟。
-trouble-tls-issuer = { $host } 的证书来自本机不信任的颁发机构。请在订阅源的高级设置中填写该机构的证书（--ca），或把它加入系统证书。
+trouble-tls-issuer = { $host } 的证书来自本机不信任的颁发机构。请在订阅源的高级设置中填写该机构的证书（--ca）；如果是广播站自己的证书，请固定它（--pin）；或把颁发机构的证书加入系统证书。
 trouble-tls-name = { $host } 的证书属于另一个域名。请检查订阅源地址中的域名。
 trouble-tls-revoked = { $host } 的证书已被吊销。请联系服务器的管理者。
 trouble-tls-none = { $host } 不支持 TLS。请将地址中的 https 改为 http 再试。
 trouble-tls-authority = { $host } 出示的是颁发机构自己的证书。请用该机构为服务器另外签发一张证书。
 trouble-tls-client = { $host } 要求它认可的客户端证书。请在订阅源的高级设置中选择（--cert、--key）。
+trouble-tls-pin = { $host } 的证书不是您固定的那一个；它出示的是 { $found }。请先向服务器的管理者核实，再决定是否信任（--pin）。
 
 ## 订阅源停止的原因。
 

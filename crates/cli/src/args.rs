@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
-use feed::{FeedConfig, Identity, Proxy, Silence};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use feed::{FeedConfig, Identity, Pin, Proxy, Silence};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use jiff::Zoned;
 use url::Url;
@@ -22,7 +22,8 @@ const EXIT_CODES: &str = "Exit codes:
 
 Environment:
   FEEDBELL_HUB    the hub that `send` uses
-  FEEDBELL_TOKEN  the token of `send` and `serve`
+  FEEDBELL_TOKEN  the token of `send`, and of `serve` without a FEEDBELL_SERVE_TOKEN
+  FEEDBELL_SERVE_…  any option of `serve`, see `feedbell serve --help`
   FEEDBELL_FEED_TOKEN  the token of `listen` and `check`
   FEEDBELL_LOG    the log level: error, warn, info, debug or trace";
 
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Send(Send),
     /// Run a hub
     Serve(Serve),
+    /// Copy the hub's log, the inbox and the settings, also while they are in use
+    Backup(Backup),
     /// Look step by step at what answers at an address
     Check(Check),
     /// Run the notifier in the terminal, without a window
@@ -107,6 +110,9 @@ pub(crate) struct Way {
     /// A PEM file of further authorities to trust
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    /// The one certificate the server may have, as a hub says it at its start
+    #[arg(long, value_name = "sha256:HEX", conflicts_with = "ca")]
+    pub(crate) pin: Option<Pin>,
     /// A PEM file with a client certificate
     #[arg(long, value_name = "FILE")]
     pub(crate) cert: Option<PathBuf>,
@@ -139,6 +145,7 @@ impl Way {
         }
         config.proxy = self.proxy.unwrap_or_default();
         config.authorities = self.ca;
+        config.pin = self.pin;
         config.identity = self.cert.map(|certificate| Identity {
             certificate,
             key: self.key,
@@ -165,27 +172,50 @@ pub(crate) struct Send {
     /// To the subscribers of this topic
     #[arg(long)]
     pub(crate) topic: Option<String>,
-    /// The hub's address; by default the running Feedbell's, else http://127.0.0.1:2355
+    /// The hub's address; by default this user's own hub, which needs no token, else http://127.0.0.1:2355
     #[arg(long, env = "FEEDBELL_HUB", value_parser = web_address)]
     pub(crate) hub: Option<Url>,
     /// The hub's token
     #[arg(long, env = "FEEDBELL_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// The one certificate the hub may have, as it says it at its start
+    #[arg(long, value_name = "sha256:HEX")]
+    pub(crate) pin: Option<Pin>,
 }
 
+const SERVE_LAYERS: &str = "\
+Each option can stand on the command line, in the environment and in the file, and counts in this order. The environment \
+has them as FEEDBELL_SERVE_LISTEN, FEEDBELL_SERVE_ALLOW_ORIGIN=a,b and so on, the file as listen = \"…\", \
+allow-origin = [\"a\", \"b\"]. --print-config shows what counts.";
+
+/// All of it can come from the file and the environment too: see `serve_config`,
+/// which takes the options from here.
 #[derive(Debug, Args)]
+#[command(after_help = SERVE_LAYERS)]
 pub(crate) struct Serve {
     /// Where to listen; anything but loopback needs a token
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2355")]
     pub(crate) listen: SocketAddr,
+    /// Speak https on the same port: off, on (beside http), or required; by default off on loopback, else on
+    #[arg(long, value_name = "MODE")]
+    pub(crate) tls: Option<TlsOption>,
+    /// A PEM file with the certificate; by default one is made and its fingerprint printed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// A PEM file with its key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The socket for this user's own programs, or none; by default in the user's runtime folder
+    #[arg(long, value_name = "PATH|none")]
+    pub(crate) socket: Option<PathBuf>,
     /// The folder of the log; by default the user's data folder
-    #[arg(long, value_name = "DIR", conflicts_with = "memory")]
+    #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Keep the log in memory only
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub(crate) memory: bool,
     /// Let /sse and /test produce a counter, a clock and measurements
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub(crate) demo: bool,
     /// A web origin whose pages may use the hub, like http://localhost:3000; repeatable
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
@@ -194,13 +224,74 @@ pub(crate) struct Serve {
     #[arg(long = "host", value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
     /// A token that opens the hub; repeatable
-    #[arg(
-        long = "token",
-        value_name = "TOKEN",
-        env = "FEEDBELL_TOKEN",
-        hide_env_values = true
-    )]
+    #[arg(long = "token", value_name = "TOKEN")]
     pub(crate) tokens: Vec<String>,
+    /// Most subscribers at a time
+    #[arg(long, value_name = "N", default_value_t = 900)]
+    pub(crate) max_streams: usize,
+    /// Most of them from one IP address; by default as many as in total
+    #[arg(long, value_name = "N")]
+    pub(crate) max_streams_per_ip: Option<usize>,
+    /// Most of them that listen as one uid; by default as many as in total
+    #[arg(long, value_name = "N")]
+    pub(crate) max_streams_per_uid: Option<usize>,
+    /// End each stream after so many seconds, give or take a tenth, so that its subscriber connects anew
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_age: Option<u64>,
+    /// Seconds without an event after which a stream gives a sign of life
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) heartbeat: u64,
+    /// Days that events are kept for replay
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=36_500))]
+    pub(crate) keep_days: u64,
+    /// Most events that are kept
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) keep_events: u64,
+    /// Most bytes of data that are kept, like 500M or 2G
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = bytes)]
+    pub(crate) keep_bytes: u64,
+    /// Publishes a second that one token, or without one an IP address, may go on with
+    #[arg(long, value_name = "N", default_value_t = 1000.0, value_parser = rate)]
+    pub(crate) publish_rate: f64,
+    /// Publishes that it may make at once
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) publish_burst: u32,
+    /// How the log on standard error is written; FEEDBELL_LOG says how much
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// A TOML file with these options; by default serve.toml in the user's config folder, if it is there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Show what counts and where each value comes from, and end
+    #[arg(long)]
+    pub(crate) print_config: bool,
+}
+
+/// Whether the hub's port speaks TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TlsOption {
+    Off,
+    On,
+    Required,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The folder of the copies; it must be new or empty
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// The folder of `serve --data`; by default the user's own folders
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// As JSON, one line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -261,6 +352,32 @@ fn proxy(text: &str) -> Result<Proxy, String> {
     }
 }
 
+/// A number of bytes with or without K, M, G or T, each 1024 times the one before.
+fn bytes(text: &str) -> Result<u64, String> {
+    let trimmed = text
+        .trim()
+        .trim_end_matches(['B', 'b'])
+        .trim_end_matches('i');
+    let (number, shift) = match trimmed.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&trimmed[..at], 10),
+        Some((at, 'm' | 'M')) => (&trimmed[..at], 20),
+        Some((at, 'g' | 'G')) => (&trimmed[..at], 30),
+        Some((at, 't' | 'T')) => (&trimmed[..at], 40),
+        _ => (trimmed, 0),
+    };
+    let number: Option<u64> = number.trim().parse().ok().filter(|number| *number > 0);
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .filter(|bytes| i64::try_from(*bytes).is_ok())
+        .ok_or_else(|| "write a number of bytes, like 500M or 2G".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok();
+    rate.filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
+        .ok_or_else(|| "write a number above 0, like 5 or 0.2".to_owned())
+}
+
 fn bearer(token: &str) -> Result<HeaderValue, String> {
     let mut value =
         HeaderValue::try_from(format!("Bearer {token}")).map_err(|why| why.to_string())?;
@@ -279,6 +396,26 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    #[test]
+    fn numbers_of_bytes() {
+        for (text, expected) in [
+            ("1", Some(1)),
+            ("500M", Some(500 << 20)),
+            ("2 GiB", Some(2 << 30)),
+            ("1kb", Some(1024)),
+            ("8T", Some(8 << 40)),
+            ("", None),
+            ("0", None),
+            ("M", None),
+            ("-1", None),
+            ("1.5G", None),
+            ("99999999999G", None),
+            ("9223372036854775808", None),
+        ] {
+            assert_eq!(super::bytes(text).ok(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod backup;
 mod check;
 mod control;
 mod exit;
@@ -13,12 +14,13 @@ mod listen;
 mod run;
 mod send;
 mod serve;
+mod serve_config;
 mod signals;
 mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
     args::{Arguments, Command},
@@ -27,7 +29,8 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let given = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&given).unwrap_or_else(|why| why.exit());
     let terminal = Terminal::new();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
@@ -37,7 +40,11 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Listen(options) => listen::listen(options, &terminal).await,
             Command::Send(options) => send::send(options, &terminal).await,
-            Command::Serve(options) => serve::serve(options, &terminal).await,
+            Command::Serve(_) => match given.subcommand_matches("serve") {
+                Some(flags) => Box::pin(serve::serve(flags, &terminal)).await,
+                None => Ok(Ended::Trouble),
+            },
+            Command::Backup(options) => backup::backup(&options, &terminal),
             Command::Check(options) => check::check(options, &terminal).await,
             Command::Run(options) => Box::pin(run::run(options, &terminal)).await,
             Command::Status { json } => control::status(json, &terminal).await,

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use feed::{Publication, PublishError, publish};
+use feed::{HubAddress, Publication, PublishError, Trouble, publish};
 use front::places::Places;
 use hub::MAX_DATA;
 use notifier::{
@@ -36,18 +36,30 @@ pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<E
         data,
         ..Publication::default()
     };
-    let token = options.token.as_deref().filter(|token| !token.is_empty());
-    let hub = match options.hub {
-        Some(hub) => hub,
-        None => running_hub().await.map_or_else(|| USUAL_HUB.parse(), Ok)?,
+    let token = options.token.filter(|token| !token.is_empty());
+    let pin = options.pin;
+    let at = |url: Url| HubAddress {
+        token,
+        pin,
+        ..HubAddress::new(url)
     };
-    match publish(&hub, token, &publication).await {
+    let sent = match options.hub {
+        Some(hub) => publish(&at(hub), &publication).await,
+        None => match own_hub(&publication).await? {
+            Some(sent) => sent,
+            None => {
+                let hub = running_hub().await.map_or_else(|| USUAL_HUB.parse(), Ok)?;
+                publish(&at(hub), &publication).await
+            }
+        },
+    };
+    match sent {
         Ok(id) => {
             terminal.say(&id)?;
             Ok(Ended::Done)
         }
         Err(why) => {
-            terminal.note(&terminal.text(why.words()));
+            terminal.note(&terminal.text(words(&why)));
             Ok(match why {
                 PublishError::Unreachable { .. } | PublishError::Unanswered { .. } => {
                     Ended::NothingAnswers
@@ -58,6 +70,39 @@ pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<E
                 _ => Ended::Trouble,
             })
         }
+    }
+}
+
+/// What comes of it over the socket of this user's hub, which asks for no token;
+/// `None` when none is there.
+async fn own_hub(
+    publication: &Publication,
+) -> anyhow::Result<Option<Result<String, PublishError>>> {
+    if !cfg!(unix) {
+        return Ok(None);
+    }
+    let hub = HubAddress {
+        socket: Some(Places::find()?.hub),
+        // Names nothing; the socket decides.
+        ..HubAddress::new("http://localhost/".parse()?)
+    };
+    Ok(match publish(&hub, publication).await {
+        Err(PublishError::Unreachable { .. }) => None,
+        sent => Some(sent),
+    })
+}
+
+fn words(why: &PublishError) -> Text {
+    match why {
+        PublishError::Unreachable {
+            address,
+            why:
+                Trouble::Refused { .. }
+                | Trouble::Unreachable { .. }
+                | Trouble::ConnectTimeout { .. }
+                | Trouble::NameNotFound { .. },
+        } => Text::new("send-no-hub").with("address", address.clone()),
+        other => other.words().into(),
     }
 }
 

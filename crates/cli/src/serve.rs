@@ -1,66 +1,106 @@
 //! `feedbell serve`: a hub of its own.
 
-use std::{io::ErrorKind, pin::pin};
+use std::{
+    io::{ErrorKind, IsTerminal as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::pin,
+    time::Duration,
+};
 
 use anyhow::Context as _;
+use clap::{ArgMatches, CommandFactory as _};
 use front::{logging, places::Places};
-use hub::{Hub, HubConfig, HubError, Store, Token};
+use hub::{
+    Doors, History, Hub, HubConfig, HubError, Local, LocalError, Rate, Store, Tls, TlsError,
+    TlsMode, Token, names_of,
+};
+use jiff::Timestamp;
 use notifier::view::Text;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{args::Serve, exit::Ended, signals::Signals, terminal::Terminal};
+use crate::{
+    args::{Arguments, LogFormat, Serve, TlsOption},
+    exit::Ended,
+    serve_config::{Source, Told, told},
+    signals::Signals,
+    terminal::Terminal,
+};
 
-pub(crate) async fn serve(options: Serve, terminal: &Terminal) -> anyhow::Result<Ended> {
+/// Files that a hub has open beside its streams: the log, publishers, the rest.
+const OTHER_FILES: u64 = 100;
+
+pub(crate) async fn serve(flags: &ArgMatches, terminal: &Terminal) -> anyhow::Result<Ended> {
     let places = Places::find()?;
-    let _log = logging::start(&places);
+    let environment = |name: &str| std::env::var(name).ok();
+    let trouble = |text: Text| {
+        terminal.note(&terminal.text(text));
+        Ok(Ended::Trouble)
+    };
+    let told = match told(flags, environment, &places.serve) {
+        Ok(told) => told,
+        Err(why) => return trouble(why),
+    };
+    if told.options.memory
+        && (told.source("memory"), told.source("data")) == (&Source::Flag, &Source::Flag)
+    {
+        let mut command = Arguments::command();
+        let why = "--memory keeps no log, so there is nothing for --data";
+        command
+            .error(clap::error::ErrorKind::ArgumentConflict, why)
+            .exit();
+    }
+    let plan = Plan::of(&told.options, &places);
+    if flags.get_flag("print_config") {
+        terminal.say(&print(&told, &plan, terminal))?;
+        return Ok(Ended::Done);
+    }
+    log_to_stderr(told.options.log_format);
     let mut signals = Signals::watch()?;
-    let mut config = HubConfig::new(if options.memory {
-        Store::Memory
-    } else {
-        let folder = options.data.unwrap_or(places.data);
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        Store::Path(folder.join("hub.db"))
-    });
-    config.demo = options.demo;
-    config.allow_origins = options.allow_origins;
-    config.hosts = options.hosts;
-    for secret in options.tokens.iter().filter(|secret| !secret.is_empty()) {
-        let Some(token) = Token::new(secret) else {
-            terminal.note(&terminal.get("serve-bad-token"));
-            return Ok(Ended::Trouble);
-        };
-        config.tokens.push(token);
+    raise_open_files(told.options.max_streams);
+
+    let options = told.options;
+    if !options.memory {
+        std::fs::create_dir_all(&plan.folder).with_context(|| plan.folder.display().to_string())?;
     }
-    if !options.listen.ip().is_loopback() && config.tokens.is_empty() {
-        let needed = Text::new("serve-token").with("address", options.listen.to_string());
-        terminal.note(&terminal.text(needed));
-        return Ok(Ended::Trouble);
+    let Some(tokens) = tokens(&options.tokens) else {
+        return trouble(Text::new("serve-bad-token"));
+    };
+    if !options.listen.ip().is_loopback() && tokens.is_empty() {
+        return trouble(Text::new("serve-token").with("address", options.listen.to_string()));
     }
+    let tls = match tls(&options, &plan) {
+        Ok(tls) => tls,
+        Err(why) => return trouble(why),
+    };
     let listener = match TcpListener::bind(options.listen).await {
         Ok(listener) => listener,
-        Err(why) => {
-            let text = if why.kind() == ErrorKind::AddrInUse {
-                Text::new("serve-port-taken").with("address", options.listen.to_string())
-            } else {
-                Text::new("hub-bind")
-                    .with("address", options.listen.to_string())
-                    .with("why", why.to_string())
-            };
-            terminal.note(&terminal.text(text));
-            return Ok(Ended::Trouble);
-        }
+        Err(why) => return trouble(not_bound(options.listen, &why)),
     };
+    let config = config(options, &plan, tokens);
     let hub = match tokio::task::spawn_blocking(move || Hub::open(config)).await? {
         Ok(hub) => hub,
-        Err(why) => {
-            terminal.note(&terminal.text(notifier::hub_trouble(&why)));
-            return Ok(Ended::Trouble);
+        Err(why) => return trouble(notifier::hub_trouble(&why)),
+    };
+    let mut doors = Doors::new(listener);
+    doors.tls = tls;
+    doors.local = match plan.socket.as_deref().map(Local::open) {
+        None => None,
+        Some(Ok(local)) => Some(local),
+        Some(Err(why)) => {
+            terminal.note(&terminal.text(no_socket(&why)));
+            // Asked for by name, it is needed.
+            if plan.socket_named && !matches!(why, LocalError::Taken { .. }) {
+                return Ok(Ended::Trouble);
+            }
+            None
         }
     };
-    terminal.say(&format!("listening on http://{}", listener.local_addr()?))?;
+    introduce(&doors, terminal)?;
+
     let stop = CancellationToken::new();
-    let mut serving = pin!(hub::serve(hub, listener, stop.clone().cancelled_owned()));
+    let mut serving = pin!(hub::serve_on(hub, doors, stop.clone().cancelled_owned()));
     let served = loop {
         tokio::select! {
             served = &mut serving => break served,
@@ -75,10 +115,197 @@ pub(crate) async fn serve(options: Serve, terminal: &Terminal) -> anyhow::Result
     };
     match served {
         Ok(()) => Ok(Ended::Done),
-        Err(why @ HubError::TokenNeeded { .. }) => {
-            terminal.note(&terminal.text(notifier::hub_trouble(&why)));
-            Ok(Ended::Trouble)
-        }
+        Err(why @ HubError::TokenNeeded { .. }) => trouble(notifier::hub_trouble(&why)),
         Err(why) => Err(why.into()),
     }
+}
+
+/// What follows from the options and from where this user's files lie.
+struct Plan {
+    /// The folder of the log and of a certificate that the hub makes.
+    folder: PathBuf,
+    socket: Option<PathBuf>,
+    /// The user chose it.
+    socket_named: bool,
+    tls: TlsOption,
+}
+
+impl Plan {
+    fn of(options: &Serve, places: &Places) -> Self {
+        let named = options.socket.as_deref();
+        let usual = if options.listen.ip().is_loopback() {
+            TlsOption::Off
+        } else {
+            TlsOption::On
+        };
+        // Whoever has a certificate wants it used.
+        let usual = if options.tls_cert.is_some() {
+            TlsOption::On
+        } else {
+            usual
+        };
+        Self {
+            folder: options.data.clone().unwrap_or_else(|| places.data.clone()),
+            socket: match named {
+                None => cfg!(unix).then(|| places.hub.clone()),
+                Some(none) if none == Path::new("none") => None,
+                Some(path) => Some(path.to_owned()),
+            },
+            socket_named: named.is_some(),
+            tls: options.tls.unwrap_or(usual),
+        }
+    }
+}
+
+fn print(told: &Told, plan: &Plan, terminal: &Terminal) -> String {
+    let tls = match plan.tls {
+        TlsOption::Off => "off",
+        TlsOption::On => "on",
+        TlsOption::Required => "required",
+    };
+    let socket = plan.socket.as_ref();
+    let most = told.options.max_streams.to_string();
+    let implied = [
+        ("tls", tls.to_owned()),
+        ("data", plan.folder.display().to_string()),
+        (
+            "socket",
+            socket.map_or("none".to_owned(), |path| path.display().to_string()),
+        ),
+        ("max-streams-per-ip", most.clone()),
+        ("max-streams-per-uid", most),
+    ];
+    told.print(&implied, terminal)
+}
+
+fn config(options: Serve, plan: &Plan, tokens: Vec<Token>) -> HubConfig {
+    let mut config = HubConfig::new(if options.memory {
+        Store::Memory
+    } else {
+        Store::Path(plan.folder.join("hub.db"))
+    });
+    let seconds = Duration::from_secs;
+    config.demo = options.demo;
+    config.allow_origins = options.allow_origins;
+    config.hosts = options.hosts;
+    config.tokens = tokens;
+    config.max_streams = options.max_streams;
+    config.max_streams_per_ip = options.max_streams_per_ip.unwrap_or(options.max_streams);
+    config.max_streams_per_uid = options.max_streams_per_uid.unwrap_or(options.max_streams);
+    config.max_age = options.max_age.map(seconds);
+    config.heartbeat = seconds(options.heartbeat);
+    config.history = History {
+        events: options.keep_events,
+        age: seconds(options.keep_days * 24 * 60 * 60),
+        bytes: options.keep_bytes,
+    };
+    config.rate = Rate {
+        burst: options.publish_burst,
+        per_second: options.publish_rate,
+    };
+    config
+}
+
+/// `None`: one of them is no token. Empty ones are none at all.
+fn tokens(secrets: &[String]) -> Option<Vec<Token>> {
+    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+    secrets.map(|secret| Token::new(secret)).collect()
+}
+
+fn tls(options: &Serve, plan: &Plan) -> Result<TlsMode, Text> {
+    if plan.tls == TlsOption::Off {
+        return Ok(TlsMode::Off);
+    }
+    let made = match (&options.tls_cert, &options.tls_key) {
+        (Some(certificate), Some(key)) => Tls::from_files(certificate, key),
+        (None, None) => own_certificate(options, plan),
+        _ => return Err(Text::new("serve-tls-half")),
+    };
+    let tls = made.map_err(|why| Text::new("serve-tls").with("why", why.to_string()))?;
+    Ok(if plan.tls == TlsOption::Required {
+        TlsMode::Required(tls)
+    } else {
+        TlsMode::On(tls)
+    })
+}
+
+fn own_certificate(options: &Serve, plan: &Plan) -> Result<Tls, TlsError> {
+    let names = names_of(options.listen, &options.hosts);
+    if options.memory {
+        Tls::passing(&names, Timestamp::now())
+    } else {
+        Tls::own(&plan.folder, &names, Timestamp::now())
+    }
+}
+
+/// Says where the hub is, the address first: scripts read that line.
+fn introduce(doors: &Doors, terminal: &Terminal) -> anyhow::Result<()> {
+    let address = doors.tcp.local_addr()?;
+    let (plain, tls) = match &doors.tls {
+        TlsMode::Off => (true, None),
+        TlsMode::On(tls) => (true, Some(tls)),
+        TlsMode::Required(tls) => (false, Some(tls)),
+    };
+    if plain {
+        terminal.say(&format!("listening on http://{address}"))?;
+    }
+    if let Some(tls) = tls {
+        terminal.say(&format!("listening on https://{address}"))?;
+        terminal.say(&format!("certificate {}", tls.fingerprint()))?;
+    }
+    if let Some(local) = &doors.local {
+        terminal.say(&format!("listening on {}", local.path().display()))?;
+    }
+    Ok(())
+}
+
+fn not_bound(address: SocketAddr, why: &std::io::Error) -> Text {
+    if why.kind() == ErrorKind::AddrInUse {
+        Text::new("serve-port-taken").with("address", address.to_string())
+    } else {
+        Text::new("hub-bind")
+            .with("address", address.to_string())
+            .with("why", why.to_string())
+    }
+}
+
+fn no_socket(why: &LocalError) -> Text {
+    match why {
+        LocalError::Taken { path } => {
+            Text::new("serve-socket-taken").with("path", path.display().to_string())
+        }
+        LocalError::Unusable { path, source } => Text::new("serve-socket")
+            .with("path", path.display().to_string())
+            .with("why", source.to_string()),
+    }
+}
+
+/// Each stream is an open file. A system often gives 1024 where it would give
+/// more to whoever asks.
+fn raise_open_files(max_streams: usize) {
+    let Ok(files) = rlimit::increase_nofile_limit(u64::MAX) else {
+        return;
+    };
+    let room = files.saturating_sub(OTHER_FILES);
+    if u64::try_from(max_streams).unwrap_or(u64::MAX) > room {
+        tracing::warn!(
+            max_streams,
+            files,
+            room,
+            "max-streams is more than fits into the limit of open files: raise that \
+             (LimitNOFILE, ulimit -n)"
+        );
+    }
+}
+
+/// Service managers and containers collect standard error.
+fn log_to_stderr(format: LogFormat) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(logging::filter("info"))
+        .with_writer(std::io::stderr);
+    // Only fails when there is a log already.
+    let _ = match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
 }

@@ -16,7 +16,7 @@ use http::HeaderName;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore, WantsVerifier,
     client::WantsClientCert,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
@@ -28,6 +28,7 @@ use url::{Host, Url};
 
 use crate::{
     config::{FeedConfig, Identity, Proxy},
+    pin::{Pin, Pinned},
     transport::lock,
     trouble::{NameError, StopReason},
 };
@@ -115,6 +116,11 @@ pub(crate) fn proxy_of(config: &FeedConfig) -> Option<String> {
 pub(crate) async fn may_travel(config: &FeedConfig, url: &Url) -> Result<(), StopReason> {
     if url.scheme() == "https" {
         return Ok(());
+    }
+    if config.pin.is_some() {
+        // Whoever pins a certificate wants to be sure who answers.
+        let detail = "a pinned certificate needs https".to_owned();
+        return Err(StopReason::BadAddress { detail });
     }
     let proxy = proxy_of(config).and_then(|proxy| Url::parse(&format!("http://{proxy}")).ok());
     // Both ends of the way through a proxy hear everything.
@@ -222,20 +228,42 @@ async fn look_up(host: &str) -> Result<Vec<SocketAddr>, NameError> {
 /// system's authorities takes tens of milliseconds.
 fn tls(config: &FeedConfig) -> Result<ClientConfig, StopReason> {
     static USUAL: OnceLock<ClientConfig> = OnceLock::new();
-    if config.authorities.is_none() && config.identity.is_none() {
+    if config.pin.is_none() && config.authorities.is_none() && config.identity.is_none() {
         return Ok(USUAL
             .get_or_init(|| finished(trusting(Vec::new()).with_no_client_auth()))
             .clone());
     }
-    let authorities = match &config.authorities {
-        Some(path) => certificates(path)?,
-        None => Vec::new(),
+    let trusting = match (config.pin, &config.authorities) {
+        (Some(pin), _) => trusting_only(pin),
+        (None, Some(path)) => trusting(certificates(path)?),
+        (None, None) => trusting(Vec::new()),
     };
-    let trusting = trusting(authorities);
     Ok(finished(match &config.identity {
         None => trusting.with_no_client_auth(),
         Some(identity) => with_identity(trusting, identity)?,
     }))
+}
+
+/// The TLS of a client that knows its server by a pin.
+pub(crate) fn pinned(pin: Pin) -> ClientConfig {
+    finished(trusting_only(pin).with_no_client_auth())
+}
+
+fn trusting_only(pin: Pin) -> rustls::ConfigBuilder<ClientConfig, WantsClientCert> {
+    let provider = provider();
+    let verifier = Arc::new(Pinned {
+        pin,
+        provider: Arc::clone(&provider),
+    });
+    usual(provider)
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+}
+
+fn usual(provider: Arc<CryptoProvider>) -> rustls::ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap_or_else(|_| ClientConfig::builder())
 }
 
 fn trusting(
@@ -243,9 +271,7 @@ fn trusting(
 ) -> rustls::ConfigBuilder<ClientConfig, WantsClientCert> {
     let provider = provider();
     let verifier = Verifier::new_with_extra_roots(authorities, Arc::clone(&provider));
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap_or_else(|_| ClientConfig::builder());
+    let builder = usual(provider);
     match verifier {
         Ok(verifier) => builder
             .dangerous()

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
-use crate::client::place;
+use crate::{client::place, pin::Pin};
 
 /// One feed's settings. `Debug` shows no secret: neither header values nor the
 /// URL's user, password and query.
@@ -33,6 +33,9 @@ pub struct FeedConfig {
     pub proxy: Proxy,
     /// A PEM file of authorities to trust besides the system's.
     pub authorities: Option<PathBuf>,
+    /// The one certificate the server may have, whoever signed it. Then nothing
+    /// goes over plain http.
+    pub pin: Option<Pin>,
     /// How the client proves who it is.
     pub identity: Option<Identity>,
     /// The address itself holds a secret. Sensitive headers are known as such.
@@ -61,6 +64,7 @@ impl FeedConfig {
             limits: Limits::default(),
             proxy: Proxy::System,
             authorities: None,
+            pin: None,
             identity: None,
             secret_address: false,
             plain_http: false,
@@ -108,6 +112,7 @@ impl fmt::Debug for FeedConfig {
             .field("limits", &self.limits)
             .field("proxy", &self.proxy)
             .field("authorities", &self.authorities)
+            .field("pin", &self.pin)
             .field("identity", &self.identity)
             .field("secret_address", &self.secret_address)
             .field("plain_http", &self.plain_http)

@@ -14,6 +14,7 @@ mod check;
 mod client;
 mod config;
 mod feed;
+mod pin;
 mod poll;
 mod publish;
 mod rhythm;
@@ -24,7 +25,8 @@ pub use check::{Check, CheckStep, CheckUpdate, Detail, Outcome, Step, check};
 pub use client::sounds_secret;
 pub use config::{FeedConfig, GiveUp, Identity, Limits, Patience, Proxy, Resume, Silence};
 pub use feed::{Event, Feed, FeedUpdate, State};
-pub use publish::{Publication, PublishError, publish};
+pub use pin::{InvalidPin, Pin};
+pub use publish::{HubAddress, Publication, PublishError, publish};
 pub use trouble::{Excess, StopReason, TlsTrouble, Trouble, Words};
 
 /// The fuzz target's way in: from bytes to blocks without a connection.

@@ -1,13 +1,18 @@
 //! One event, sent to a Feedbell hub.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use reqwest::header;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
-    client::{install_crypto, is_loopback, place},
+    client::{install_crypto, is_loopback, pinned, place},
+    pin::Pin,
     trouble::{End, StopReason, Trouble, Words, sort},
 };
 
@@ -17,6 +22,46 @@ const EXCHANGE: Duration = Duration::from_secs(30);
 /// A hub's sentence is short; a proxy's page is not.
 const LONGEST_SENTENCE: usize = 300;
 const LONGEST_ANSWER: usize = 64 << 10;
+
+/// The way to a hub. `Debug` shows no token.
+#[derive(Clone)]
+pub struct HubAddress {
+    /// Where it is, `http` or `https`.
+    pub url: Url,
+    /// The token that opens it.
+    pub token: Option<String>,
+    /// The one certificate it may have; then `url` must be `https`.
+    pub pin: Option<Pin>,
+    /// Its own socket on this computer, which is used instead of the network.
+    pub socket: Option<PathBuf>,
+}
+
+impl HubAddress {
+    /// The hub at `url`.
+    #[must_use]
+    pub fn new(url: Url) -> Self {
+        Self {
+            url,
+            token: None,
+            pin: None,
+            socket: None,
+        }
+    }
+
+    /// Host and port, or the socket, for sentences.
+    fn place(&self) -> String {
+        match &self.socket {
+            Some(socket) => socket.display().to_string(),
+            None => place(&self.url),
+        }
+    }
+}
+
+impl fmt::Debug for HubAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HubAddress").field(&self.place()).finish()
+    }
+}
 
 /// What is published. Without uid and topic it goes to everyone.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
@@ -127,18 +172,14 @@ struct Sentence {
     error: String,
 }
 
-/// Publishes to the hub at `hub` and returns the position it was stored at,
+/// Publishes to a hub and returns the position it was stored at,
 /// `<epoch>.<seq>`.
 ///
 /// # Errors
 /// See [`PublishError`]; except with `Unanswered`, nothing was published.
-pub async fn publish(
-    hub: &Url,
-    token: Option<&str>,
-    publication: &Publication,
-) -> Result<String, PublishError> {
-    let address = place(hub);
-    let request = request(hub, token, publication)?;
+pub async fn publish(hub: &HubAddress, publication: &Publication) -> Result<String, PublishError> {
+    let address = hub.place();
+    let request = request(hub, publication)?;
     let response = request
         .send()
         .await
@@ -157,13 +198,12 @@ pub async fn publish(
 }
 
 fn request(
-    hub: &Url,
-    token: Option<&str>,
+    hub: &HubAddress,
     publication: &Publication,
 ) -> Result<reqwest::RequestBuilder, PublishError> {
     install_crypto();
     let bad = |detail: String| PublishError::BadRequest { detail };
-    let mut url = hub.clone();
+    let mut url = hub.url.clone();
     url.path_segments_mut()
         .map_err(|()| bad("not a web address".to_owned()))?
         .pop_if_empty()
@@ -174,20 +214,44 @@ fn request(
         .timeout(EXCHANGE)
         // A redirected POST becomes a GET: better say what answered.
         .redirect(reqwest::redirect::Policy::none());
-    let builder = if is_loopback(hub) {
+    let builder = if is_loopback(&hub.url) {
         builder.no_proxy()
     } else {
         builder
     };
+    let builder = match hub.pin {
+        Some(_) if url.scheme() != "https" => {
+            return Err(bad("a pinned certificate needs https".to_owned()));
+        }
+        Some(pin) => builder.tls_backend_preconfigured(pinned(pin)),
+        None => builder,
+    };
+    let builder = match &hub.socket {
+        Some(socket) => over(socket, builder).map_err(bad)?,
+        None => builder,
+    };
     let client = builder.build().map_err(|error| bad(error.to_string()))?;
     let mut request = client.post(url).json(publication);
-    if let Some(token) = token {
+    if let Some(token) = &hub.token {
         let mut value = header::HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| bad("the token has characters that a header cannot carry".to_owned()))?;
         value.set_sensitive(true);
         request = request.header(header::AUTHORIZATION, value);
     }
     Ok(request)
+}
+
+#[cfg(unix)]
+fn over(socket: &Path, builder: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, String> {
+    Ok(builder.unix_socket(socket))
+}
+
+#[cfg(not(unix))]
+fn over(socket: &Path, _: reqwest::ClientBuilder) -> Result<reqwest::ClientBuilder, String> {
+    Err(format!(
+        "{}: this system has no such sockets",
+        socket.display()
+    ))
 }
 
 fn unsent(error: &reqwest::Error, address: &str) -> PublishError {

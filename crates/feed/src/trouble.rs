@@ -4,7 +4,10 @@ use std::{error::Error, io, time::Duration};
 
 use rustls::{AlertDescription, CertificateError};
 
-use crate::poll::is_json;
+use crate::{
+    pin::{Pin, WrongPin},
+    poll::is_json,
+};
 
 /// Something that may pass by itself: the feed goes on trying.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,6 +134,12 @@ pub enum TlsTrouble {
     /// The server wants a client certificate, or another one.
     #[error("it wants a client certificate")]
     ClientCertificate,
+    /// The certificate is not the pinned one.
+    #[error("its certificate {found} is not the pinned one")]
+    WrongPin {
+        /// The certificate it showed.
+        found: Pin,
+    },
     /// What answers there does not speak TLS, or an older one.
     #[error("it does not speak TLS")]
     NotTls,
@@ -290,6 +299,12 @@ impl TlsTrouble {
             Self::Authority => "trouble-tls-authority",
             Self::ClientCertificate => "trouble-tls-client",
             Self::NotTls => "trouble-tls-none",
+            Self::WrongPin { found } => {
+                return Words::new(
+                    "trouble-tls-pin",
+                    [("host", host.to_owned()), ("found", found.to_string())],
+                );
+            }
             Self::Other(detail) => {
                 return Words::new(
                     "trouble-tls",
@@ -428,6 +443,9 @@ fn sort_tls(error: &rustls::Error) -> TlsTrouble {
             Bad::UnknownIssuer => TlsTrouble::UnknownIssuer,
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => TlsTrouble::WrongName,
             Bad::Revoked => TlsTrouble::Revoked,
+            Bad::Other(other) if let Some(WrongPin(found)) = other.0.downcast_ref() => {
+                TlsTrouble::WrongPin { found: *found }
+            }
             // The verifier's own error has no name of its own here.
             other if other.to_string().contains("CaUsedAsEndEntity") => TlsTrouble::Authority,
             other => TlsTrouble::Other(other.to_string()),
@@ -512,6 +530,9 @@ mod tests {
             TlsTrouble::Authority,
             TlsTrouble::ClientCertificate,
             TlsTrouble::NotTls,
+            TlsTrouble::WrongPin {
+                found: Pin::of(b"certificate"),
+            },
             TlsTrouble::Other(detail()),
         ];
         let type_of = |content_type: &str, html| StopReason::NotAnEventStream {

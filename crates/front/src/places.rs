@@ -22,6 +22,11 @@ pub struct Places {
     pub logs: PathBuf,
     /// `$XDG_RUNTIME_DIR/feedbell/control.sock`, in the data folder without one.
     pub control: PathBuf,
+    /// `$XDG_RUNTIME_DIR/feedbell/hub.sock`, beside it: where a hub of this user
+    /// takes what `feedbell send` publishes.
+    pub hub: PathBuf,
+    /// `$XDG_CONFIG_HOME/feedbell/serve.toml`: what `feedbell serve` is told.
+    pub serve: PathBuf,
 }
 
 impl Places {
@@ -39,8 +44,10 @@ impl Places {
         let run = strategy.runtime_dir().unwrap_or_else(|| data.join("run"));
         Ok(Self {
             settings: strategy.config_dir().join("settings.toml"),
+            serve: strategy.config_dir().join("serve.toml"),
             logs: strategy.state_dir().unwrap_or_else(|| data.join("logs")),
             control: run.join("control.sock"),
+            hub: run.join("hub.sock"),
             data,
         })
     }

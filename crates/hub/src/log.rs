@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::config::Clock;
 use crate::message::MessageId;
+use crate::metrics::Metrics;
 use crate::publication::Audience;
 use crate::record::{Record, View};
 use crate::window::{Page, Window};
@@ -37,6 +38,7 @@ pub(crate) struct Log {
     shared: Arc<Shared>,
     readers: Readers,
     clock: Clock,
+    metrics: Arc<Metrics>,
     writer: Option<JoinHandle<()>>,
     /// Held for as long as the log is open; SQLite alone would let a second
     /// process number its events differently.
@@ -74,6 +76,16 @@ enum Job {
     Trim,
 }
 
+impl Job {
+    /// How many publications it brings.
+    fn publications(&self) -> usize {
+        match self {
+            Self::Append { publications, .. } => publications.len(),
+            _ => 0,
+        }
+    }
+}
+
 type Answer<T> = oneshot::Sender<Result<T, HubError>>;
 
 impl Log {
@@ -86,6 +98,7 @@ impl Log {
     pub(crate) fn open(
         config: &mut HubConfig,
         stats: watch::Sender<HubStats>,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, HubError> {
         let epoch = Epoch::random(&mut config.random);
         let path = match &config.store {
@@ -148,6 +161,7 @@ impl Log {
             head: head_writer,
             stats,
             failed: false,
+            metrics: metrics.clone(),
         };
         let spawned = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -169,6 +183,7 @@ impl Log {
             shared,
             readers,
             clock: config.clock.clone(),
+            metrics,
             writer: Some(spawned),
             _lock: lock,
         })
@@ -288,6 +303,7 @@ impl Log {
         if let Some(page) = recent {
             return Ok(page);
         }
+        self.metrics.read_from_disk.add(1);
         let view = view.clone();
         self.readers
             .run(move |db| store::page(db, &view, cursor, now))
@@ -508,7 +524,7 @@ mod tests {
     async fn what_is_to_come_is_listed_in_pages() {
         let mut config = HubConfig::new(Store::Memory);
         config.clock = Arc::new(|| Timestamp::UNIX_EPOCH);
-        let log = Log::open(&mut config, watch::Sender::default()).unwrap();
+        let log = Log::open(&mut config, watch::Sender::default(), Arc::default()).unwrap();
         let topic = |name| Address::Topic(Topic::parse(name).unwrap());
         let mut publications = Vec::new();
         for i in 0..600 {

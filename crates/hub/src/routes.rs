@@ -19,8 +19,10 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Caller;
 use crate::demo::Demo;
 use crate::format::Format;
-use crate::guard::{Denied, Guard, Pass};
+use crate::guard::{Guard, Pass};
 use crate::inbound::{self, Published, Refusal};
+use crate::ntfy;
+use crate::operating;
 use crate::peer::Peer;
 use crate::subscribers::{Full, Seat, Visitor};
 use crate::subscription::{self, Opening, Start};
@@ -74,8 +76,8 @@ impl Hub {
             .route("/publish", post(publish))
             .route("/fact", post(fact))
             .route("/update", post(update))
-            .route("/healthz", get(healthz))
-            .fallback(not_found)
+            .merge(operating::router())
+            .fallback(elsewhere)
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(MAX_DATA))
             .layer(from_fn_with_state(site.clone(), guarded))
@@ -88,18 +90,33 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
     // A router without our listener does not know: it must not trust.
     let unknown = Peer::Remote(Ipv4Addr::UNSPECIFIED.into());
     let peer = request.extensions().get().copied().unwrap_or(unknown);
-    let pass = site
-        .guard
-        .check(peer, request.method(), request.uri(), request.headers());
+    let pass = if peer == Peer::Local {
+        // No browser reaches that socket, and whoever does may do everything.
+        Ok(Pass::of_everything(peer))
+    } else {
+        site.guard
+            .check(peer, request.method(), request.uri(), request.headers())
+    };
+    let metrics = site.hub.metrics();
     let (mut response, cors) = match pass {
         Ok(Pass {
             cors: Some(cors), ..
         }) if is_preflight(&request) => (preflight(request.headers()), Some(cors)),
         Ok(Pass { cors, caller }) => {
             request.extensions_mut().insert(caller);
-            (next.run(request).await, cors)
+            let response = next.run(request).await;
+            metrics.answered(response.status().as_u16(), false);
+            (response, cors)
         }
-        Err(Denied { status, why, cors }) => (refuse(status, &why), cors),
+        Err(denied) => {
+            metrics.answered(denied.status.as_u16(), true);
+            let response = if ntfy::speaks(request.method(), request.uri().path()) {
+                ntfy::denied(&denied)
+            } else {
+                refuse(denied.status, &denied.why)
+            };
+            (response, denied.cors)
+        }
     };
     let headers = response.headers_mut();
     headers.insert(
@@ -452,25 +469,21 @@ pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes),
     }
 }
 
-async fn healthz(State(site): Shared) -> Response {
-    if site.hub.is_healthy().await {
-        json(StatusCode::OK, &serde_json::json!({"healthy": true}))
-    } else {
-        json(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &serde_json::json!({"healthy": false}),
-        )
+/// What no route takes is ntfy's, but for the hub's own paths.
+async fn elsewhere(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
+    let path = request.uri().path();
+    if ntfy::speaks(request.method(), path) {
+        return ntfy::handle(state, caller, request).await;
     }
+    let why = format!("nothing is at {path}; see / for what there is");
+    refuse(StatusCode::NOT_FOUND, &why)
 }
 
-async fn not_found(uri: Uri) -> Response {
-    refuse(
-        StatusCode::NOT_FOUND,
-        &format!("nothing is at {}; see / for what there is", uri.path()),
-    )
-}
-
-async fn wrong_method(method: Method, uri: Uri) -> Response {
+async fn wrong_method(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
+    let (method, uri) = (request.method(), request.uri());
+    if ntfy::speaks(method, uri.path()) {
+        return ntfy::handle(state, caller, request).await;
+    }
     let why = format!(
         "{} does not take {method}; see / for what it takes",
         uri.path()

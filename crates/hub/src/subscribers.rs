@@ -169,6 +169,7 @@ impl Subscribers {
 pub(crate) struct Seat {
     hub: Hub,
     place: Arc<Place>,
+    ended: &'static str,
 }
 
 impl Seat {
@@ -204,14 +205,21 @@ impl Seat {
             place
         };
         hub.count_subscribers();
+        hub.metrics().opened.add(1);
         Ok(Self {
             hub: hub.clone(),
             place,
+            ended: "left",
         })
     }
 
     pub(crate) fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Notes why the stream ends, unless its subscriber leaves.
+    pub(crate) fn end(&mut self, why: &'static str) {
+        self.ended = why;
     }
 
     /// Waits until the stream is cut.
@@ -228,6 +236,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.hub.metrics().ended.add(self.ended, 1);
         self.hub.subscribers().lock().remove(self.place.id);
         self.hub.count_subscribers();
     }

@@ -40,6 +40,8 @@ impl Entry {
 pub(crate) struct Page {
     /// The events as the reader's format writes them, one after another.
     pub(crate) frames: BytesMut,
+    /// How many those are.
+    pub(crate) events: u64,
     /// The id in the last of them.
     pub(crate) last: Option<u64>,
     /// Up to where the log was looked at: where the next read starts.
@@ -56,6 +58,7 @@ impl Page {
     /// Adds an event in the format of the view.
     pub(crate) fn push(&mut self, view: &View, record: &Record) {
         view.format.event(record, &mut self.frames);
+        self.events += 1;
         self.last = Some(record.position.seq);
     }
 
@@ -115,6 +118,7 @@ impl Window {
             if view.takes(&entry.record, now) {
                 if view.format == Format::Sse {
                     page.frames.extend_from_slice(&entry.frame);
+                    page.events += 1;
                     page.last = Some(entry.seq());
                 } else {
                     page.push(view, &entry.record);

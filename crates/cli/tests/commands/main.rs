@@ -6,7 +6,11 @@
     reason = "a test fails by a panic, in its helpers too"
 )]
 
+mod backup;
 mod feeds;
 mod hubs;
 mod notifier;
+mod send;
+mod serve;
+mod serve_config;
 mod support;

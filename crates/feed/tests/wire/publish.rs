@@ -1,7 +1,8 @@
 //! One publish, as the hub gets it.
 
-use feed::{Publication, PublishError, Trouble, publish};
+use feed::{HubAddress, Publication, PublishError, Trouble, publish};
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::support::{Server, still};
 
@@ -12,6 +13,13 @@ fn hello() -> Publication {
     }
 }
 
+fn at(url: Url, token: Option<&str>) -> HubAddress {
+    HubAddress {
+        token: token.map(str::to_owned),
+        ..HubAddress::new(url)
+    }
+}
+
 async fn answered(
     status: &str,
     body: &str,
@@ -19,7 +27,7 @@ async fn answered(
     publication: &Publication,
 ) -> (Result<String, PublishError>, Option<String>, Value) {
     let server = Server::start().await;
-    let url = server.url("/base/");
+    let at = at(server.url("/base/"), token);
     let serve = async {
         let mut peer = server.accept().await;
         assert_eq!(peer.path(), "/base/publish");
@@ -30,7 +38,7 @@ async fn answered(
             .await;
         (token, sent)
     };
-    let (result, (token, sent)) = tokio::join!(publish(&url, token, publication), serve);
+    let (result, (token, sent)) = tokio::join!(publish(&at, publication), serve);
     (result, token, sent)
 }
 
@@ -105,7 +113,10 @@ fn an_address_where_nobody_listens_is_named() {
             host: address.clone(),
         };
         let expected = PublishError::Unreachable { address, why };
-        assert_eq!(publish(&url, None, &hello()).await, Err(expected));
+        assert_eq!(
+            publish(&at(url.clone(), None), &hello()).await,
+            Err(expected)
+        );
     });
 }
 
@@ -116,7 +127,8 @@ fn a_connection_that_breaks_leaves_it_open() {
         let url = server.url("/");
         let publication = hello();
         let breaks = async { drop(server.accept().await) };
-        let (result, ()) = tokio::join!(publish(&url, None, &publication), breaks);
+        let at = at(url, None);
+        let (result, ()) = tokio::join!(publish(&at, &publication), breaks);
         assert!(
             matches!(result, Err(PublishError::Unanswered { .. })),
             "{result:?}"
@@ -128,7 +140,7 @@ fn a_connection_that_breaks_leaves_it_open() {
 fn a_token_that_no_header_can_carry_is_refused_before_anything_is_sent() {
     still(async {
         let server = Server::start().await;
-        let result = publish(&server.url("/"), Some("a\nb"), &hello()).await;
+        let result = publish(&at(server.url("/"), Some("a\nb")), &hello()).await;
         assert!(matches!(result, Err(PublishError::BadRequest { .. })));
     });
 }

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, watch};
@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use super::store::{self, Deleted, Extent, Known, Most, Schedule};
 use super::{Job, Log, Shared, lock_db};
 use crate::config::{Clock, History};
+use crate::metrics::Metrics;
 use crate::publication::{Audience, Publication};
 use crate::record::{Record, expiry};
 use crate::window::Entry;
@@ -34,6 +35,7 @@ pub(super) struct Writer {
     pub(super) stats: watch::Sender<HubStats>,
     /// Whether the last transaction failed.
     pub(super) failed: bool,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// What the last committed transaction left.
@@ -64,6 +66,8 @@ enum Done {
 struct Committed {
     state: State,
     entries: Vec<Entry>,
+    /// Publications that were there already.
+    known: u64,
     done: Vec<Done>,
 }
 
@@ -118,15 +122,24 @@ impl Writer {
 
     /// Stores, then tells subscribers, then publishers.
     fn commit(&mut self, jobs: Vec<Job>) {
+        let asked: usize = jobs.iter().map(Job::publications).sum();
+        let begun = Instant::now();
         let committed = self.transact(&jobs);
+        if asked > 0 {
+            self.metrics.commits.count(begun.elapsed());
+        }
         self.failed = committed.is_err();
         match committed {
             Ok(Committed {
                 state,
                 entries,
+                known,
                 done,
             }) => {
                 self.state = state;
+                let published = &self.metrics.published;
+                published.add("stored", entries.len() as u64);
+                published.add("duplicate", known);
                 if !entries.is_empty() {
                     let window = &self.shared.window;
                     let mut window = window.write().unwrap_or_else(PoisonError::into_inner);
@@ -159,6 +172,7 @@ impl Writer {
             }
             Err(source) => {
                 tracing::error!(%source, "the hub's log could not be written");
+                self.metrics.published.add("failed", asked as u64);
                 let source = Arc::new(source);
                 let failed = || HubError::NotStored {
                     source: source.clone(),
@@ -185,6 +199,7 @@ impl Writer {
             added: 0,
             state: self.state,
             entries: Vec::new(),
+            known: 0,
         };
         // What is due was published before what comes now.
         work.move_due()?;
@@ -204,7 +219,10 @@ impl Writer {
         }
         work.trim(self.history)?;
         let Work {
-            mut state, entries, ..
+            mut state,
+            entries,
+            known,
+            ..
         } = work;
         state.schedule.next = store::next_due(&tx)?;
         store::set_extent(&tx, &state.extent)?;
@@ -212,6 +230,7 @@ impl Writer {
         Ok(Committed {
             state,
             entries,
+            known,
             done,
         })
     }
@@ -225,6 +244,7 @@ struct Work<'a> {
     entries: Vec<Entry>,
     /// Bytes of the entries.
     added: u64,
+    known: u64,
 }
 
 impl Work<'_> {
@@ -279,6 +299,7 @@ impl Work<'_> {
                     Known::Stored(seq) => Some(seq),
                     Known::Scheduled => None,
                 });
+                self.known += 1;
                 continue;
             }
             if let Some(sequence) = store::sequence(publication) {

@@ -9,6 +9,12 @@
 mod client;
 mod delivery;
 mod durability;
+mod lines;
+mod listener;
+mod listener_local;
+mod listener_peers;
+mod metrics;
+mod presence;
 mod publishing;
 mod replay;
 mod scheduled;
@@ -19,7 +25,7 @@ mod tutorials;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hub::{Hub, HubConfig, HubError, Store};
+use hub::{Doors, Hub, HubConfig, HubError, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -55,13 +61,20 @@ impl Server {
     }
 
     pub(crate) async fn start(config: HubConfig) -> Self {
+        Self::behind(config, |_| {}).await
+    }
+
+    /// Behind doors that are changed first.
+    pub(crate) async fn behind(config: HubConfig, change: impl FnOnce(&mut Doors)) -> Self {
         let hub = Hub::open(config).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let mut doors = Doors::new(listener);
+        change(&mut doors);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(hub::serve(
+        let task = tokio::spawn(hub::serve_on(
             hub.clone(),
-            listener,
+            doors,
             stop.clone().cancelled_owned(),
         ));
         Self {

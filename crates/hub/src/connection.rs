@@ -1,0 +1,634 @@
+//! One connection: which protocol it speaks, who is there, and how long it may
+//! take for what.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{self, HeaderValue};
+use axum::http::{Request, Response, StatusCode, Uri, Version};
+use bytes::{Buf as _, Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::Hub;
+use crate::peer::Peer;
+use crate::serve::{Doors, TlsMode};
+
+/// Bytes of one head, request line included. Browsers send the cookies of every
+/// program on localhost along.
+const HEAD: usize = 32 * 1024;
+/// Header lines of one head.
+const HEADERS: usize = 100;
+/// Unwritten bytes of one connection, beyond which its stream waits.
+const WRITE_BUFFER: usize = 64 * 1024;
+/// Requests that one HTTP/2 connection may have under way.
+const STREAMS: u32 = 256;
+/// Handshakes at a time: each costs a signature.
+const HANDSHAKES: usize = 128;
+/// How long HTTP/2 may be silent before it is asked for a sign of life.
+const PING_AFTER: Duration = Duration::from_secs(30);
+/// How long the system waits for a peer to acknowledge what was sent.
+const UNHEARD: Duration = Duration::from_secs(60);
+/// How long a connection that is over is still read. What the peer is sending
+/// would make the system throw away the answer that the peer has not read yet.
+const LINGER: Duration = Duration::from_millis(300);
+/// How much of it.
+const LINGER_BYTES: usize = 1 << 20;
+/// What every HTTP/2 connection begins with (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The first byte of every TLS connection: a handshake record.
+const HANDSHAKE: u8 = 0x16;
+
+/// What all connections of one hub share.
+pub(crate) struct Gate {
+    router: TowerToHyperService<Router>,
+    stop: CancellationToken,
+    tls: Option<TlsAcceptor>,
+    tls_required: bool,
+    handshakes: Semaphore,
+    head_timeout: Duration,
+    handshake_timeout: Duration,
+    idle_timeout: Duration,
+    write_timeout: Duration,
+}
+
+/// What a connection turns out to speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Language {
+    Tls,
+    Http1,
+    Http2,
+}
+
+impl Gate {
+    pub(crate) fn new(hub: &Hub, doors: &Doors, router: Router, stop: CancellationToken) -> Self {
+        let (tls, tls_required) = match &doors.tls {
+            TlsMode::Off => (None, false),
+            TlsMode::On(tls) => (Some(tls.acceptor()), false),
+            TlsMode::Required(tls) => (Some(tls.acceptor()), true),
+        };
+        Self {
+            router: TowerToHyperService::new(router),
+            stop,
+            tls,
+            tls_required,
+            handshakes: Semaphore::new(HANDSHAKES),
+            head_timeout: doors.head_timeout,
+            handshake_timeout: doors.handshake_timeout,
+            idle_timeout: doors.idle_timeout,
+            write_timeout: hub.config().write_timeout,
+        }
+    }
+
+    /// Serves one connection over the network to its end.
+    pub(crate) async fn over_tcp(self: Arc<Self>, socket: TcpStream, peer: IpAddr) {
+        // Small frames must not wait for the receiver's acknowledgements.
+        let _ = socket.set_nodelay(true);
+        notice_the_dead(&socket);
+        let mut io = Watched::new(socket, self.write_timeout);
+        let Some((language, start)) = self.listen_to(&mut io).await else {
+            return;
+        };
+        let io = Prefixed { start, io };
+        let peer = Peer::Remote(peer.to_canonical());
+        match (&self.tls, language) {
+            (Some(tls), Language::Tls) => self.over_tls(tls, io, peer).await,
+            _ if self.tls_required => self.http(language, io, Err(Refused::Plain)).await,
+            _ => self.http(language, io, Ok(peer)).await,
+        }
+    }
+
+    /// Serves one connection over the hub's own socket to its end. Only the
+    /// hub's own user, or root, `may` use it.
+    pub(crate) async fn over_local<T>(self: Arc<Self>, socket: T, may: bool)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut io = Watched::new(socket, self.write_timeout);
+        if let Some((language, start)) = self.listen_to(&mut io).await {
+            let peer = if may {
+                Ok(Peer::Local)
+            } else {
+                Err(Refused::Stranger)
+            };
+            self.http(language, Prefixed { start, io }, peer).await;
+        }
+    }
+
+    async fn over_tls<T>(&self, tls: &TlsAcceptor, io: T, peer: Peer)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let shaken = async {
+            // Never closed, so this only waits.
+            let _turn = self.handshakes.acquire().await;
+            tls.accept(io).await
+        };
+        let io = tokio::select! {
+            shaken = timeout(self.handshake_timeout, Box::pin(shaken)) => match shaken {
+                Ok(Ok(io)) => io,
+                Ok(Err(error)) => return tracing::debug!(%error, "a handshake failed"),
+                Err(_) => return tracing::debug!("a handshake took too long"),
+            },
+            () = self.stop.cancelled() => return,
+        };
+        let language = match io.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Language::Http2,
+            _ => Language::Http1,
+        };
+        self.http(language, io, Ok(peer)).await;
+    }
+
+    /// Reads as much as it takes to know the protocol. `None`: the peer said
+    /// nothing, or the hub stops.
+    async fn listen_to<T>(&self, io: &mut T) -> Option<(Language, Bytes)>
+    where
+        T: AsyncRead + Unpin,
+    {
+        let mut start = BytesMut::with_capacity(PREFACE.len());
+        let heard = async {
+            loop {
+                let room = PREFACE.len() - start.len();
+                let read = (&mut *io).take(room as u64).read_buf(&mut start).await?;
+                if start.first() == Some(&HANDSHAKE) {
+                    return Ok::<_, io::Error>(Some(Language::Tls));
+                }
+                if !PREFACE.starts_with(&start) {
+                    return Ok(Some(Language::Http1));
+                }
+                if start.len() == PREFACE.len() {
+                    return Ok(Some(Language::Http2));
+                }
+                if read == 0 {
+                    return Ok(None);
+                }
+            }
+        };
+        let language = tokio::select! {
+            heard = timeout(self.head_timeout, heard) => heard.ok()?.ok()??,
+            () = self.stop.cancelled() => return None,
+        };
+        Some((language, start.freeze()))
+    }
+
+    async fn http<T>(&self, language: Language, io: T, peer: Result<Peer, Refused>)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut site = Site {
+            router: self.router.clone(),
+            peer,
+            busy: None,
+        };
+        let io = TokioIo::new(io);
+        let result = if language == Language::Http2 {
+            let busy = watch::Sender::new(0);
+            let requests = busy.subscribe();
+            site.busy = Some(busy);
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder
+                .timer(TokioTimer::new())
+                .keep_alive_interval(PING_AFTER)
+                .max_concurrent_streams(STREAMS)
+                .max_header_list_size(HEAD as u32)
+                .max_send_buf_size(WRITE_BUFFER);
+            let mut served = pin!(builder.serve_connection(io, site));
+            let leaves = async {
+                tokio::select! {
+                    () = idle(requests.clone(), self.idle_timeout) => {}
+                    () = self.stop.cancelled() => {}
+                }
+            };
+            let ended = tokio::select! {
+                result = served.as_mut() => Some(result),
+                () = leaves => None,
+            };
+            if let Some(result) = ended {
+                result
+            } else {
+                // A peer that answers nothing does not keep it by that.
+                served.as_mut().graceful_shutdown();
+                tokio::select! {
+                    result = served => result,
+                    () = idle(requests, self.head_timeout) => Ok(()),
+                }
+            }
+        } else {
+            let mut builder = http1::Builder::new();
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(self.head_timeout)
+                .max_headers(HEADERS)
+                .max_header_size(HEAD)
+                .max_buf_size(WRITE_BUFFER);
+            let mut served = pin!(builder.serve_connection(io, site));
+            tokio::select! {
+                result = served.as_mut() => result,
+                () = self.stop.cancelled() => {
+                    served.as_mut().graceful_shutdown();
+                    served.await
+                }
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(%error, "a connection ended");
+        }
+    }
+}
+
+/// Over once no request has been under way for `patience`.
+async fn idle(mut busy: watch::Receiver<usize>, patience: Duration) {
+    loop {
+        // The sender outlives this, in the connection's service.
+        let _ = busy.wait_for(|requests| *requests == 0).await;
+        tokio::select! {
+            () = sleep(patience) => return,
+            _ = busy.changed() => {}
+        }
+    }
+}
+
+/// A peer that vanished without a word is noticed by the system, not only when
+/// its buffers are full.
+fn notice_the_dead(socket: &TcpStream) {
+    let socket = socket2::SockRef::from(socket);
+    let probes = socket2::TcpKeepalive::new()
+        .with_time(UNHEARD)
+        .with_interval(UNHEARD / 4);
+    let _ = socket.set_tcp_keepalive(&probes);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(UNHEARD));
+}
+
+/// Why a connection is answered with one sentence only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    /// Plain HTTP, where TLS is required.
+    Plain,
+    /// Another user's program on the hub's own socket.
+    Stranger,
+}
+
+impl Refused {
+    fn answer(self, request: &Request<Incoming>) -> Response<Body> {
+        let (status, why) = match self {
+            Self::Plain => {
+                let host = request.headers().get(header::HOST);
+                let host = host.and_then(|host| host.to_str().ok()).unwrap_or("…");
+                (
+                    StatusCode::BAD_REQUEST,
+                    format!("this hub speaks https only: use https://{host}"),
+                )
+            }
+            Self::Stranger => (
+                StatusCode::FORBIDDEN,
+                "this socket is only for the user that the hub runs as; \
+                 use the hub's http address with a token"
+                    .to_owned(),
+            ),
+        };
+        let mut response =
+            Response::new(Body::from(serde_json::json!({ "error": why }).to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+        if request.version() <= Version::HTTP_11 {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// The hub's addresses, as one connection sees them.
+#[derive(Clone)]
+struct Site {
+    router: TowerToHyperService<Router>,
+    peer: Result<Peer, Refused>,
+    /// How many requests are under way, where the connection is judged by it.
+    busy: Option<watch::Sender<usize>>,
+}
+
+impl Service<Request<Incoming>> for Site {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let seen = tracing::enabled!(tracing::Level::DEBUG)
+            .then(|| (request.method().clone(), without_secrets(request.uri())));
+        let peer = self.peer;
+        let began = Instant::now();
+        let busy = self.busy.as_ref().map(Busy::new);
+        let answer = match peer {
+            Ok(peer) => {
+                request.extensions_mut().insert(peer);
+                Ok(self.router.call(request))
+            }
+            Err(refused) => Err(refused.answer(&request)),
+        };
+        Box::pin(async move {
+            let response = match answer {
+                Ok(answer) => answer.await?,
+                Err(refusal) => refusal,
+            };
+            if let Some((method, path)) = seen {
+                let status = response.status().as_u16();
+                let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let from = peer.map_or("a stranger".to_owned(), |peer| match peer {
+                    Peer::Remote(address) => address.to_string(),
+                    Peer::Local => "the hub's socket".to_owned(),
+                });
+                tracing::debug!(%method, path, status, ms, from, "request");
+            }
+            Ok(match busy {
+                Some(busy) => response.map(|body| Body::new(Held { body, _busy: busy })),
+                None => response,
+            })
+        })
+    }
+}
+
+/// The path and the query as they may be logged: credentials live in both.
+fn without_secrets(uri: &Uri) -> String {
+    const LONGEST: usize = 300;
+    let is_secret = |name: &str| {
+        let mut pairs = url::form_urlencoded::parse(name.as_bytes());
+        pairs.next().is_some_and(|(name, _)| {
+            let name = name.to_ascii_lowercase();
+            ["token", "ticket", "auth", "authorization"].contains(&name.as_str())
+        })
+    };
+    let segments = uri.path().split('/').map(|segment| {
+        // What the hub's own tokens and tickets begin with.
+        match segment.get(..3) {
+            Some(kind @ ("fb_" | "ft_")) => format!("{kind}…"),
+            _ => segment.to_owned(),
+        }
+    });
+    let mut shown = segments.collect::<Vec<_>>().join("/");
+    for (index, pair) in uri
+        .query()
+        .into_iter()
+        .flat_map(|q| q.split('&'))
+        .enumerate()
+    {
+        shown.push(if index == 0 { '?' } else { '&' });
+        match pair.split_once('=') {
+            Some((name, _)) if is_secret(name) => {
+                shown.push_str(name);
+                shown.push_str("=…");
+            }
+            _ => shown.push_str(pair),
+        }
+    }
+    match shown.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown,
+    }
+}
+
+/// Counts one request for as long as it lives.
+struct Busy(watch::Sender<usize>);
+
+impl Busy {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// A body that counts as a request under way.
+struct Held {
+    body: Body,
+    _busy: Busy,
+}
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A connection whose first bytes were read already.
+struct Prefixed<T> {
+    start: Bytes,
+    io: T,
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Prefixed<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.start.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let length = self.start.len().min(buf.remaining());
+        buf.put_slice(&self.start[..length]);
+        self.start.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Prefixed<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// A socket that fails when the peer takes no byte for too long, and that is
+/// read on for a moment when it is over. A subscriber that is cut comes back
+/// with its cursor.
+struct Watched<T> {
+    io: T,
+    patience: Duration,
+    stalled: Option<Pin<Box<Sleep>>>,
+    closing: Option<Closing>,
+}
+
+/// Our side has ended; what the peer still sends is thrown away.
+struct Closing {
+    until: Pin<Box<Sleep>>,
+    read: usize,
+}
+
+impl<T> Watched<T> {
+    fn new(io: T, patience: Duration) -> Self {
+        Self {
+            io,
+            patience,
+            stalled: None,
+            closing: None,
+        }
+    }
+
+    fn watch<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let until = Instant::now() + self.patience;
+        let timer = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the peer takes no bytes",
+        )))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.watch(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.watch(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.closing.is_none() {
+            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+        }
+        let closing = this.closing.get_or_insert_with(|| Closing {
+            until: Box::pin(sleep(LINGER)),
+            read: 0,
+        });
+        let mut scratch = [0; 4096];
+        while closing.read < LINGER_BYTES {
+            let mut buf = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut this.io).poll_read(cx, &mut buf) {
+                Poll::Pending => {
+                    ready!(closing.until.as_mut().poll(cx));
+                    break;
+                }
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
+                    closing.read += buf.filled().len();
+                }
+                Poll::Ready(_) => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_logged() {
+        for (uri, shown) in [
+            ("/events?uid=1&topic=a%26b", "/events?uid=1&topic=a%26b"),
+            ("/events?uid=1&token=fb_1", "/events?uid=1&token=…"),
+            ("/events?ToKeN=x=y&since=1", "/events?ToKeN=…&since=1"),
+            ("/a/sse?auth=QmVhcmVy&poll", "/a/sse?auth=…&poll"),
+            ("/events?%74icket=ft_1", "/events?%74icket=…"),
+            ("/hub/tickets/ft_abc", "/hub/tickets/ft_…"),
+            ("/", "/"),
+        ] {
+            assert_eq!(without_secrets(&uri.parse().unwrap()), shown);
+        }
+        let long: Uri = format!("/{}", "x".repeat(1000)).parse().unwrap();
+        assert!(without_secrets(&long).len() < 310);
+    }
+}
