@@ -17,6 +17,7 @@ mod serve;
 mod serve_config;
 mod signals;
 mod terminal;
+mod token;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
                 None => Ok(Ended::Trouble),
             },
             Command::Backup(options) => backup::backup(&options, &terminal),
+            Command::Token(command) => Box::pin(token::token(command, &terminal)).await,
             Command::Check(options) => check::check(options, &terminal).await,
             Command::Run(options) => Box::pin(run::run(options, &terminal)).await,
             Command::Status { json } => control::status(json, &terminal).await,

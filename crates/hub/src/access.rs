@@ -1,7 +1,49 @@
-//! What a request may do.
+//! What a request may do, and who may do what.
+//!
+//! Tokens, tickets and bans lie in a file of their own, beside the log. What is
+//! asked on every request is kept in memory; a thread notices what other
+//! processes change in the file and writes down, now and then, what was used.
 
+mod credential;
+mod file;
+mod need;
+pub(crate) mod routes;
+mod secret;
+mod ticket;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode, Uri};
+
+use crate::config::Clock;
+use crate::inbound::Refusal;
+use crate::limits::{Buckets, neighbourhood};
 use crate::peer::Peer;
-use crate::publication::{Address, Audience};
+use crate::publication::{Address, Audience, Uid};
+use crate::routes::cursor_header;
+use crate::subscribers::{Cut, Place, Subscribers};
+use crate::{Hub, HubConfig, HubError, Rate, Token};
+
+use credential::Credential;
+pub use file::{AccessFile, NewToken, TokenInfo};
+pub(crate) use need::Need;
+pub(crate) use secret::Hash;
+use ticket::Ticket;
+
+/// How often the file is looked at for what other processes changed.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often at most it is written down what was used.
+const NOTE_EVERY: i64 = 60 * 1000;
+/// Wrong tokens from one address.
+const WRONG: Rate = Rate {
+    burst: 30,
+    per_second: 0.5,
+};
 
 /// Who sent a request, decided once, before anything else looks at it. Every
 /// request that reached a handler carries it as an extension.
@@ -11,6 +53,22 @@ pub(crate) struct Caller {
     pub(crate) rights: Rights,
     /// The id and the name of the token that gave the rights.
     pub(crate) token: Option<(String, String)>,
+    pub(crate) owner: Owner,
+    /// The ticket it came with.
+    pub(crate) ticket: Option<Hash>,
+}
+
+/// Where a caller has its rights from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Owner {
+    /// From nobody: the hub asks for no token.
+    Nobody,
+    /// From being the hub's own user.
+    Local,
+    /// From a token of the settings, of which this is a fingerprint.
+    Configured(u32),
+    /// From the token with this id.
+    Token(String),
 }
 
 /// What one caller may do.
@@ -19,8 +77,8 @@ pub(crate) struct Rights {
     pub(crate) read: bool,
     pub(crate) write: bool,
     pub(crate) admin: bool,
-    /// The only uids and topics; none: any, and everyone.
-    pub(crate) only: Vec<Address>,
+    /// The only uids and topics; without a list any, and everyone.
+    pub(crate) only: Option<Vec<Address>>,
 }
 
 impl Rights {
@@ -30,7 +88,28 @@ impl Rights {
             read: true,
             write: true,
             admin: true,
-            only: Vec::new(),
+            only: None,
+        }
+    }
+
+    /// Nothing but what is for all who come.
+    pub(crate) fn none() -> Self {
+        Self {
+            read: false,
+            write: false,
+            admin: false,
+            only: Some(Vec::new()),
+        }
+    }
+
+    /// What a token allows.
+    fn of(token: &TokenInfo) -> Self {
+        let only = addresses(&token.uids, &token.topics);
+        Self {
+            read: token.read,
+            write: token.write,
+            admin: token.admin,
+            only: (!only.is_empty()).then_some(only),
         }
     }
 
@@ -44,12 +123,569 @@ impl Rights {
     pub(crate) fn may_write(&self, to: &Audience) -> bool {
         self.write
             && match to {
-                Audience::Everyone => self.only.is_empty(),
+                Audience::Everyone => self.only.is_none(),
                 Audience::Only(to) => to.iter().all(|address| self.covers(address)),
             }
     }
 
+    /// Whom a reader listens as that names nobody: the users it is fixed to.
+    pub(crate) fn own_uids(&self) -> Vec<Uid> {
+        let only = self.only.iter().flatten();
+        only.filter_map(|own| match own {
+            Address::Uid(uid) => Some(uid.clone()),
+            Address::Topic(_) => None,
+        })
+        .collect()
+    }
+
     fn covers(&self, address: &Address) -> bool {
-        self.only.is_empty() || self.only.contains(address)
+        self.only.as_ref().is_none_or(|only| only.contains(address))
+    }
+}
+
+/// Who may use one hub.
+pub(crate) struct Access {
+    state: Arc<State>,
+    /// Dropped, it ends the thread.
+    stop: Option<SyncSender<()>>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+struct State {
+    file: Mutex<Kept>,
+    known: Mutex<Known>,
+    configured: Vec<(u32, Token)>,
+    subscribers: Arc<Subscribers>,
+    clock: Clock,
+    publishing: Buckets<Publisher>,
+    wrong: Buckets<std::net::IpAddr>,
+}
+
+/// The file, and which state of it is known.
+struct Kept {
+    file: AccessFile,
+    version: i64,
+    noted: i64,
+}
+
+/// What is in the file, for every request.
+#[derive(Default)]
+struct Known {
+    tokens: HashMap<Hash, Arc<Entry>>,
+    /// The same by id.
+    by_id: HashMap<String, Arc<Entry>>,
+    bans: HashSet<Uid>,
+    tickets: HashMap<Hash, Ticket>,
+}
+
+struct Entry {
+    hash: Hash,
+    info: TokenInfo,
+    /// In Unix milliseconds; 0: never.
+    used: AtomicI64,
+    /// The same as it is in the file.
+    noted: AtomicI64,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum Publisher {
+    Owner(Owner),
+    Ip(std::net::IpAddr),
+}
+
+/// What a request shows to be let in.
+pub(crate) struct Shown {
+    credential: Credential,
+    /// It says which event it got last.
+    resumes: bool,
+}
+
+impl Shown {
+    pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+        Self {
+            credential: Credential::of(uri, headers),
+            resumes: cursor_header(headers).is_some(),
+        }
+    }
+}
+
+/// Why a request is not let in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotLetIn {
+    pub(crate) refusal: Refusal,
+    /// How long to stay away.
+    pub(crate) wait: Option<Duration>,
+}
+
+impl From<Refusal> for NotLetIn {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            wait: None,
+        }
+    }
+}
+
+impl Access {
+    pub(crate) fn open(
+        config: &HubConfig,
+        subscribers: Arc<Subscribers>,
+    ) -> Result<Self, HubError> {
+        let file = AccessFile::open(&config.store)?;
+        let configured = config
+            .tokens
+            .iter()
+            .map(|own| (own.fingerprint(), own.clone()));
+        let state = Arc::new(State {
+            file: Mutex::new(Kept {
+                file,
+                version: 0,
+                noted: (config.clock)().as_millisecond(),
+            }),
+            known: Mutex::default(),
+            configured: configured.collect(),
+            subscribers,
+            clock: config.clock.clone(),
+            publishing: Buckets::new(config.rate),
+            wrong: Buckets::new(WRONG),
+        });
+        state.catch_up(&mut state.file())?;
+        let (stop, stopped) = sync_channel::<()>(0);
+        let keeper = {
+            let state = state.clone();
+            std::thread::Builder::new()
+                .name("hub-access".to_owned())
+                .spawn(move || {
+                    while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+                        state.keep(false);
+                    }
+                    state.keep(true);
+                })
+                .map_err(|source| HubError::Unopened {
+                    path: state_path(&config.store),
+                    source,
+                })?
+        };
+        Ok(Self {
+            state,
+            stop: Some(stop),
+            keeper: Some(keeper),
+        })
+    }
+
+    /// Whether there is a token in the file.
+    pub(crate) fn has_tokens(&self) -> bool {
+        !self.state.known().tokens.is_empty()
+    }
+
+    /// Who sent this. `asks`: whether the listener asks everybody for a token.
+    pub(crate) async fn identify(
+        &self,
+        peer: Peer,
+        need: Need,
+        asks: bool,
+        shown: Shown,
+    ) -> Result<Caller, NotLetIn> {
+        let caller = |rights, owner| Caller {
+            peer,
+            rights,
+            token: None,
+            owner,
+            ticket: None,
+        };
+        if peer == Peer::Local {
+            return Ok(caller(Rights::all(), Owner::Local));
+        }
+        if need == Need::Nothing {
+            return Ok(caller(Rights::none(), Owner::Nobody));
+        }
+        match shown.credential {
+            Credential::Token(given) => {
+                self.state.may_try(peer)?;
+                if let Some((fingerprint, _)) =
+                    self.state.configured.iter().find(|(_, own)| own.is(&given))
+                {
+                    return Ok(caller(Rights::all(), Owner::Configured(*fingerprint)));
+                }
+                let hash = Hash::of(&given);
+                let mut entry = self.state.by_hash(&hash);
+                if entry.is_none() {
+                    // It may have been made a moment ago.
+                    self.run(|state| state.catch_up(&mut state.file()))
+                        .await
+                        .map_err(Refusal::from)?;
+                    entry = self.state.by_hash(&hash);
+                }
+                let Some(entry) = entry else {
+                    return Err(self.state.refuse(peer, "this token is not known here"));
+                };
+                entry.used.fetch_max(self.state.now(), Ordering::Relaxed);
+                Ok(Caller {
+                    token: Some((entry.info.id.clone(), entry.info.name.clone())),
+                    ..caller(Rights::of(&entry.info), Owner::Token(entry.info.id.clone()))
+                })
+            }
+            Credential::Ticket(given) if need == Need::Listen => {
+                self.state.may_try(peer)?;
+                self.ticket_caller(peer, asks, &given, shown.resumes)
+            }
+            Credential::Malformed(why) => Err(self.state.refuse(peer, why)),
+            Credential::Nothing | Credential::Ticket(_) => {
+                if !asks {
+                    return Ok(caller(Rights::all(), Owner::Nobody));
+                }
+                if need == Need::Metrics && is_loopback(peer) {
+                    return Ok(caller(Rights::none(), Owner::Nobody));
+                }
+                Err(NotLetIn::from(unauthorized(
+                    "this hub asks for a token: send `Authorization: Bearer …`",
+                )))
+            }
+        }
+    }
+
+    /// Counts `count` publications of a caller, or says how long to wait.
+    pub(crate) fn charge(&self, caller: &Caller, count: u32) -> Result<(), NotLetIn> {
+        let who = match (&caller.owner, caller.peer) {
+            (_, Peer::Local) => return Ok(()),
+            (owner @ (Owner::Configured(_) | Owner::Token(_)), _) => {
+                Publisher::Owner(owner.clone())
+            }
+            (_, Peer::Remote(ip)) => Publisher::Ip(neighbourhood(ip)),
+        };
+        let now = self.state.now();
+        let taken = self.state.publishing.take(who, count, now);
+        taken.map_err(|wait| too_many("too many publications; wait a moment", wait))
+    }
+
+    /// Whether a stream that has its place may keep it: between the look at its
+    /// request and now a token may have been taken back.
+    pub(crate) fn may_stay(&self, place: &Place) -> bool {
+        self.state.known().may_stay(place)
+    }
+
+    /// Whether one of these is a banned uid.
+    pub(crate) fn is_banned(&self, addresses: &[Address]) -> bool {
+        self.state.known().is_banned(addresses)
+    }
+
+    /// Runs `work` where blocking is fine.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&State) -> Result<T, HubError> + Send + 'static,
+    ) -> Result<T, HubError> {
+        let state = self.state.clone();
+        tokio::task::spawn_blocking(move || work(&state))
+            .await
+            .unwrap_or(Err(HubError::Stopped))
+    }
+}
+
+impl Drop for Access {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.join();
+        }
+    }
+}
+
+impl Hub {
+    /// The tokens that were made, the oldest first; those of the
+    /// [`HubConfig`] are not among them.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Access`].
+    pub async fn tokens(&self) -> Result<Vec<TokenInfo>, HubError> {
+        let tokens = self.access().run(|state| {
+            state.catch_up(&mut state.file())?;
+            let known = state.known();
+            Ok(known.tokens.values().map(|entry| entry.shown()).collect())
+        });
+        let mut tokens: Vec<TokenInfo> = tokens.await?;
+        tokens.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        Ok(tokens)
+    }
+
+    /// Makes a token. Its secret is known to the caller alone from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoSuchToken`], [`HubError::TooMany`],
+    /// [`HubError::NoRandomness`] or [`HubError::Access`].
+    pub async fn create_token(&self, new: NewToken) -> Result<(TokenInfo, Token), HubError> {
+        let made = self.access().run(|state| {
+            let mut kept = state.file();
+            let made = kept.file.create(new, (state.clock)())?;
+            state.load(&mut kept)?;
+            Ok(made)
+        });
+        made.await
+    }
+
+    /// Takes a token back: its streams end, and it opens nothing any more.
+    /// Whether there was one with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Access`].
+    pub async fn revoke_token(&self, id: &str) -> Result<bool, HubError> {
+        let id = id.to_owned();
+        let revoked = self.access().run(move |state| {
+            let mut kept = state.file();
+            let was = kept.file.revoke(&id)?;
+            state.load(&mut kept)?;
+            Ok(was)
+        });
+        revoked.await
+    }
+
+    /// The banned uids, sorted.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Access`].
+    pub async fn bans(&self) -> Result<Vec<Uid>, HubError> {
+        self.access().run(|state| state.file().file.bans()).await
+    }
+
+    /// Bans a uid: its streams end, and it opens no others.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::TooMany`] or [`HubError::Access`].
+    pub async fn ban(&self, uid: &Uid) -> Result<(), HubError> {
+        let uid = uid.clone();
+        let banned = self.access().run(move |state| {
+            let mut kept = state.file();
+            kept.file.ban(&uid)?;
+            state.load(&mut kept)
+        });
+        banned.await
+    }
+
+    /// Lets a banned uid back; whether it was banned.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Access`].
+    pub async fn unban(&self, uid: &Uid) -> Result<bool, HubError> {
+        let uid = uid.clone();
+        let unbanned = self.access().run(move |state| {
+            let mut kept = state.file();
+            let was = kept.file.unban(&uid)?;
+            state.load(&mut kept)?;
+            Ok(was)
+        });
+        unbanned.await
+    }
+}
+
+impl State {
+    /// Taken before [`known`](Self::known) where both are needed.
+    fn file(&self) -> MutexGuard<'_, Kept> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> i64 {
+        (self.clock)().as_millisecond()
+    }
+
+    fn by_hash(&self, hash: &Hash) -> Option<Arc<Entry>> {
+        let entry = self.known().tokens.get(hash).cloned();
+        entry.filter(|entry| entry.hash.is(hash))
+    }
+
+    /// Reads the file again if another process has changed it.
+    fn catch_up(&self, kept: &mut Kept) -> Result<(), HubError> {
+        let trouble = |source| HubError::Access { source };
+        let version = kept.file.data_version().map_err(trouble)?;
+        if version != kept.version {
+            self.load(kept)?;
+            kept.version = version;
+        }
+        Ok(())
+    }
+
+    /// Reads the file, and ends the streams that it no longer allows.
+    fn load(&self, kept: &mut Kept) -> Result<(), HubError> {
+        let trouble = |source| HubError::Access { source };
+        let tokens = kept.file.keyed().map_err(trouble)?;
+        let bans = kept.file.bans()?;
+        let tickets = kept.file.tickets().map_err(trouble)?;
+        {
+            let mut known = self.known();
+            let before = std::mem::take(&mut *known);
+            known.bans = bans.into_iter().collect();
+            for (hash, info) in tokens {
+                let noted = info.used.map_or(0, jiff::Timestamp::as_millisecond);
+                let before = before.tokens.get(&hash);
+                let used = before.map_or(0, |before| before.used.load(Ordering::Relaxed));
+                let entry = Arc::new(Entry {
+                    hash,
+                    used: AtomicI64::new(used.max(noted)),
+                    noted: AtomicI64::new(noted),
+                    info,
+                });
+                known.by_id.insert(entry.info.id.clone(), entry.clone());
+                known.tokens.insert(hash, entry);
+            }
+            for row in tickets {
+                let hash = row.hash;
+                let ticket = Ticket::read(&row, before.tickets.get(&hash));
+                known.tickets.extend(ticket.map(|ticket| (hash, ticket)));
+            }
+        }
+        self.enforce(&self.known());
+        Ok(())
+    }
+
+    /// Ends the streams that are no longer allowed.
+    fn enforce(&self, known: &Known) {
+        self.subscribers
+            .cut(Cut::Revoked, |place| !known.may_stay(place));
+    }
+
+    /// What is to be done now and then.
+    fn keep(&self, last: bool) {
+        let mut kept = self.file();
+        let now = self.now();
+        let done = self.catch_up(&mut kept).and_then(|()| {
+            if last || now.abs_diff(kept.noted) >= NOTE_EVERY.unsigned_abs() {
+                kept.noted = now;
+                self.tidy_tickets(&mut kept, now)?;
+                self.note_used(&mut kept)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = done {
+            tracing::warn!(%error, "the hub's tokens could not be kept");
+        }
+    }
+
+    /// Writes down what was used since the last time.
+    fn note_used(&self, kept: &mut Kept) -> Result<(), HubError> {
+        let (mut entries, mut tokens, mut tickets) = (Vec::new(), Vec::new(), Vec::new());
+        {
+            let mut known = self.known();
+            for entry in known.tokens.values() {
+                let used = entry.used.load(Ordering::Relaxed);
+                if used > entry.noted.load(Ordering::Relaxed) {
+                    tokens.push((entry.info.id.clone(), used));
+                    entries.push((entry.clone(), used));
+                }
+            }
+            for (hash, ticket) in &mut known.tickets {
+                if ticket.seen > ticket.noted {
+                    ticket.noted = ticket.seen;
+                    tickets.push((*hash, ticket.seen));
+                }
+            }
+        }
+        if tokens.is_empty() && tickets.is_empty() {
+            return Ok(());
+        }
+        let noted = kept.file.set_used(&tokens, &tickets);
+        noted.map_err(|source| HubError::Access { source })?;
+        for (entry, used) in entries {
+            entry.noted.store(used, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Whether this peer may show a token, after the wrong ones it has shown.
+    /// The owner, who sits at this machine, is never locked out.
+    fn may_try(&self, peer: Peer) -> Result<(), NotLetIn> {
+        let Peer::Remote(ip) = peer else {
+            return Ok(());
+        };
+        if !is_loopback(peer) && self.wrong.is_empty(neighbourhood(ip), self.now()) {
+            return Err(too_many(TOO_MANY_WRONG, Duration::from_secs(60)));
+        }
+        Ok(())
+    }
+
+    /// Refuses what a peer has shown, and counts that.
+    fn refuse(&self, peer: Peer, why: &str) -> NotLetIn {
+        if let Peer::Remote(ip) = peer
+            && let Err(wait) = self.wrong.take(neighbourhood(ip), 1, self.now())
+        {
+            return too_many(TOO_MANY_WRONG, wait);
+        }
+        unauthorized(why).into()
+    }
+}
+
+const TOO_MANY_WRONG: &str = "too many wrong tokens came from your address; wait a minute";
+
+impl Known {
+    fn may_stay(&self, place: &Place) -> bool {
+        let visitor = &place.visitor;
+        let token = visitor.token.as_ref();
+        let ticket = visitor.ticket.as_ref();
+        token.is_none_or(|(id, _)| self.by_id.contains_key(id))
+            && ticket.is_none_or(|hash| self.tickets.contains_key(hash))
+            && !self.is_banned(&visitor.addresses)
+    }
+
+    fn is_banned(&self, addresses: &[Address]) -> bool {
+        !self.bans.is_empty()
+            && addresses
+                .iter()
+                .any(|address| matches!(address, Address::Uid(uid) if self.bans.contains(uid)))
+    }
+}
+
+impl Entry {
+    fn shown(&self) -> TokenInfo {
+        let used = self.used.load(Ordering::Relaxed);
+        let used = (used > 0).then(|| jiff::Timestamp::from_millisecond(used).ok());
+        TokenInfo {
+            used: used.flatten(),
+            ..self.info.clone()
+        }
+    }
+}
+
+fn addresses(uids: &[Uid], topics: &[crate::Topic]) -> Vec<Address> {
+    let uids = uids.iter().cloned().map(Address::Uid);
+    uids.chain(topics.iter().cloned().map(Address::Topic))
+        .collect()
+}
+
+fn state_path(store: &crate::Store) -> std::path::PathBuf {
+    match store {
+        crate::Store::Memory => ":memory:".into(),
+        crate::Store::Path(path) => path.clone(),
+    }
+}
+
+/// Whether the other end sits at this machine.
+fn is_loopback(peer: Peer) -> bool {
+    match peer {
+        Peer::Local => true,
+        Peer::Remote(ip) => ip.to_canonical().is_loopback(),
+    }
+}
+
+fn unauthorized(why: &str) -> Refusal {
+    Refusal {
+        status: StatusCode::UNAUTHORIZED,
+        why: why.to_owned(),
+    }
+}
+
+fn too_many(why: &str, wait: Duration) -> NotLetIn {
+    NotLetIn {
+        refusal: Refusal {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            why: why.to_owned(),
+        },
+        wait: Some(wait),
     }
 }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use crate::Pages;
 
 /// Where "now" comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -15,7 +18,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// defaults.
 #[derive(Clone)]
 pub struct HubConfig {
-    /// Where the log lies.
+    /// Where the log lies, and beside it who may use the hub.
     pub store: Store,
     /// How much of it is kept for replay.
     pub history: History,
@@ -24,8 +27,10 @@ pub struct HubConfig {
     /// Names of this machine, without a port, that a browser may use in the
     /// address, beside `localhost`, `127.0.0.1` and `[::1]`.
     pub hosts: Vec<String>,
-    /// Secrets, one of which every request must carry. Empty: no token is
-    /// asked, which is possible on loopback only.
+    /// Secrets that allow everything. With any, each request must carry one of
+    /// them or of those that [`Hub::create_token`](crate::Hub::create_token)
+    /// made. Empty: no token is asked on loopback, and elsewhere one that was
+    /// made.
     pub tokens: Vec<Token>,
     /// After how long without an event a stream gives a sign of life.
     pub heartbeat: Duration,
@@ -43,6 +48,8 @@ pub struct HubConfig {
     /// After how long a stream is ended, so that its subscriber connects anew;
     /// some sooner and some later by a tenth, so that they do not come together.
     pub max_age: Option<Duration>,
+    /// The web page at `/`; without one it is an overview in plain text.
+    pub pages: Option<Pages>,
     /// Makes `/sse` and `/test` produce the counter, the clock and the pause.
     pub demo: bool,
     /// Where "now" comes from.
@@ -76,6 +83,7 @@ impl HubConfig {
                 per_second: 1000.0,
             },
             max_age: None,
+            pages: None,
             demo: false,
             clock: Arc::new(Timestamp::now),
             random: fastrand::Rng::new(),
@@ -146,6 +154,19 @@ impl Token {
         usable.then(|| Self(secret.to_owned()))
     }
 
+    /// The secret itself: to show it once to whom it is for.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+
+    /// Tells the token from others without giving it away: of its 32 bits very
+    /// many texts have the same.
+    pub(crate) fn fingerprint(&self) -> u32 {
+        let hash = Sha256::digest(&self.0);
+        u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+    }
+
     /// Whether `given` is this token, in a time that says nothing about where
     /// they differ.
     pub(crate) fn is(&self, given: &str) -> bool {
@@ -165,7 +186,10 @@ impl fmt::Debug for Token {
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     /// Tell the user: other machines reach the address and no token is set.
-    #[error("{address} can be reached from other machines: set a token, or listen on 127.0.0.1")]
+    #[error(
+        "{address} can be reached from other machines: set a token, make one with \
+         `feedbell token create`, or listen on 127.0.0.1"
+    )]
     TokenNeeded {
         /// Where the listener is bound.
         address: SocketAddr,
@@ -203,6 +227,41 @@ pub enum HubError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// Tell the user: the file that says who may use the hub is none, or no
+    /// longer one.
+    #[error("{} is damaged; move it away to start without tokens and bans", path.display())]
+    AccessDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// Try again later: who may use the hub could not be read or changed.
+    #[error("the tokens and bans could not be read or changed: {source}")]
+    Access {
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// Tell the user: there cannot be such a token.
+    #[error("{why}")]
+    NoSuchToken {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Tell the user: there are as many as there may be.
+    #[error("there are {most} {what} already; remove some first")]
+    TooMany {
+        /// Of what, in English.
+        what: &'static str,
+        /// How many there may be.
+        most: usize,
+    },
+    /// Give up: the system has no randomness to make a secret of.
+    #[error("no secret could be made: {source}")]
+    NoRandomness {
+        /// What the system says.
+        source: getrandom::Error,
     },
     /// Give up: the data is longer than [`MAX_DATA`](crate::MAX_DATA).
     #[error("the data has {len} bytes; {max} are allowed", max = crate::MAX_DATA)]

@@ -6,13 +6,12 @@
 //! `Sec-Fetch-Site` (an `<img>` sends no `Origin`). Programs send neither of the
 //! last two and pass. What other machines reach asks for a token instead.
 
-use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
+use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 
-use crate::access::{Caller, Rights};
 use crate::peer::Peer;
-use crate::{HubConfig, Token};
+use crate::{HubConfig, page};
 
 /// The rules of one listener.
 pub(crate) struct Guard {
@@ -20,7 +19,10 @@ pub(crate) struct Guard {
     /// which no foreign page has.
     hosts: Option<Vec<String>>,
     origins: Vec<String>,
-    tokens: Vec<Token>,
+    /// Whether everybody is asked for a token.
+    asks: bool,
+    /// Whether there is a web page.
+    page: bool,
 }
 
 /// A request that may go on.
@@ -28,18 +30,6 @@ pub(crate) struct Guard {
 pub(crate) struct Pass {
     /// The foreign origin to name in the answer, so that its page can read it.
     pub(crate) cors: Option<String>,
-    pub(crate) caller: Caller,
-}
-
-impl Pass {
-    pub(crate) fn of_everything(peer: Peer) -> Self {
-        let caller = Caller {
-            peer,
-            rights: Rights::all(),
-            token: None,
-        };
-        Self { cors: None, caller }
-    }
 }
 
 /// A request that may not.
@@ -59,11 +49,17 @@ impl Guard {
         Self {
             hosts: loopback.then(|| own.into_iter().chain(named).collect()),
             origins: config.allow_origins.clone(),
-            tokens: config.tokens.clone(),
+            asks: !loopback || !config.tokens.is_empty(),
+            page: config.pages.is_some(),
         }
     }
 
-    /// Decides about one request from its first lines alone.
+    /// Whether everybody is asked for a token here.
+    pub(crate) fn asks(&self) -> bool {
+        self.asks
+    }
+
+    /// Keeps foreign pages out, from the first lines of a request alone.
     pub(crate) fn check(
         &self,
         peer: Peer,
@@ -71,6 +67,10 @@ impl Guard {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Pass, Denied> {
+        // No browser gets to the hub's own socket.
+        if peer == Peer::Local {
+            return Ok(Pass { cors: None });
+        }
         let denied = |status, why: String| Denied {
             status,
             why,
@@ -116,6 +116,7 @@ impl Guard {
                 );
                 return Err(denied(StatusCode::FORBIDDEN, why));
             }
+            None if self.page && page::is_visited(method, uri, headers) => None,
             None => {
                 if let Some(site @ ("cross-site" | "same-site")) = text(&SEC_FETCH_SITE) {
                     let why = format!(
@@ -128,44 +129,7 @@ impl Guard {
             }
         };
 
-        let path = uri.path();
-        let free = method == Method::OPTIONS || path == "/healthz" || path.starts_with("/healthz/");
-        if !self.tokens.is_empty() && !free && !self.knows(uri, headers) {
-            let why = "this hub asks for a token: send `Authorization: Bearer …`".to_owned();
-            return Err(Denied {
-                status: StatusCode::UNAUTHORIZED,
-                why,
-                cors,
-            });
-        }
-        let caller = Caller {
-            peer,
-            rights: Rights::all(),
-            token: None,
-        };
-        Ok(Pass { cors, caller })
-    }
-
-    /// Whether the request carries one of the tokens, in its header or, as an
-    /// EventSource sets no headers, in its address.
-    fn knows(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        let query = uri.query().unwrap_or_default().as_bytes();
-        let asked = url::form_urlencoded::parse(query)
-            .filter(|(name, _)| name == "token")
-            .map(|(_, value)| value.into_owned());
-        let bearer = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let bearer = bearer.and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme
-                .eq_ignore_ascii_case("bearer")
-                .then(|| token.trim().to_owned())
-        });
-        bearer
-            .into_iter()
-            .chain(asked)
-            .any(|given| self.tokens.iter().any(|own| own.is(&given)))
+        Ok(Pass { cors })
     }
 }
 
@@ -189,7 +153,7 @@ fn is_own(origin: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Store;
+    use crate::{Store, Token};
 
     const PEER: Peer = Peer::Remote(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
@@ -308,48 +272,45 @@ mod tests {
     }
 
     #[test]
-    fn tokens() {
-        let lan = guard(false, &["tk_one", "tk_two"]);
+    fn beyond_loopback() {
+        let lan = guard(false, &[]);
         for (head, expected) in [
-            ("GET /events|host: 192.168.1.2:2355", Err(401)),
-            (
-                "GET /events?uid=1|host: 192.168.1.2:2355|authorization: Bearer tk_one",
-                Ok(None),
-            ),
-            (
-                "GET /events|host: 192.168.1.2:2355|authorization: bearer tk_two",
-                Ok(None),
-            ),
-            (
-                "GET /events|host: 192.168.1.2:2355|authorization: Basic tk_one",
-                Err(401),
-            ),
-            (
-                "GET /events|host: 192.168.1.2:2355|authorization: Bearer tk_three",
-                Err(401),
-            ),
-            (
-                "GET /events|host: 192.168.1.2:2355|authorization: Bearer ",
-                Err(401),
-            ),
+            ("GET /events|host: 192.168.1.2:2355", Ok(None)),
             ("GET /events?token=tk_one|host: bell.lan", Ok(None)),
-            ("GET /events?token=tk_|host: bell.lan", Err(401)),
-            ("GET /events?token=|host: bell.lan", Err(401)),
-            ("GET /healthz|host: bell.lan", Ok(None)),
             (
                 "GET /events?token=tk_one|host: 192.168.1.2:2355|origin: https://evil.example",
                 Err(403),
             ),
-            ("GET /events|host: 127.0.0.1:2355", Err(401)),
+            (
+                "GET /events|host: bell.lan|origin: https://bell.lan",
+                Ok(None),
+            ),
+            (
+                "GET /events|host: bell.lan|sec-fetch-site: cross-site",
+                Err(403),
+            ),
         ] {
             assert_eq!(outcome(&lan, head), expected, "{head}");
         }
+        let asks = |loopback, tokens: &[&str]| guard(loopback, tokens).asks();
+        assert!(asks(false, &[]) && asks(true, &["tk_one"]) && !asks(true, &[]));
+        // A token changes nothing about pages.
         let loopback = guard(true, &["tk_one"]);
-        assert_eq!(outcome(&loopback, "GET /events|host: 127.0.0.1"), Err(401));
-        assert_eq!(
-            outcome(&loopback, "GET /events?token=tk_one|host: evil.example"),
-            Err(403)
+        let rebound = "GET /events?token=tk_one|host: evil.example";
+        assert_eq!(outcome(&loopback, rebound), Err(403));
+    }
+
+    #[test]
+    fn the_own_socket_is_no_browser() {
+        let guard = guard(true, &[]);
+        let headers = HeaderMap::new();
+        let uri = Uri::from_static("/events");
+        assert!(
+            guard
+                .check(Peer::Local, &Method::GET, &uri, &headers)
+                .is_ok()
         );
+        assert!(guard.check(PEER, &Method::GET, &uri, &headers).is_err());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::publication::{Address, Audience, Filter, Publication, Topic, Uid};
 use crate::subscription::{Request, Start};
 
 /// A request that is refused, and the sentence that says why.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) why: String,
@@ -431,7 +431,7 @@ fn addresses(query: &[(String, String)], most: usize) -> Result<Vec<Address>, Re
 
 /// A uid from JSON: `1`, `1.0` and `"1"` are one user, as they are one key in
 /// the scripts that send them.
-fn uid_of(value: &Value) -> Result<Uid, Refusal> {
+pub(crate) fn uid_of(value: &Value) -> Result<Uid, Refusal> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_f64() {

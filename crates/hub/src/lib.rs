@@ -35,12 +35,14 @@ mod device;
 mod format;
 mod guard;
 mod inbound;
+mod limits;
 mod local;
 mod log;
 mod message;
 mod metrics;
 mod ntfy;
 mod operating;
+mod page;
 mod peer;
 mod position;
 mod presence;
@@ -51,6 +53,7 @@ mod serve;
 mod subscribers;
 mod subscription;
 mod tls;
+mod underway;
 mod window;
 
 use std::fmt;
@@ -59,9 +62,11 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use access::{AccessFile, NewToken, TokenInfo};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;
+pub use page::Pages;
 pub use position::{Epoch, Position};
 pub use presence::Subscriber;
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
@@ -79,7 +84,8 @@ struct Inner {
     log: log::Log,
     stats: watch::Sender<HubStats>,
     random: Mutex<fastrand::Rng>,
-    subscribers: subscribers::Subscribers,
+    subscribers: Arc<subscribers::Subscribers>,
+    access: access::Access,
     metrics: Arc<metrics::Metrics>,
     started: Timestamp,
 }
@@ -130,24 +136,29 @@ impl Hub {
     /// # Errors
     ///
     /// The log cannot be used ([`HubError::InUse`], [`HubError::Newer`],
-    /// [`HubError::Damaged`], [`HubError::Unopened`]), or an allowed origin is
+    /// [`HubError::Damaged`], [`HubError::Unopened`]), or the file beside it
+    /// that says who may use the hub ([`HubError::AccessDamaged`]), or an allowed origin is
     /// none ([`HubError::Origin`]).
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
         let stats = watch::Sender::new(HubStats::default());
         let started = (config.clock)();
         let metrics = Arc::<metrics::Metrics>::default();
+        // First of all: who holds its lock is alone with the folder.
         let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
         // A source of chance that is the same at each start must not give ids
         // that are in the log already.
         let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
         let random = fastrand::Rng::with_seed(config.random.u64(..) ^ start);
+        let subscribers = Arc::new(subscribers::Subscribers::default());
+        let access = access::Access::open(&config, subscribers.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
             random: Mutex::new(random),
-            subscribers: subscribers::Subscribers::default(),
+            subscribers,
+            access,
             metrics,
             started,
         })))
@@ -229,6 +240,10 @@ impl Hub {
     /// Whether the log takes a publication right now: it writes to find out.
     pub async fn is_healthy(&self) -> bool {
         self.0.log.probe().await.is_ok()
+    }
+
+    fn access(&self) -> &access::Access {
+        &self.0.access
     }
 
     fn config(&self) -> &HubConfig {

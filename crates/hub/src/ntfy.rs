@@ -28,7 +28,6 @@ pub(crate) use subscribe::Shape;
 
 use crate::Publication;
 use crate::access::Caller;
-use crate::guard::Denied;
 use crate::inbound::Refusal;
 use crate::publication::{Address, Topic};
 use crate::routes::{self, Shared, Site};
@@ -74,14 +73,8 @@ pub(crate) fn speaks(method: &Method, path: &str) -> bool {
 }
 
 /// A refusal from before a request has come here.
-pub(crate) fn denied(denied: &Denied) -> Response {
-    let Denied { status, why, .. } = denied;
-    let why = why.clone();
-    Problem::from(Refusal {
-        status: *status,
-        why,
-    })
-    .into_response()
+pub(crate) fn refuse(refusal: &Refusal) -> Response {
+    Problem::from(refusal.clone()).into_response()
 }
 
 /// Answers what no route of the hub takes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -16,17 +16,18 @@ use futures::StreamExt;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Caller;
+use crate::access::{self, Caller, Need, NotLetIn, Shown};
 use crate::demo::Demo;
 use crate::format::Format;
-use crate::guard::{Guard, Pass};
+use crate::guard::{Denied, Guard, Pass};
 use crate::inbound::{self, Published, Refusal};
 use crate::ntfy;
 use crate::operating;
+use crate::page;
 use crate::peer::Peer;
-use crate::subscribers::{Full, Seat, Visitor};
+use crate::subscribers::{Cut, Full, Seat, Visitor};
 use crate::subscription::{self, Opening, Start};
-use crate::{Hub, HubError, MAX_DATA, Publication};
+use crate::{Address, Hub, HubError, MAX_DATA, Publication};
 
 /// How long a publisher may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,18 +49,30 @@ pub(crate) struct Site {
 pub(crate) type Shared = State<Arc<Site>>;
 
 impl Hub {
+    /// Whether the hub may listen at `address`.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::TokenNeeded`] when other machines reach the address and there
+    /// is no token, neither in the [`HubConfig`](crate::HubConfig) nor made with
+    /// [`create_token`](Self::create_token).
+    pub fn check_address(&self, address: SocketAddr) -> Result<(), HubError> {
+        let loopback = address.ip().to_canonical().is_loopback();
+        if loopback || !self.config().tokens.is_empty() || self.access().has_tokens() {
+            return Ok(());
+        }
+        Err(HubError::TokenNeeded { address })
+    }
+
     /// The hub behind a listener at `address`; its streams end when `stop` is
     /// cancelled.
     ///
     /// # Errors
     ///
-    /// [`HubError::TokenNeeded`] when other machines reach the address and no
-    /// token is set.
+    /// As [`check_address`](Self::check_address).
     pub fn router(&self, address: SocketAddr, stop: CancellationToken) -> Result<Router, HubError> {
+        self.check_address(address)?;
         let loopback = address.ip().to_canonical().is_loopback();
-        if !loopback && self.config().tokens.is_empty() {
-            return Err(HubError::TokenNeeded { address });
-        }
         let guard = Guard::new(self.config(), loopback);
         let site = Arc::new(Site {
             hub: self.clone(),
@@ -69,6 +82,7 @@ impl Hub {
         });
         Ok(Router::new()
             .route("/", get(index))
+            .route("/hub/page/{*path}", get(asset))
             .route("/events", get(events))
             .route("/push", get(push))
             .route("/sse", get(sse))
@@ -77,6 +91,7 @@ impl Hub {
             .route("/fact", post(fact))
             .route("/update", post(update))
             .merge(operating::router())
+            .merge(access::routes::router())
             .fallback(elsewhere)
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(MAX_DATA))
@@ -90,32 +105,31 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
     // A router without our listener does not know: it must not trust.
     let unknown = Peer::Remote(Ipv4Addr::UNSPECIFIED.into());
     let peer = request.extensions().get().copied().unwrap_or(unknown);
-    let pass = if peer == Peer::Local {
-        // No browser reaches that socket, and whoever does may do everything.
-        Ok(Pass::of_everything(peer))
-    } else {
-        site.guard
-            .check(peer, request.method(), request.uri(), request.headers())
-    };
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let (refusal, cors): (Option<NotLetIn>, _) =
+        match site.guard.check(peer, &method, &uri, request.headers()) {
+            Ok(Pass { cors }) => (None, cors),
+            Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
+        };
     let metrics = site.hub.metrics();
-    let (mut response, cors) = match pass {
-        Ok(Pass {
-            cors: Some(cors), ..
-        }) if is_preflight(&request) => (preflight(request.headers()), Some(cors)),
-        Ok(Pass { cors, caller }) => {
-            request.extensions_mut().insert(caller);
-            let response = next.run(request).await;
-            metrics.answered(response.status().as_u16(), false);
-            (response, cors)
-        }
-        Err(denied) => {
-            metrics.answered(denied.status.as_u16(), true);
-            let response = if ntfy::speaks(request.method(), request.uri().path()) {
-                ntfy::denied(&denied)
-            } else {
-                refuse(denied.status, &denied.why)
-            };
-            (response, denied.cors)
+    let mut response = if let Some(refusal) = refusal {
+        metrics.answered(refusal.refusal.status.as_u16(), true);
+        not_let_in(&method, &uri, &refusal)
+    } else if cors.is_some() && is_preflight(&request) {
+        preflight(request.headers())
+    } else {
+        let shown = Shown::of(&uri, request.headers());
+        match let_in(&site, peer, &method, uri.path(), shown).await {
+            Ok(caller) => {
+                request.extensions_mut().insert(caller);
+                let response = next.run(request).await;
+                metrics.answered(response.status().as_u16(), false);
+                response
+            }
+            Err(refusal) => {
+                metrics.answered(refusal.refusal.status.as_u16(), true);
+                not_let_in(&method, &uri, &refusal)
+            }
         }
     };
     let headers = response.headers_mut();
@@ -130,6 +144,45 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
             header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
             HeaderValue::from_static("true"),
         );
+    }
+    response
+}
+
+/// Who sent a request, if they may send such requests, and now.
+async fn let_in(
+    site: &Site,
+    peer: Peer,
+    method: &Method,
+    path: &str,
+    shown: Shown,
+) -> Result<Caller, NotLetIn> {
+    let need = Need::of(method, path);
+    let asks = site.guard.asks();
+    let access = site.hub.access();
+    let caller = access.identify(peer, need, asks, shown).await?;
+    if !need.is_met(&caller.rights, peer) {
+        return Err(NotLetIn::from(Refusal {
+            status: StatusCode::FORBIDDEN,
+            why: need.refusal().to_owned(),
+        }));
+    }
+    if matches!(need, Need::Write | Need::Read) {
+        access.charge(&caller, 1)?;
+    }
+    Ok(caller)
+}
+
+/// Says why a request is not let in, in the words that its sender reads.
+fn not_let_in(method: &Method, uri: &Uri, NotLetIn { refusal, wait }: &NotLetIn) -> Response {
+    let mut response = if ntfy::speaks(method, uri.path()) {
+        ntfy::refuse(refusal)
+    } else {
+        refuse(refusal.status, &refusal.why)
+    };
+    if let Some(wait) = wait {
+        // Whole seconds, and never so few that the wait is not over.
+        let seconds = HeaderValue::from(wait.as_secs() + 1);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
 }
@@ -162,21 +215,39 @@ fn preflight(asked: &HeaderMap) -> Response {
     response
 }
 
-async fn index(State(site): Shared) -> Response {
+async fn index(State(site): Shared, headers: HeaderMap) -> Response {
+    let html = page::wants_html(&headers);
+    if let Some(page) = site.hub.config().pages.filter(|_| html)
+        && let Some(page) = page.index()
+    {
+        return page;
+    }
+    let without = if html {
+        "This build of the hub has no web page.\n\n"
+    } else {
+        ""
+    };
+    // For everybody: it says nothing of what the log holds.
     let text = format!(
-        "Feedbell hub, at {}\n\n\
+        "{without}Feedbell hub\n\n\
          Receive   GET  /events?uid=1        one user's and everyone's events\n\
          \x20         GET  /events?topic=door   a topic's and everyone's events\n\
          \x20         GET  /events              the board: the facts so far, then each new one\n\
          \x20         GET  /push?uid=1          site messages\n\
          \x20         GET  /sse, /test          everyone's events\n\
+         \x20         GET  /door/sse            a topic's messages, also as /json and /raw, as ntfy has them\n\
          Send      POST /publish             {{\"uid\": 1, \"event\": \"like\", \"data\": \"…\"}}\n\
+         \x20         POST /door                a text to a topic, with ntfy's headers\n\
          \x20         POST /fact                any JSON, for the board\n\
          \x20         POST /update              {{\"uid\": 1, \"msg\": \"…\", \"isAll\": false}}\n\
          Health    GET  /healthz\n",
-        site.hub.position(),
     );
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+async fn asset(State(site): Shared, Path(path): Path<String>) -> Response {
+    let file = site.hub.config().pages.and_then(|page| page.asset(&path));
+    file.unwrap_or_else(|| refuse(StatusCode::NOT_FOUND, "the hub's page has no such file"))
 }
 
 async fn events(
@@ -239,7 +310,12 @@ async fn native(
     if demo.is_some() {
         // These are everyone's streams.
         request.filter = crate::publication::Filter::default();
-    } else if opening == Opening::Quiet && wants_lines(headers) {
+    } else if request.filter.addresses.is_empty() {
+        // Who is fixed to uids and names none listens as those.
+        let own = caller.rights.own_uids();
+        request.filter.addresses = own.into_iter().map(Address::Uid).collect();
+    }
+    if demo.is_none() && opening == Opening::Quiet && wants_lines(headers) {
         request.format = Format::Lines;
     }
     request.demo = demo.filter(|_| site.hub.config().demo).map(|demo| demo());
@@ -272,7 +348,17 @@ pub(crate) async fn stream(
             .map(|device| device.chars().take(MOST_DEVICE).collect()),
         path: uri.path().to_owned(),
         token: caller.token.clone(),
+        ticket: caller.ticket,
     };
+    let (access, subscribers) = (site.hub.access(), site.hub.subscribers());
+    if access.is_banned(&visitor.addresses) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let resumes = cursor_header(headers).is_some();
+    if let Some(ticket) = caller.ticket.filter(|_| resumes) {
+        // Often the old connection is dead, and nobody has noticed yet.
+        subscribers.cut(Cut::Replaced, |other| other.visitor.ticket == Some(ticket));
+    }
     let seat = Seat::take(&site.hub, visitor).map_err(|full| {
         let config = site.hub.config();
         let (status, why) = match full {
@@ -295,6 +381,23 @@ pub(crate) async fn stream(
         let why = format!("{why}; try again later");
         Refusal { status, why }
     })?;
+    if let Some(ticket) = caller.ticket {
+        access.open_ticket(ticket, resumes).await?;
+        let own = seat.place().id;
+        subscribers.cut(Cut::Replaced, |other| {
+            other.visitor.ticket == Some(ticket) && other.id < own
+        });
+    }
+    // From here on whoever takes a right back finds the place and ends it.
+    if access.is_banned(&seat.place().visitor.addresses) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    if !access.may_stay(seat.place()) {
+        return Err(Refusal {
+            status: StatusCode::UNAUTHORIZED,
+            why: "this token was taken back".to_owned(),
+        });
+    }
     let content_type = request.format.content_type();
     let stream = subscription::subscribe(&site.hub, seat, request, site.stop.clone()).await?;
     let headers = [
@@ -501,6 +604,8 @@ impl From<HubError> for Refusal {
     fn from(error: HubError) -> Self {
         let status = match &error {
             HubError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            HubError::NoSuchToken { .. } => StatusCode::BAD_REQUEST,
+            HubError::TooMany { .. } => StatusCode::CONFLICT,
             full if full.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };

@@ -1,7 +1,6 @@
 //! Who is listening: the places for subscribers, and who sits there.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use crate::Hub;
+use crate::access::Hash;
 use crate::peer::Peer;
 use crate::publication::{Address, Uid};
 
@@ -23,6 +23,8 @@ pub(crate) struct Visitor {
     pub(crate) path: String,
     /// The id and the name of its token.
     pub(crate) token: Option<(String, String)>,
+    /// The ticket that opened its stream.
+    pub(crate) ticket: Option<Hash>,
 }
 
 impl Visitor {
@@ -111,7 +113,7 @@ impl Places {
     }
 }
 
-fn take_one<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+fn take_one<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
     if let Some(count) = counts.get_mut(key) {
         *count -= 1;
         if *count == 0 {
@@ -151,10 +153,18 @@ impl Subscribers {
         self.lock().all.values().cloned().collect()
     }
 
-    /// Ends the streams that `which` picks, and says how many those are.
+    /// Ends the streams that `which` picks, and says how many those are. A
+    /// stream that is replaced gives up its place at once, to its successor.
     pub(crate) fn cut(&self, why: Cut, which: impl Fn(&Place) -> bool) -> usize {
-        let mut picked = self.list();
-        picked.retain(|place| which(place));
+        let picked: Vec<_> = {
+            let mut places = self.lock();
+            let all = places.all.values();
+            let picked: Vec<_> = all.filter(|place| which(place)).cloned().collect();
+            if why == Cut::Replaced {
+                picked.iter().for_each(|place| places.remove(place.id));
+            }
+            picked
+        };
         picked.iter().for_each(|place| place.cut(why));
         picked.len()
     }

@@ -1,5 +1,6 @@
 """Headless Chromium, driven over plain WebDriver."""
 import atexit
+import base64
 import http.client
 import json
 import os
@@ -46,7 +47,7 @@ class Chrome:
                          "--disable-background-networking", "--disable-component-update", "--disable-sync",
                          "--disable-dev-shm-usage", f"--user-data-dir={self.profile}"]
             options = {"binary": browser, "args": arguments}
-            wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
+            wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}}
             self.session = self._ask("POST", "/session", wanted)["sessionId"]
             self.free = [self._ask("GET", f"/session/{self.session}/window")]
         except BaseException:
@@ -135,6 +136,21 @@ class Tab:
     def says(self, text, selector):
         """Waits until the element shows exactly this text."""
         until(lambda: self.text(selector) == text, f"{selector} to show {text}")
+
+    def devtools(self, command, **params):
+        """A command of the DevTools protocol to this tab."""
+        self._here()
+        return self.chrome.ask("POST", "/goog/cdp/execute", {"cmd": command, "params": params})
+
+    def console(self):
+        """What the console of this tab said since it was last asked."""
+        self._here()
+        return [entry["message"] for entry in self.chrome.ask("POST", "/se/log", {"type": "browser"})]
+
+    def screenshot(self):
+        """A PNG of what is in sight."""
+        self._here()
+        return base64.b64decode(self.chrome.ask("GET", "/screenshot"))
 
     def close(self):
         self._here()

@@ -119,6 +119,7 @@ impl Running {
 
     fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
+        // Until it is waited for, its id is its own, so this reaches no other.
         let asked = Command::new("kill").args([signal, &id]).status().unwrap();
         assert!(asked.success());
     }

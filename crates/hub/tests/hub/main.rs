@@ -6,6 +6,7 @@
     reason = "a test fails by a panic, in its helpers too"
 )]
 
+mod access;
 mod client;
 mod delivery;
 mod durability;
@@ -14,6 +15,7 @@ mod listener;
 mod listener_local;
 mod listener_peers;
 mod metrics;
+mod page;
 mod presence;
 mod publishing;
 mod replay;

@@ -1,0 +1,184 @@
+//! How often something may be done: buckets of tries, one for each who tries.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::Rate;
+
+/// Most who are counted each for themselves; the others share one bucket.
+const MOST: usize = 10_000;
+
+/// Buckets of one size.
+pub(crate) struct Buckets<K> {
+    rate: Rate,
+    inner: Mutex<Inner<K>>,
+}
+
+struct Inner<K> {
+    each: HashMap<K, Bucket>,
+    others: Bucket,
+    /// When full buckets were last thrown out, in Unix milliseconds.
+    tidied: i64,
+}
+
+#[derive(Clone, Copy)]
+struct Bucket {
+    left: f64,
+    /// When `left` was right, in Unix milliseconds.
+    at: i64,
+}
+
+impl<K: Eq + Hash> Buckets<K> {
+    pub(crate) fn new(rate: Rate) -> Self {
+        let others = Bucket {
+            left: f64::from(rate.burst),
+            at: i64::MIN,
+        };
+        Self {
+            rate,
+            inner: Mutex::new(Inner {
+                each: HashMap::new(),
+                others,
+                tidied: i64::MIN,
+            }),
+        }
+    }
+
+    /// Takes `count` tries at once, or says how long to wait for the first.
+    /// More than are left are a debt, so that a large batch goes through once
+    /// and is paid for afterwards.
+    pub(crate) fn take(&self, who: K, count: u32, now: i64) -> Result<(), Duration> {
+        self.with(who, now, |left| {
+            if *left < 1.0 {
+                return Err(1.0 - *left);
+            }
+            *left -= f64::from(count);
+            Ok(())
+        })
+        .map_err(|missing| {
+            let seconds = missing / self.rate.per_second.max(f64::MIN_POSITIVE);
+            Duration::try_from_secs_f64(seconds.min(86_400.0)).unwrap_or(Duration::from_secs(1))
+        })
+    }
+
+    /// Whether a try would be refused, without taking one.
+    pub(crate) fn is_empty(&self, who: K, now: i64) -> bool {
+        self.with(who, now, |left| *left < 1.0)
+    }
+
+    fn with<T>(&self, who: K, now: i64, then: impl FnOnce(&mut f64) -> T) -> T {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner {
+            each,
+            others,
+            tidied,
+        } = &mut *inner;
+        if each.len() >= MOST && now.abs_diff(*tidied) >= 1000 {
+            *tidied = now;
+            each.retain(|_, bucket| !self.rate.is_full(bucket.refilled(&self.rate, now)));
+        }
+        let full = Bucket {
+            left: f64::from(self.rate.burst),
+            at: now,
+        };
+        let bucket = if each.len() < MOST || each.contains_key(&who) {
+            each.entry(who).or_insert(full)
+        } else {
+            others
+        };
+        *bucket = bucket.refilled(&self.rate, now);
+        then(&mut bucket.left)
+    }
+}
+
+impl Bucket {
+    fn refilled(mut self, rate: &Rate, now: i64) -> Self {
+        let passed = now.saturating_sub(self.at).max(0);
+        // Milliseconds of a century are exact in a float.
+        #[expect(clippy::cast_precision_loss, reason = "far from 2^52")]
+        let back = passed as f64 / 1000.0 * rate.per_second;
+        self.left = (self.left + back).min(f64::from(rate.burst));
+        self.at = now;
+        self
+    }
+}
+
+impl Rate {
+    fn is_full(&self, bucket: Bucket) -> bool {
+        bucket.left >= f64::from(self.burst)
+    }
+}
+
+/// Whose tries count together: one IPv4 address, or one network of IPv6, as
+/// each subscriber line has a whole one of those.
+pub(crate) fn neighbourhood(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate {
+        burst: 3,
+        per_second: 2.0,
+    };
+
+    #[test]
+    fn a_bucket_empties_and_fills() {
+        let buckets = Buckets::new(RATE);
+        for _ in 0..3 {
+            assert_eq!(buckets.take("a", 1, 1000), Ok(()));
+        }
+        assert_eq!(
+            buckets.take("a", 1, 1000),
+            Err(Duration::from_millis(500)),
+            "half a second for one"
+        );
+        assert!(buckets.is_empty("a", 1499));
+        assert_eq!(buckets.take("b", 1, 1000), Ok(()), "each for themselves");
+        assert_eq!(buckets.take("a", 1, 1500), Ok(()));
+        assert!(buckets.take("a", 1, 0).is_err(), "a clock that is set back");
+        assert_eq!(buckets.take("a", 9, 100_000), Ok(()), "a debt");
+        assert_eq!(
+            buckets.take("a", 1, 100_000),
+            Err(Duration::from_millis(3500))
+        );
+    }
+
+    #[test]
+    fn many_who_try_cost_bounded_memory() {
+        let buckets = Buckets::new(RATE);
+        for who in 0..MOST {
+            assert_eq!(buckets.take(who, 1, 1000), Ok(()));
+        }
+        // All others together have one bucket.
+        let passed = (MOST..2 * MOST)
+            .filter(|who| buckets.take(*who, 1, 1000).is_ok())
+            .count();
+        assert_eq!(passed, 3);
+        assert_eq!(buckets.inner.lock().unwrap().each.len(), MOST);
+        // Who was known still has what was left.
+        assert_eq!(buckets.take(0, 1, 1000), Ok(()));
+        // When the buckets are full again they are thrown out.
+        assert_eq!(buckets.take(2 * MOST, 1, 10_000), Ok(()));
+        assert_eq!(buckets.inner.lock().unwrap().each.len(), 1);
+    }
+
+    #[test]
+    fn neighbours_share() {
+        let same = |a: &str, b: &str| {
+            neighbourhood(a.parse().unwrap()) == neighbourhood(b.parse().unwrap())
+        };
+        assert!(same("2001:db8::1", "2001:db8::2:3:4:5"));
+        assert!(!same("2001:db8::1", "2001:db8:0:1::1"));
+        assert!(same("::ffff:192.0.2.1", "192.0.2.1"));
+        assert!(!same("192.0.2.1", "192.0.2.2"));
+    }
+}
