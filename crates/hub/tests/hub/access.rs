@@ -153,7 +153,7 @@ async fn rights_hold_at_every_address() {
         ("POST /update", r#"{"uid":"ada","isAll":1}"#, publish),
         (
             "POST /publish",
-            r#"{"uid":"ada"}"#,
+            r#"{"uid":"ada","data":"x"}"#,
             [401, 401, 403, 200, 403, 200, 403, 200],
         ),
         (
@@ -168,10 +168,14 @@ async fn rights_hold_at_every_address() {
         ),
         (
             "POST /publish",
-            r#"{"topic":"door"}"#,
+            r#"{"topic":"door","data":"x"}"#,
             [401, 401, 403, 200, 403, 403, 200, 200],
         ),
-        ("POST /publish", r#"{"uid":"ada","topic":"door"}"#, publish),
+        (
+            "POST /publish",
+            r#"{"uid":"ada","topic":"door","data":"x"}"#,
+            publish,
+        ),
         ("GET /hub/tokens", "", admin),
         ("GET /hub/bans", "", admin),
         (
@@ -332,7 +336,7 @@ async fn on_loopback_a_token_is_a_choice() {
         ("GET /hub/tokens", "", 200),
         ("GET /hub/tokens", with.as_str(), 403),
     ] {
-        let answer = ask(&server, line, authorization, "{}").await;
+        let answer = ask(&server, line, authorization, r#"{"event":"x"}"#).await;
         assert_eq!(answer.status, expected, "{line} {authorization}");
     }
     // A token of the settings closes the hub to those without one.
@@ -392,7 +396,11 @@ async fn a_token_opens_nothing_to_foreign_pages() {
                         .await
                         .status
                 } else {
-                    let answer = request(server.address, method, path, &headers, b"{}").await;
+                    let body: &[u8] = match path {
+                        "/publish" => br#"{"event":"x"}"#,
+                        _ => b"{}",
+                    };
+                    let answer = request(server.address, method, path, &headers, body).await;
                     if answer.status == 201 {
                         200
                     } else {
@@ -763,7 +771,7 @@ async fn publishing_has_a_pace() {
     let (one, two) = (bearer(&one), bearer(&two));
     for (server, who) in [(&server, one.as_str()), (&own, "")] {
         for line in ["POST /publish", "POST /fact"] {
-            assert_eq!(ask(server, line, who, "{}").await.status, 200);
+            assert_eq!(ask(server, line, who, r#"{"data":1}"#).await.status, 200);
         }
         for line in ["POST /publish", "POST /update", "POST /hub/tickets"] {
             let refused = ask(server, line, who, r#"{"uid":1}"#).await;
