@@ -524,7 +524,7 @@ mod tests {
     async fn what_is_to_come_is_listed_in_pages() {
         let mut config = HubConfig::new(Store::Memory);
         config.clock = Arc::new(|| Timestamp::UNIX_EPOCH);
-        let log = Log::open(&mut config, watch::Sender::default()).unwrap();
+        let log = Log::open(&mut config, watch::Sender::default(), Arc::default()).unwrap();
         let topic = |name| Address::Topic(Topic::parse(name).unwrap());
         let mut publications = Vec::new();
         for i in 0..600 {

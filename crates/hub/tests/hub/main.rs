@@ -15,6 +15,7 @@ mod listener;
 mod listener_local;
 mod listener_peers;
 mod metrics;
+mod openapi;
 mod presence;
 mod publishing;
 mod replay;
