@@ -32,6 +32,14 @@ serve-config-unknown = { $path }, line { $line }: there is no option “{ $key }
 serve-config-value = { $path }, line { $line }: { $key } cannot be this: { $why }.
 serve-config-variable = { $name } cannot be this: { $why }.
 
+## backup
+
+backup-file = { $name } ({ $kib } KiB)
+backup-done = The backup is in { $folder }
+backup-taken = { $path } is not empty, or not a folder. Choose a new folder for the backup.
+backup-nothing = There is nothing to back up in { $path }. Say with --data where the hub keeps its log.
+backup-not-copied = { $path } could not be copied: { $why }
+backup-damaged = { $path } is damaged, and so would be its copy: { $why }
 ## token
 
 token-made = Token “{ $name }” ({ $id }) may: { $rights }. It is shown this once and counts at { $at }.
@@ -42,15 +50,6 @@ token-unknown = There is no token “{ $name }” at { $at }. “feedbell token 
 token-ambiguous = Several tokens are called “{ $name }”. Name one by its id; “feedbell token list” shows it.
 token-revoked = Token “{ $name }” no longer opens { $at }.
 token-wrong = No token was made: { $why }.
-
-## backup
-
-backup-file = { $name } ({ $kib } KiB)
-backup-done = The backup is in { $folder }
-backup-taken = { $path } is not empty, or not a folder. Choose a new folder for the backup.
-backup-nothing = There is nothing to back up in { $path }. Say with --data where the hub keeps its log.
-backup-not-copied = { $path } could not be copied: { $why }
-backup-damaged = { $path } is damaged, and so would be its copy: { $why }
 
 ## run
 

@@ -90,11 +90,14 @@ field-resume-name = Enter the name of the parameter, and of the field if there i
 field-proxy = “{ $value }” is not a proxy. Write it like http://proxy.example:8080 or socks5://127.0.0.1:1080, or “none”.
 field-proxy-credentials = A proxy with a user name and password cannot be used. Choose one that asks for none.
 field-key-alone = A key needs a client certificate too.
+field-pin = A fingerprint begins with sha256: and has 64 hexadecimal digits.
 field-query-name = Enter the name of the parameter.
 field-cookie-name = Enter the name of the cookie, without spaces or “=”.
 field-then = “{ $value }” should be notify, keep or drop.
 field-listen = “{ $value }” should be an address and a port, like 127.0.0.1:2355.
-field-listen-token = A hub on the network needs a token. Add one as “token” under [hub] in the settings file, or listen on 127.0.0.1.
+field-tls = “{ $value }” should be off, on or required.
+field-token-name = Give the token a name, so that you know it again.
+field-token-rights = Choose at least one thing that the token may do.
 field-origin = “{ $value }” should be an exact origin like http://localhost:3000.
 
 rule-pattern = “{ $value }” is not a pattern: { $why }.
@@ -111,6 +114,8 @@ refused-unknown-feed = This feed is no longer in the settings.
 refused-no-inbox = The inbox cannot be used, so nothing can be stored.
 refused-inbox = The inbox could not be written: { $why }.
 refused-hub-off = The hub is off. Switch it on to send.
+refused-token = The token was not made: see the fields below.
+refused-subscriber-gone = This listener is gone already, and with it the users it listened as.
 refused-hub = The hub did not take it: { $why }.
 refused-empty = Enter a text to send.
 refused-link = This message has no link to open.
@@ -156,7 +161,9 @@ hub-open = The hub could not start: { $why }.
 hub-in-use = Another hub uses { $path }. Stop it, then switch the hub on again.
 hub-newer = The hub’s log { $path } was written by a newer Feedbell. Update Feedbell; the log stays as it is.
 hub-damaged = The hub’s log { $path } is damaged. Move it away to start with an empty history.
-hub-token = A hub on the network needs a token. Add one as “token” under [hub] in the settings file.
+hub-tls = The hub cannot speak HTTPS: { $why }.
+hub-token = A hub on the network needs a token. Create one on the page of the hub, or listen on 127.0.0.1.
+hub-token-unusable = The token in the settings cannot be used: it may have letters, digits and signs, and no spaces. Change “token” under [hub] in the settings file.
 
 ## Presets
 

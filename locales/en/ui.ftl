@@ -270,6 +270,8 @@ ui-proxy-address = This address
 ui-proxy-at = Proxy address
 ui-authority = Also trust this authority
 ui-authority-hint = A PEM file. Empty: only those of the system.
+ui-pin = Trust this certificate alone
+ui-pin-hint = Its fingerprint, as a hub on the LAN shows it. Empty: as the authorities say.
 ui-certificate = Client certificate
 ui-certificate-hint = A PEM file.
 ui-certificate-key = Its key
@@ -321,42 +323,125 @@ ui-hub-sub = Send events to people around you
 ui-hub-off = Off
 ui-hub-local = This computer
 ui-hub-lan = LAN
+ui-hub-starting = Starting
 ui-hub-failed = Did not start
 ui-hub-listening = { $n } listening
+# days: how long events are kept at the most.
 ui-hub-kept = { $n ->
-    [one] { $n } event kept
-   *[other] { $n } events kept
+    [one] { $n } event kept, up to { $days } days
+   *[other] { $n } events kept, up to { $days } days
 }
 ui-hub-where = Programs on this computer use
-ui-hub-where-lan = People on your network use
-ui-hub-lan-hint = For other computers, set a token and a network address in the settings file.
+ui-hub-where-lan = People on your network open
+ui-hub-where-nowhere = No network: for now, programs on this computer use
+ui-hub-no-network = Connect this computer to a network. The address for others then appears here.
+ui-hub-also = This computer has more addresses, in case that one does not answer:
+ui-hub-fingerprint = Also over https. The fingerprint of its certificate:
+ui-hub-plain = Not encrypted: others on the network can read along.
+ui-hub-plain-fix = Use https
+ui-hub-local-note = Nobody else reaches it, so no token is asked.
 ui-hub-sent = Sent
 ui-hub-anywhere = Send from anywhere
 ui-hub-page = Listen in a page
+ui-hub-page-hint = A page from another address may listen once its origin is allowed:
+ui-hub-now = Listening now
+ui-hub-places = { $n } of { $max }
+ui-hub-places-full = { $n } of { $max }, all places are taken
+ui-hub-nobody = Nobody is listening. Open the lines above in a page, or add this hub as a feed on another computer.
+ui-hub-user = User
+ui-hub-device = Device
+ui-hub-from = Address
+ui-hub-since = Since
+# For who listens without a name.
+ui-hub-anyone = Without a name
+ui-hub-no-device = Unknown
+ui-hub-here = This computer
+ui-hub-on-topics = Topics: { $topics }
+ui-hub-with-token = Token: { $name }
+ui-hub-disconnect = Disconnect
+ui-hub-disconnect-ban = Disconnect and keep away
+ui-hub-more = More for { $name }
+ui-hub-all = Show all { $n }
+ui-hub-bans = Kept away
+ui-hub-unban = Let back in
 ui-hub-is-off = The hub is off
 ui-hub-is-off-about = With it, scripts and web pages on this computer can send and receive events. Nothing leaves the computer.
 ui-hub-start = Start the hub
+ui-hub-starting-now = The hub is starting
+ui-hub-starting-about = It waits for its token. If the system asks to unlock the keyring, answer it.
+ui-hub-failed-about = Nothing can be sent or received through the hub until it runs. Your feeds go on.
+ui-hub-again = Try again
 ui-hub-change-address = Change address
 ui-hub-on = Run the hub
 ui-hub-note = Programs on this computer can send events to it.
 ui-hub-address = Listen address
-ui-hub-address-hint = 127.0.0.1 keeps it on this computer. A network address needs a token.
+ui-hub-address-hint = 127.0.0.1 keeps it on this computer, 0.0.0.0 opens it to your network.
 ui-hub-origins = Web pages that may use it
 ui-hub-origins-hint = One origin a line, exactly as in the browser. Programs need none.
+ui-hub-tls = Encryption
+ui-hub-tls-hint = The hub makes its own certificate. Programs that use it pin the fingerprint on its page.
+ui-hub-tls-off = http
+ui-hub-tls-on = http and https
+ui-hub-tls-required = Only https
 ui-hub-show = Show the hub
 ui-send = Send
 ui-send-event = Event
 ui-send-to = To
 ui-send-everyone = Everyone
+ui-send-users = Listening
+ui-send-topics = Topics
+ui-send-user = Another user…
+ui-send-topic = Another topic…
+ui-send-user-name = Name of the user
+ui-send-topic-name = Name of the topic
 ui-send-text = Text
 ui-send-text-hint = Coffee is ready
 ui-send-reaches = { $n ->
     [0] Nobody is listening now. It is kept for later.
-    [one] Reaches { $n } listener
-   *[other] Reaches { $n } listeners
+    [one] Reaches { $n } person
+   *[other] Reaches { $n } people
 }
-ui-send-reaches-one = Reaches { $uid }
+ui-send-reaches-later = Not listening now. It is kept for later.
 ui-send-now = Send
+
+## Tokens
+
+ui-tokens = Tokens
+ui-tokens-none = There are no tokens yet. Other computers need one.
+ui-tokens-none-local = None are needed on this computer. Other computers need one.
+ui-token-new = New token
+ui-token-new-about = One for each program or person: then one can be taken back alone.
+ui-token-first = One more step: a token
+ui-token-first-about = Who opens the hub from another computer has to show a token. Until there is one, the hub serves this computer alone.
+ui-token-first-name = Family
+ui-token-name = Name
+ui-token-rights = May
+ui-token-right-read = Listen
+ui-token-right-write = Send
+ui-token-right-admin = Manage
+ui-token-uids = Only these users
+ui-token-topics = Only these topics
+ui-token-any = Any
+ui-token-create = Create token
+ui-token-stay-local = Stay on this computer
+ui-token-made = Token “{ $name }” is ready
+ui-token-made-about = Copy it now: it is shown only this once.
+ui-token-done = Done
+ui-token-may-r = Listen
+ui-token-may-w = Send
+ui-token-may-a = Manage
+ui-token-may-rw = Listen, send
+ui-token-may-ra = Listen, manage
+ui-token-may-wa = Send, manage
+ui-token-may-rwa = Listen, send, manage
+ui-token-may-none = Nothing
+# may: what it may do. who: users and topics.
+ui-token-only = { $may } · only { $who }
+# ago: 3 s ago
+ui-token-used = used { $ago }
+ui-token-unused = not used yet
+ui-token-revoke = Revoke
+ui-token-revoke-ask = Revoke “{ $name }”? What uses it is disconnected at once. This cannot be undone.
 
 ## Keys
 

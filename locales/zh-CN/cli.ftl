@@ -32,6 +32,14 @@ serve-config-unknown = { $path } 第 { $line } 行：没有选项“{ $key }”�
 serve-config-value = { $path } 第 { $line } 行：{ $key } 不能是这个值：{ $why }。
 serve-config-variable = { $name } 不能是这个值：{ $why }。
 
+## backup
+
+backup-file = { $name }（{ $kib } KiB）
+backup-done = 备份已保存到 { $folder }
+backup-taken = { $path } 不是空文件夹。请为备份选择一个新的文件夹。
+backup-nothing = { $path } 中没有可以备份的内容。请用 --data 指明广播站保存日志的文件夹。
+backup-not-copied = 无法复制 { $path }：{ $why }
+backup-damaged = { $path } 已损坏，备份也会是损坏的：{ $why }
 ## token
 
 token-made = 令牌“{ $name }”（{ $id }）的权限：{ $rights }。密钥只显示这一次，用于 { $at }。
@@ -42,15 +50,6 @@ token-unknown = { $at } 没有令牌“{ $name }”。“feedbell token list”�
 token-ambiguous = 有多个令牌叫“{ $name }”。请用 ID 指定其中一个；“feedbell token list”会显示 ID。
 token-revoked = 令牌“{ $name }”已不能再打开 { $at }。
 token-wrong = 没有创建令牌：{ $why }。
-
-## backup
-
-backup-file = { $name }（{ $kib } KiB）
-backup-done = 备份已保存到 { $folder }
-backup-taken = { $path } 不是空文件夹。请为备份选择一个新的文件夹。
-backup-nothing = { $path } 中没有可以备份的内容。请用 --data 指明广播站保存日志的文件夹。
-backup-not-copied = 无法复制 { $path }：{ $why }
-backup-damaged = { $path } 已损坏，备份也会是损坏的：{ $why }
 
 ## run
 

@@ -87,11 +87,14 @@ field-resume-name = 请填写参数名；如果取自字段，也要填写字段
 field-proxy = “{ $value }”不是代理地址。请写成 http://proxy.example:8080 或 socks5://127.0.0.1:1080，或者“none”。
 field-proxy-credentials = 不支持带用户名和密码的代理。请换一个不需要登录的代理。
 field-key-alone = 只有私钥还不够，还需要客户端证书。
+field-pin = 证书指纹以 sha256: 开头，后跟 64 位十六进制数字。
 field-query-name = 请填写参数名。
 field-cookie-name = 请填写 Cookie 的名称，不能有空格或“=”。
 field-then = “{ $value }”应为 notify、keep 或 drop。
 field-listen = “{ $value }”应为地址加端口，例如 127.0.0.1:2355。
-field-listen-token = 面向网络的广播站需要令牌。请在设置文件的 [hub] 下添加 token，或改为监听 127.0.0.1。
+field-tls = “{ $value }”应为 off、on 或 required。
+field-token-name = 请为令牌取一个名称，方便以后辨认。
+field-token-rights = 请至少选择一项令牌可以做的事。
 field-origin = “{ $value }”应为完整的来源，例如 http://localhost:3000。
 
 rule-pattern = “{ $value }”不是有效的模式：{ $why }。
@@ -108,6 +111,8 @@ refused-unknown-feed = 设置中已没有这个订阅源。
 refused-no-inbox = 收件箱无法使用，因此无法保存任何内容。
 refused-inbox = 收件箱无法写入：{ $why }。
 refused-hub-off = 广播站未开启。请先开启再发送。
+refused-token = 令牌未创建，请查看下面的字段。
+refused-subscriber-gone = 这个订阅者已经离开，无法得知它是哪个用户。
 refused-hub = 广播站未接受：{ $why }。
 refused-empty = 请输入要发送的文本。
 refused-link = 这条消息没有可打开的链接。
@@ -153,7 +158,9 @@ hub-open = 广播站无法启动：{ $why }。
 hub-in-use = 另一个广播站正在使用 { $path }。请先停止它，再重新开启广播站。
 hub-newer = 广播站的记录 { $path } 由更新版本的 Feedbell 写入。请更新 Feedbell；记录保持原样。
 hub-damaged = 广播站的记录 { $path } 已损坏。请移走它，以便从空记录开始。
-hub-token = 面向网络的广播站需要令牌。请在设置文件的 [hub] 下添加 token。
+hub-tls = 广播站无法使用 HTTPS：{ $why }。
+hub-token = 面向网络的广播站需要令牌。请在广播站页面创建一个，或改为监听 127.0.0.1。
+hub-token-unusable = 设置中的令牌无法使用：令牌只能由字母、数字和符号组成，不能有空格。请修改设置文件中 [hub] 下的 token。
 
 ## 预设
 

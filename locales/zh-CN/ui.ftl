@@ -246,6 +246,8 @@ ui-proxy-address = 指定地址
 ui-proxy-at = 代理地址
 ui-authority = 额外信任的证书颁发机构
 ui-authority-hint = PEM 文件。留空则只信任系统中的机构。
+ui-pin = 只信任这张证书
+ui-pin-hint = 填写证书指纹，局域网中的广播站会显示它。留空则由颁发机构认证。
 ui-certificate = 客户端证书
 ui-certificate-hint = PEM 文件。
 ui-certificate-key = 证书的私钥
@@ -296,38 +298,121 @@ ui-hub-sub = 向身边的人发送事件
 ui-hub-off = 关闭
 ui-hub-local = 本机
 ui-hub-lan = 局域网
+ui-hub-starting = 正在启动
 ui-hub-failed = 未能启动
 ui-hub-listening = { $n } 个订阅者
-ui-hub-kept = 已保存 { $n } 个事件
+# days: how long events are kept at the most.
+ui-hub-kept = 已保存 { $n } 个事件，最多保留 { $days } 天
 ui-hub-where = 本机上的程序使用
-ui-hub-where-lan = 局域网中的人使用
-ui-hub-lan-hint = 若要供其他电脑使用，请在设置文件中填写令牌和网络地址。
+ui-hub-where-lan = 局域网中的人打开
+ui-hub-where-nowhere = 当前没有网络，暂时只有本机上的程序可以使用
+ui-hub-no-network = 请将这台电脑接入网络，届时这里会显示供他人使用的地址。
+ui-hub-also = 如果该地址没有应答，这台电脑还有其他地址：
+ui-hub-fingerprint = 也可通过 https 访问，证书指纹：
+ui-hub-plain = 未加密：同一网络中的人可能看到内容。
+ui-hub-plain-fix = 使用 https
+ui-hub-local-note = 其他电脑无法访问，因此不需要令牌。
 ui-hub-sent = 已发送
 ui-hub-anywhere = 从任何地方发送
 ui-hub-page = 在网页中接收
+ui-hub-page-hint = 来自其他地址的网页，需要先允许其来源才能接收：
+ui-hub-now = 当前订阅者
+ui-hub-places = { $n } / { $max }
+ui-hub-places-full = { $n } / { $max }，名额已满
+ui-hub-nobody = 当前没有订阅者。可以在网页中使用上面的代码，或在另一台电脑上把这个广播站添加为订阅源。
+ui-hub-user = 用户
+ui-hub-device = 设备
+ui-hub-from = 地址
+ui-hub-since = 开始时间
+# For who listens without a name.
+ui-hub-anyone = 未署名
+ui-hub-no-device = 未知
+ui-hub-here = 本机
+ui-hub-on-topics = 主题：{ $topics }
+ui-hub-with-token = 令牌：{ $name }
+ui-hub-disconnect = 断开
+ui-hub-disconnect-ban = 断开并不再接纳
+ui-hub-more = { $name } 的更多操作
+ui-hub-all = 显示全部 { $n } 个
+ui-hub-bans = 不再接纳
+ui-hub-unban = 重新接纳
 ui-hub-is-off = 广播站已关闭
 ui-hub-is-off-about = 开启后，本机上的脚本和网页可以收发事件。任何内容都不会离开本机。
 ui-hub-start = 启动广播站
+ui-hub-starting-now = 广播站正在启动
+ui-hub-starting-about = 正在等待令牌。如果系统要求解锁密钥环，请先解锁。
+ui-hub-failed-about = 广播站运行之前，无法通过它收发事件。您的订阅源不受影响。
+ui-hub-again = 重试
 ui-hub-change-address = 更改地址
 ui-hub-on = 运行广播站
 ui-hub-note = 本机上的程序可以向它发送事件。
 ui-hub-address = 监听地址
-ui-hub-address-hint = 127.0.0.1 只供本机使用。网络地址需要令牌。
+ui-hub-address-hint = 127.0.0.1 只供本机使用，0.0.0.0 向局域网开放。
 ui-hub-origins = 可以使用它的网页
 ui-hub-origins-hint = 每行一个来源，与浏览器中完全一致。程序无需填写。
+ui-hub-tls = 加密
+ui-hub-tls-hint = 广播站会生成自己的证书。使用它的程序应固定广播站页面上显示的指纹。
+ui-hub-tls-off = http
+ui-hub-tls-on = http 和 https
+ui-hub-tls-required = 仅 https
 ui-hub-show = 查看广播站
 ui-send = 发送
 ui-send-event = 事件
 ui-send-to = 接收者
 ui-send-everyone = 所有人
+ui-send-users = 当前订阅者
+ui-send-topics = 主题
+ui-send-user = 其他用户…
+ui-send-topic = 其他主题…
+ui-send-user-name = 用户名称
+ui-send-topic-name = 主题名称
 ui-send-text = 文字
 ui-send-text-hint = 咖啡好了
 ui-send-reaches = { $n ->
     [0] 当前没有订阅者，会先保存下来。
-   *[other] 将送达 { $n } 个订阅者
+   *[other] 将送达 { $n } 人
 }
-ui-send-reaches-one = 将送达 { $uid }
+ui-send-reaches-later = 对方当前不在线，会先保存下来。
 ui-send-now = 发送
+
+## 令牌
+
+ui-tokens = 令牌
+ui-tokens-none = 还没有令牌。其他电脑需要令牌才能访问。
+ui-tokens-none-local = 本机不需要令牌。其他电脑需要令牌才能访问。
+ui-token-new = 新建令牌
+ui-token-new-about = 为每个程序或每个人单独创建，方便以后单独撤销。
+ui-token-first = 还差一步：令牌
+ui-token-first-about = 从其他电脑访问广播站需要出示令牌。在创建令牌之前，广播站只供本机使用。
+ui-token-first-name = 家人
+ui-token-name = 名称
+ui-token-rights = 允许
+ui-token-right-read = 接收
+ui-token-right-write = 发送
+ui-token-right-admin = 管理
+ui-token-uids = 仅限这些用户
+ui-token-topics = 仅限这些主题
+ui-token-any = 不限
+ui-token-create = 创建令牌
+ui-token-stay-local = 仍只供本机使用
+ui-token-made = 令牌“{ $name }”已创建
+ui-token-made-about = 请立即复制：令牌只显示这一次。
+ui-token-done = 完成
+ui-token-may-r = 接收
+ui-token-may-w = 发送
+ui-token-may-a = 管理
+ui-token-may-rw = 接收、发送
+ui-token-may-ra = 接收、管理
+ui-token-may-wa = 发送、管理
+ui-token-may-rwa = 接收、发送、管理
+ui-token-may-none = 无
+# may: what it may do. who: users and topics.
+ui-token-only = { $may } · 仅限 { $who }
+# ago: 3 s ago
+ui-token-used = { $ago }使用过
+ui-token-unused = 尚未使用
+ui-token-revoke = 撤销
+ui-token-revoke-ask = 要撤销“{ $name }”吗？使用它的程序会立即断开，且无法恢复。
 
 ## 按键
 

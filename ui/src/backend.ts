@@ -1,8 +1,8 @@
 import { invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
 import type {
-  AppView, FeedForm, GeneralForm, HubForm, MessageDetail, MessagePage, MessageQuery, Refusal,
-  SendForm, SettingsView, WindowUpdate,
+  AppView, FeedForm, GeneralForm, HubForm, HubLists, HubMode, MessageDetail, MessagePage, MessageQuery,
+  NewTokenView, Refusal, SendForm, SettingsView, TokenForm, WindowUpdate,
 } from './bindings';
 
 /** What the window can ask of the notifier. Every call may reject with a `Refusal`. */
@@ -20,6 +20,16 @@ export interface Backend {
   settings(): Promise<SettingsView>;
   saveGeneral(form: GeneralForm): Promise<void>;
   saveHub(form: HubForm): Promise<void>;
+  /** The hub starts and stops in its own time; the same once more tries again what failed. */
+  switchHub(mode: HubMode): Promise<void>;
+  /** Who listens, who may, and who is kept away. */
+  hubLists(): Promise<HubLists>;
+  /** The answer carries the secret, which is nowhere else. */
+  createToken(form: TokenForm): Promise<NewTokenView>;
+  revokeToken(id: string): Promise<void>;
+  /** `ban`: its users are kept away, too. */
+  disconnect(id: number, ban: boolean): Promise<void>;
+  unban(uid: string): Promise<void>;
   /** Gives the feed's id, which is new for a form without one. */
   saveFeed(form: FeedForm): Promise<string>;
   removeFeed(id: string): Promise<void>;
@@ -52,6 +62,12 @@ export const tauri: Backend = {
   settings: () => invoke('settings'),
   saveGeneral: (form) => invoke('save_general', { form }),
   saveHub: (form) => invoke('save_hub', { form }),
+  switchHub: (mode) => invoke('switch_hub', { mode }),
+  hubLists: () => invoke('hub_lists'),
+  createToken: (form) => invoke('create_token', { form }),
+  revokeToken: (id) => invoke('revoke_token', { id }),
+  disconnect: (id, ban) => invoke('disconnect', { id, ban }),
+  unban: (uid) => invoke('unban', { uid }),
   saveFeed: (form) => invoke('save_feed', { form }),
   removeFeed: (id) => invoke('remove_feed', { id }),
   pause: (until) => invoke('pause', { until }),

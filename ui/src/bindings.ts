@@ -10,9 +10,13 @@ export type FeedView = { id: string, name: string, address: string, state: FeedS
 
 export type FeedState = { "kind": "off" } | { "kind": "connecting" } | { "kind": "live" } | { "kind": "waiting", next_try: number, why: Text, trouble: boolean, } | { "kind": "stopped", why: Text, trouble: boolean, };
 
-export type HubView = { state: HubState, subscribers: number, events: number, };
+export type HubView = { state: HubState, mode: HubMode, subscribers: number, max: number, events: number, keep_days: number, };
 
-export type HubState = { "kind": "off" } | { "kind": "running", url: string, curl: string, receive: string, lan: boolean, } | { "kind": "failed", why: Text, };
+export type HubMode = "off" | "local" | "lan";
+
+export type HubTls = "off" | "on" | "required";
+
+export type HubState = { "kind": "off" } | { "kind": "starting" } | { "kind": "running", url: string, also: Array<string>, curl: string, receive: string, lan: boolean, wants_token: boolean, no_network: boolean, guarded: boolean, fingerprint: string | null, } | { "kind": "failed", why: Text, };
 
 export type PauseView = { until: number | null, };
 
@@ -38,11 +42,11 @@ export type SettingsView = { language: string, keep_days: number, hub: HubForm, 
 
 export type GeneralForm = { language: string, keep_days: number, };
 
-export type HubForm = { on: boolean, listen: string, allow_origins: Array<string>, };
+export type HubForm = { on: boolean, listen: string, allow_origins: Array<string>, tls: HubTls, };
 
 export type FeedForm = { id: string, name: string, url: string, preset: string, enabled: boolean, muted: boolean, access: AccessForm, headers: Array<HeaderForm>, stop_on: Array<string>, watchdog_seconds: number, connection: ConnectionForm, rules: Array<RuleForm>, };
 
-export type ConnectionForm = { resume: ResumeForm, history: boolean, poll_seconds: number, proxy: string, ca: string, certificate: string, key: string, plain_http: boolean, };
+export type ConnectionForm = { resume: ResumeForm, history: boolean, poll_seconds: number, proxy: string, ca: string, pin: string, certificate: string, key: string, plain_http: boolean, };
 
 export type ResumeForm = { "kind": "preset" } | { "kind": "header" } | { "kind": "query", name: string, } | { "kind": "field", field: string, name: string, } | { "kind": "off" };
 
@@ -62,7 +66,19 @@ export type FieldError = { field: string, text: Text, };
 
 export type Refusal = { text: Text, fields: Array<FieldError>, };
 
-export type SendForm = { event: string, to: string, text: string, };
+export type SendForm = { event: string, to: SendTo, text: string, };
+
+export type SendTo = { "kind": "everyone" } | { "kind": "user", uid: string, } | { "kind": "topic", topic: string, };
+
+export type HubLists = { listening: Array<SubscriberView>, tokens: Array<TokenView>, bans: Array<string>, };
+
+export type SubscriberView = { id: number, uids: Array<string>, topics: Array<string>, device: string | null, address: string | null, since: number, token: string | null, };
+
+export type TokenView = { id: string, name: string, hint: string, read: boolean, write: boolean, admin: boolean, uids: Array<string>, topics: Array<string>, created: number, used: number | null, };
+
+export type TokenForm = { name: string, read: boolean, write: boolean, admin: boolean, uids: Array<string>, topics: Array<string>, };
+
+export type NewTokenView = { token: TokenView, secret: string, };
 
 export type TestStep = "access" | "name" | "proxy" | "connect" | "tls" | "answer" | "content_type" | "first_byte" | "keep_alive" | "first_event" | "resume";
 

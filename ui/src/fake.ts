@@ -1,11 +1,11 @@
 import type { Backend } from './backend';
 import type {
-  AppView, FeedForm, FeedState, FieldError, MessageDetail, MessageQuery, MessageRow, Refusal,
-  SecretForm, SettingsView, TestOutcome, TestStep, Text, WindowUpdate,
+  AppView, FeedForm, FeedState, FieldError, HubLists, HubMode, HubState, MessageDetail, MessageQuery, MessageRow, NewTokenView,
+  Refusal, SecretForm, SendForm, SettingsView, TestOutcome, TestStep, Text, TokenForm, WindowUpdate,
 } from './bindings';
 import { usualConnection } from './forms';
 
-export const SCENES = ['full', 'first', 'quiet', 'trouble', 'paused', 'many', 'deaf'] as const;
+export const SCENES = ['full', 'first', 'quiet', 'trouble', 'paused', 'many', 'deaf', 'lan', 'lan-first', 'lan-full', 'lan-away', 'slow'] as const;
 export type Scene = (typeof SCENES)[number];
 
 export interface FakeOptions {
@@ -114,6 +114,7 @@ export class Fake implements Backend {
   #pause: AppView['pause'] = null;
   #settings: SettingsView;
   #testing = 0;
+  #hub: HubLists = { listening: [], tokens: [], bans: [] };
 
   constructor({ scene = 'full', locale = 'en', rows = 0, now = Date.now() }: FakeOptions = {}) {
     this.scene = scene;
@@ -121,7 +122,7 @@ export class Fake implements Backend {
     this.#now = now;
     const full = scene !== 'first';
     this.#settings = {
-      language: 'auto', keep_days: 30, hub: { on: true, listen: '127.0.0.1:2355', allow_origins: ['http://localhost:3000'] },
+      language: 'auto', keep_days: 30, hub: { on: true, listen: '127.0.0.1:2355', allow_origins: ['http://localhost:3000'], tls: 'off' },
       feeds: full ? this.#feeds() : [], path: '/home/ada/.config/feedbell/settings.toml', errors: [],
       presets: [
         { id: 'likes', name: plain('fake-p-likes'), about: plain('fake-p-likes-about'), example: 'http://localhost:3000/push?uid=1', access: 'none', muted: false, history: false },
@@ -129,6 +130,8 @@ export class Fake implements Backend {
         { id: 'wikimedia', name: plain('fake-p-wikimedia'), about: plain('fake-p-wikimedia-about'), example: 'https://stream.wikimedia.example/v2/stream/recentchange', access: 'none', muted: true, history: true },
       ],
     };
+    if (scene.startsWith('lan')) this.#settings.hub = { ...this.#settings.hub, listen: '0.0.0.0:2355', tls: scene === 'lan-full' ? 'on' : 'off' };
+    if (full && scene !== 'quiet' && scene !== 'lan-first') this.#hub = this.#lists();
     if (scene === 'deaf') this.#settings.errors = [{ field: 'feed.2.url', text: plain('fake-url') }];
     if (scene === 'paused') this.#pause = { until: now + 62 * minute };
     this.#synthesize(rows);
@@ -152,9 +155,6 @@ export class Fake implements Backend {
   }
 
   app(): Promise<AppView> {
-    const zh = this.#locale === 'zh-CN';
-    const hub = this.#settings.hub;
-    const url = `http://${hub.listen}`;
     return this.#answer('app', (): AppView => ({
       version: '0.1.0', locale: this.#locale, trying: this.scene === 'first',
       unread: this.#rows.filter((row) => row.unread).length,
@@ -165,14 +165,8 @@ export class Fake implements Backend {
         last_heard: form.enabled ? Date.now() - 3000 : null,
       })),
       hub: {
-        state: !hub.on ? { kind: 'off' }
-          : this.scene === 'deaf' ? { kind: 'failed', why: plain('fake-port') }
-            : {
-              kind: 'running', url, lan: false,
-              curl: `curl ${url}/publish -H 'Content-Type: application/json' -d '${zh ? '{"event":"like","data":{"title":"小艾赞了你的文章"}}' : '{"event":"like","data":{"title":"Ada liked your post"}}'}'`,
-              receive: `const hub = new EventSource("${url}/events?uid=mira")\nhub.addEventListener("like", e => show(e.data))`,
-            },
-        subscribers: hub.on ? 3 : 0, events: 1284,
+        state: this.#hubState(), mode: this.#hubMode(), max: this.scene === 'lan-full' ? 900 : 500, keep_days: 7,
+        subscribers: !this.#settings.hub.on ? 0 : this.scene === 'lan-full' ? 900 : this.#hub.listening.length, events: this.scene === 'lan-first' ? 0 : 1284,
       },
       pause: this.#pause,
       troubles: this.scene === 'trouble' ? [plain('fake-refused-token')] : this.scene === 'deaf' ? [plain('fake-port')] : [],
@@ -248,6 +242,41 @@ export class Fake implements Backend {
   saveHub(form: SettingsView['hub']): Promise<void> {
     return this.#tell('saveHub', ['settings', 'app'], () => { this.#settings.hub = structuredClone(form); });
   }
+  switchHub(mode: HubMode): Promise<void> {
+    return this.#tell('switchHub', ['settings', 'app'], () => {
+      const { hub } = this.#settings;
+      hub.on = mode !== 'off';
+      if (mode !== 'off') hub.listen = mode === 'lan' ? '0.0.0.0:2355' : '127.0.0.1:2355';
+    });
+  }
+  hubLists(): Promise<HubLists> {
+    return this.#answer('hubLists', () => (this.#hubState().kind === 'running' ? structuredClone(this.#hub) : { listening: [], tokens: [], bans: [] }));
+  }
+  createToken(form: TokenForm): Promise<NewTokenView> {
+    const fields: FieldError[] = [];
+    if (form.name.trim() === '') fields.push({ field: 'name', text: plain('field-token-name') });
+    if (!form.read && !form.write && !form.admin) fields.push({ field: 'rights', text: plain('field-token-rights') });
+    if (fields.length > 0) return Promise.reject(refuse(plain('refused-token'), fields));
+    return this.#tell('createToken', ['app'], () => {
+      const id = `t${this.#next += 1}`;
+      const token = { ...form, id, hint: 'fb_…7Yqm', created: Date.now(), used: null };
+      this.#hub.tokens.push(token);
+      return { token, secret: 'fb_Kd83nQp0ZrTw5LxVbM2sHc9EaJf47Yqm' };
+    });
+  }
+  revokeToken(id: string): Promise<void> {
+    return this.#tell('revokeToken', ['app'], () => { this.#hub.tokens = this.#hub.tokens.filter((token) => token.id !== id); });
+  }
+  disconnect(id: number, ban: boolean): Promise<void> {
+    return this.#tell('disconnect', ['app'], () => {
+      const gone = this.#hub.listening.find((one) => one.id === id);
+      this.#hub.listening = this.#hub.listening.filter((one) => one !== gone);
+      if (ban && gone) this.#hub.bans.push(...gone.uids);
+    });
+  }
+  unban(uid: string): Promise<void> {
+    return this.#tell('unban', ['app'], () => { this.#hub.bans = this.#hub.bans.filter((one) => one !== uid); });
+  }
   saveFeed(form: FeedForm): Promise<string> {
     const fields = this.#wrong(form);
     if (fields.length > 0) return Promise.reject(refuse(plain('fake-form'), fields));
@@ -304,7 +333,7 @@ export class Fake implements Backend {
     })();
   }
   stopTest(): Promise<void> { this.#testing += 1; return Promise.resolve(); }
-  send(form: { event: string; text: string }): Promise<void> {
+  send(form: SendForm): Promise<void> {
     return this.#tell('send', [], () => { this.arrive(form.text, 'hub', form.event || 'notify'); });
   }
   tryIt(): Promise<void> {
@@ -359,6 +388,53 @@ export class Fake implements Backend {
   #change(what: string, ids: number[], by: (row: MessageRow) => MessageRow): Promise<void> {
     const some = new Set(ids);
     return this.#tell(what, ['inbox', 'app'], () => { this.#rows = this.#rows.map((row) => (some.has(row.id) ? by(row) : row)); });
+  }
+
+  #hubMode(): HubMode { return !this.#settings.hub.on ? 'off' : this.#settings.hub.listen.startsWith('127.') ? 'local' : 'lan'; }
+
+  #hubState(): HubState {
+    const mode = this.#hubMode();
+    if (mode === 'off') return { kind: 'off' };
+    if (this.scene === 'deaf') return { kind: 'failed', why: plain('fake-port') };
+    if (this.scene === 'slow') return { kind: 'starting' };
+    const wants_token = mode === 'lan' && this.#hub.tokens.length === 0;
+    const lan = mode === 'lan' && !wants_token;
+    const no_network = lan && this.scene === 'lan-away';
+    const url = lan && !no_network ? 'http://192.168.1.14:2355' : 'http://127.0.0.1:2355';
+    const auth = lan ? ' \\\n  -H "Authorization: Bearer $TOKEN"' : '';
+    return {
+      kind: 'running', url, lan, wants_token, no_network, guarded: lan,
+      also: this.scene === 'lan-full' ? ['http://10.8.0.6:2355', 'http://[fd12:3456:789a::14]:2355'] : [],
+      curl: `curl ${url}/publish${auth} \\\n  -d '{"event":"like","data":"Coffee is ready"}'`,
+      receive: `const hub = new EventSource(\n  "${url}/events?uid=mira${lan ? '&token=TOKEN' : ''}");\nhub.addEventListener("like",\n  e => console.log(e.data));`,
+      fingerprint: this.#settings.hub.tls === 'off' ? null : 'sha256:5f2b8c1e90d7a4463be1c05fd2987e6a11b3c9f0e4d85a7260fb13c4d9e87a52',
+    };
+  }
+
+  #lists(): HubLists {
+    const zh = this.#locale === 'zh-CN';
+    const token = zh ? '家人' : 'Family';
+    const one = (id: number, uids: string[], device: string | null, address: string | null, ago: number): HubLists['listening'][number] => ({
+      id, uids, topics: [], device, address, since: this.#now - ago * minute, token: address === null ? null : token,
+    });
+    const listening = [
+      one(1, ['mira'], 'Firefox on Linux', '192.168.1.23', 95), one(2, ['tomas'], 'Feedbell on Windows', '192.168.1.31', 12),
+      one(3, ['hall-panel'], 'curl', '192.168.1.60', 1600),
+    ];
+    if (this.scene === 'lan-full') {
+      for (let id = 4; id <= 900; id += 1) listening.push(one(id, [`desk-${id}`], id % 3 === 0 ? null : 'Chrome on Windows', `10.0.${id % 7}.${id % 250}`, id));
+      listening[3] = { ...listening[3]!, uids: [], topics: ['build', 'a-topic-with-a-name-that-is-long'], device: 'python-requests' };
+      listening[4] = { ...listening[4]!, uids: [], address: null };
+    }
+    const rights = { uids: [], topics: [], created: this.#now - 900 * minute };
+    return {
+      listening, bans: this.scene === 'lan-full' ? ['spammer', 'old-tablet'] : [],
+      tokens: [
+        { ...rights, id: 'k3f9', name: token, hint: 'fb_…x2Qd', read: true, write: false, admin: false, used: this.#now - 2 * minute },
+        { ...rights, id: 'p0wd', name: zh ? '门磁传感器' : 'Door sensor', hint: 'fb_…9aKe', read: false, write: true, admin: false, topics: ['home'], used: this.#now - 340 * minute },
+        ...(this.scene === 'lan-full' ? [{ ...rights, id: 'a111', name: 'The script on the old server that nobody dares to touch', hint: 'fb_…M4xx', read: true, write: true, admin: true, uids: ['mira', 'tomas', 'hall-panel'], used: null }] : []),
+      ],
+    };
   }
 
   #name(feed: string): string { return this.#settings.feeds.find(({ id }) => id === feed)?.name ?? feed; }

@@ -1,8 +1,8 @@
 import { getContext, setContext, untrack } from 'svelte';
 import { refusal, type Backend } from './backend';
 import type {
-  AppView, FeedForm, FeedState, FeedView, GeneralForm, HubForm, MessageDetail, MessageRow,
-  Refusal, SendForm, SettingsView, TestStep, TestUpdate, Text, WindowUpdate,
+  AppView, FeedForm, FeedState, FeedView, GeneralForm, HubForm, HubLists, HubMode, MessageDetail, MessageRow,
+  NewTokenView, Refusal, SendForm, SettingsView, TestStep, TestUpdate, Text, TokenForm, WindowUpdate,
 } from './bindings';
 import { planned } from './doctor';
 import { coalesced } from './once';
@@ -82,6 +82,8 @@ export class Model {
   opened = $state(false);
   /** In one column: the rail covers the page. */
   drawer = $state(false);
+  /** Asked for while the page of the hub is open. */
+  hub = $state.raw<HubLists | null>(null);
   trial = $state.raw<Trial | null>(null);
   toast = $state.raw<Toast | null>(null);
   /** For screen readers: new messages, in batches. */
@@ -99,6 +101,7 @@ export class Model {
   readonly #askInbox: () => Promise<void>;
   readonly #askSettings: () => Promise<void>;
   readonly #askDetail: () => Promise<void>;
+  readonly #askHub: () => Promise<void>;
   readonly #lastLive = new Map<string, number>();
   #stopListening: (() => void) | null = null;
   #timers: ReturnType<typeof setInterval>[] = [];
@@ -113,6 +116,9 @@ export class Model {
     this.#askApp = coalesced(async () => this.#appCame(await backend.app()));
     this.#askSettings = coalesced(async () => { this.settings = await backend.settings(); });
     this.#askInbox = coalesced(() => this.#pages.refresh(), 100);
+    this.#askHub = coalesced(async () => {
+      if (this.page.kind === 'hub') this.hub = await backend.hubLists();
+    }, 250);
     this.#askDetail = coalesced(async () => {
       const id = this.selected;
       if (id === null) return;
@@ -165,6 +171,7 @@ export class Model {
     if (page.kind !== 'inbox') this.opened = false;
     this.drawer = false;
     this.page = page;
+    if (page.kind === 'hub') void this.#quietly(this.#askHub());
   }
 
   show(view: View): void {
@@ -278,9 +285,16 @@ export class Model {
 
   async saveGeneral(form: GeneralForm): Promise<void> { await this.#asForm(this.backend.saveGeneral(form)); }
   async saveHub(form: HubForm): Promise<void> { await this.#asForm(this.backend.saveHub(form)); }
+  async switchHub(mode: HubMode): Promise<void> { await this.#asForm(this.backend.switchHub(mode)); }
+  /** What it gives is kept nowhere here: the page shows it once. */
+  async createToken(form: TokenForm): Promise<NewTokenView> { return this.#asForm(this.backend.createToken(form)); }
   async saveFeed(form: FeedForm): Promise<string> { return this.#asForm(this.backend.saveFeed(form)); }
   async send(form: SendForm): Promise<void> { await this.#asForm(this.backend.send(form)); }
   async tryIt(): Promise<void> { await this.#asForm(this.backend.tryIt()); }
+
+  revokeToken(id: string): void { void this.#do(this.backend.revokeToken(id)); }
+  disconnect(id: number, ban: boolean): void { void this.#do(this.backend.disconnect(id, ban)); }
+  unban(uid: string): void { void this.#do(this.backend.unban(uid)); }
 
   removeFeed(form: FeedForm): void {
     this.go({ kind: 'settings', section: 'feeds' });
@@ -385,6 +399,7 @@ export class Model {
     }
     for (const feed of app.feeds) if (feed.state.kind === 'live') this.#lastLive.set(feed.id, this.now);
     this.app = app;
+    if (this.page.kind === 'hub') void this.#quietly(this.#askHub());
     const trouble = app.troubles[0] === undefined ? '' : this.text(app.troubles[0]);
     if (trouble !== this.#saidTrouble) this.assertive = trouble;
     this.#saidTrouble = trouble;

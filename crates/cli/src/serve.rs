@@ -187,6 +187,7 @@ fn config(options: Serve, plan: &Plan, tokens: Vec<Token>) -> HubConfig {
     });
     let seconds = Duration::from_secs;
     config.demo = options.demo;
+    config.pages = hub::Pages::new(pages::HUB);
     config.allow_origins = options.allow_origins;
     config.hosts = options.hosts;
     config.tokens = tokens;

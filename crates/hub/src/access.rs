@@ -31,7 +31,7 @@ use crate::{Hub, HubConfig, HubError, Rate, Token};
 
 use credential::Credential;
 pub use file::{AccessFile, NewToken, TokenInfo};
-pub(crate) use need::{Need, is_ntfy, ntfy_body};
+pub(crate) use need::Need;
 pub(crate) use secret::Hash;
 use ticket::Ticket;
 

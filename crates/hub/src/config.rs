@@ -9,6 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use crate::Pages;
+
 /// Where "now" comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -46,6 +48,8 @@ pub struct HubConfig {
     /// After how long a stream is ended, so that its subscriber connects anew;
     /// some sooner and some later by a tenth, so that they do not come together.
     pub max_age: Option<Duration>,
+    /// The web page at `/`; without one it is an overview in plain text.
+    pub pages: Option<Pages>,
     /// Makes `/sse` and `/test` produce the counter, the clock and the pause.
     pub demo: bool,
     /// Where "now" comes from.
@@ -79,6 +83,7 @@ impl HubConfig {
                 per_second: 1000.0,
             },
             max_age: None,
+            pages: None,
             demo: false,
             clock: Arc::new(Timestamp::now),
             random: fastrand::Rng::new(),

@@ -16,7 +16,7 @@ use crate::publication::{Address, Audience, Filter, Publication, Topic, Uid};
 use crate::subscription::{Request, Start};
 
 /// A request that is refused, and the sentence that says why.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) why: String,

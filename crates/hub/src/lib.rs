@@ -40,7 +40,9 @@ mod local;
 mod log;
 mod message;
 mod metrics;
+mod ntfy;
 mod operating;
+mod page;
 mod peer;
 mod position;
 mod presence;
@@ -51,10 +53,11 @@ mod serve;
 mod subscribers;
 mod subscription;
 mod tls;
+mod underway;
 mod window;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -63,6 +66,7 @@ pub use access::{AccessFile, NewToken, TokenInfo};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;
+pub use page::Pages;
 pub use position::{Epoch, Position};
 pub use presence::Subscriber;
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
@@ -79,6 +83,7 @@ struct Inner {
     config: HubConfig,
     log: log::Log,
     stats: watch::Sender<HubStats>,
+    random: Mutex<fastrand::Rng>,
     subscribers: Arc<subscribers::Subscribers>,
     access: access::Access,
     metrics: Arc<metrics::Metrics>,
@@ -141,12 +146,17 @@ impl Hub {
         let metrics = Arc::<metrics::Metrics>::default();
         // First of all: who holds its lock is alone with the folder.
         let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
+        // A source of chance that is the same at each start must not give ids
+        // that are in the log already.
+        let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
+        let random = fastrand::Rng::with_seed(config.random.u64(..) ^ start);
         let subscribers = Arc::new(subscribers::Subscribers::default());
         let access = access::Access::open(&config, subscribers.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
+            random: Mutex::new(random),
             subscribers,
             access,
             metrics,
@@ -238,6 +248,10 @@ impl Hub {
 
     fn config(&self) -> &HubConfig {
         &self.0.config
+    }
+
+    fn random(&self) -> &Mutex<fastrand::Rng> {
+        &self.0.random
     }
 
     fn log(&self) -> &log::Log {

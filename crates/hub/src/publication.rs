@@ -200,7 +200,7 @@ impl Uid {
 }
 
 impl Topic {
-    const RESERVED: [&'static str; 8] = [
+    pub(crate) const RESERVED: [&'static str; 8] = [
         "v1", "metrics", "healthz", "hub", "message", "publish", "fact", "update",
     ];
 

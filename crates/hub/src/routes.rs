@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -21,7 +21,9 @@ use crate::demo::Demo;
 use crate::format::Format;
 use crate::guard::{Denied, Guard, Pass};
 use crate::inbound::{self, Published, Refusal};
+use crate::ntfy;
 use crate::operating;
+use crate::page;
 use crate::peer::Peer;
 use crate::subscribers::{Cut, Full, Seat, Visitor};
 use crate::subscription::{self, Opening, Start};
@@ -80,6 +82,7 @@ impl Hub {
         });
         Ok(Router::new()
             .route("/", get(index))
+            .route("/hub/page/{*path}", get(asset))
             .route("/events", get(events))
             .route("/push", get(push))
             .route("/sse", get(sse))
@@ -89,7 +92,7 @@ impl Hub {
             .route("/update", post(update))
             .merge(operating::router())
             .merge(access::routes::router())
-            .fallback(not_found)
+            .fallback(elsewhere)
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(MAX_DATA))
             .layer(from_fn_with_state(site.clone(), guarded))
@@ -103,10 +106,11 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
     let unknown = Peer::Remote(Ipv4Addr::UNSPECIFIED.into());
     let peer = request.extensions().get().copied().unwrap_or(unknown);
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let (refusal, cors) = match site.guard.check(peer, &uri, request.headers()) {
-        Ok(Pass { cors }) => (None, cors),
-        Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
-    };
+    let (refusal, cors): (Option<NotLetIn>, _) =
+        match site.guard.check(peer, &method, &uri, request.headers()) {
+            Ok(Pass { cors }) => (None, cors),
+            Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
+        };
     let at_the_door = refusal.is_some();
     let mut response = if let Some(refusal) = refusal {
         not_let_in(&method, &uri, &refusal)
@@ -166,12 +170,11 @@ async fn let_in(
 
 /// Says why a request is not let in, in the words that its sender reads.
 fn not_let_in(method: &Method, uri: &Uri, NotLetIn { refusal, wait }: &NotLetIn) -> Response {
-    let Refusal { status, why } = refusal;
-    let mut response = refuse(*status, why);
-    if access::is_ntfy(method, uri.path()) {
-        let body = access::ntfy_body(*status, why);
-        *response.body_mut() = Body::from(body);
-    }
+    let mut response = if ntfy::speaks(method, uri.path()) {
+        ntfy::refuse(refusal)
+    } else {
+        refuse(refusal.status, &refusal.why)
+    };
     if let Some(wait) = wait {
         // Whole seconds, and never so few that the wait is not over.
         let seconds = HeaderValue::from(wait.as_secs() + 1);
@@ -208,21 +211,39 @@ fn preflight(asked: &HeaderMap) -> Response {
     response
 }
 
-async fn index(State(site): Shared) -> Response {
+async fn index(State(site): Shared, headers: HeaderMap) -> Response {
+    let html = page::wants_html(&headers);
+    if let Some(page) = site.hub.config().pages.filter(|_| html)
+        && let Some(page) = page.index()
+    {
+        return page;
+    }
+    let without = if html {
+        "This build of the hub has no web page.\n\n"
+    } else {
+        ""
+    };
+    // For everybody: it says nothing of what the log holds.
     let text = format!(
-        "Feedbell hub, at {}\n\n\
+        "{without}Feedbell hub\n\n\
          Receive   GET  /events?uid=1        one user's and everyone's events\n\
          \x20         GET  /events?topic=door   a topic's and everyone's events\n\
          \x20         GET  /events              the board: the facts so far, then each new one\n\
          \x20         GET  /push?uid=1          site messages\n\
          \x20         GET  /sse, /test          everyone's events\n\
+         \x20         GET  /door/sse            a topic's messages, also as /json and /raw, as ntfy has them\n\
          Send      POST /publish             {{\"uid\": 1, \"event\": \"like\", \"data\": \"…\"}}\n\
+         \x20         POST /door                a text to a topic, with ntfy's headers\n\
          \x20         POST /fact                any JSON, for the board\n\
          \x20         POST /update              {{\"uid\": 1, \"msg\": \"…\", \"isAll\": false}}\n\
          Health    GET  /healthz\n",
-        site.hub.position(),
     );
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+async fn asset(State(site): Shared, Path(path): Path<String>) -> Response {
+    let file = site.hub.config().pages.and_then(|page| page.asset(&path));
+    file.unwrap_or_else(|| refuse(StatusCode::NOT_FOUND, "the hub's page has no such file"))
 }
 
 async fn events(
@@ -415,9 +436,9 @@ async fn publish(
 }
 
 async fn published(site: &Site, caller: &Caller, request: Request) -> Result<Response, Refusal> {
-    let query = request.uri().query().map(str::to_owned);
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let content_type = content_type(&request);
-    let (content_type, query) = (content_type.as_deref(), query.as_deref());
+    let (content_type, query) = (content_type.as_deref(), uri.query());
     let batched = |start: &[u8]| inbound::may_be_batch(content_type, query, start);
     let body = long_body(&site.long_bodies, request, batched).await?;
     match inbound::publish(content_type, query, &body)? {
@@ -428,6 +449,11 @@ async fn published(site: &Site, caller: &Caller, request: Request) -> Result<Res
         Published::Batch(publications) => {
             for (index, publication) in publications.iter().enumerate() {
                 may_publish(caller, publication).map_err(|refusal| refusal.at(index))?;
+            }
+            // One of them was counted with the request.
+            let others = u32::try_from(publications.len() - 1).unwrap_or(u32::MAX);
+            if let Err(why) = site.hub.access().charge(caller, others) {
+                return Ok(not_let_in(&method, &uri, &why));
             }
             let receipts = site.hub.publish_all(publications).await?;
             let ids: Vec<_> = receipts.iter().map(ToString::to_string).collect();
@@ -547,14 +573,21 @@ pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes),
     }
 }
 
-async fn not_found(uri: Uri) -> Response {
-    refuse(
-        StatusCode::NOT_FOUND,
-        &format!("nothing is at {}; see / for what there is", uri.path()),
-    )
+/// What no route takes is ntfy's, but for the hub's own paths.
+async fn elsewhere(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
+    let path = request.uri().path();
+    if ntfy::speaks(request.method(), path) {
+        return ntfy::handle(state, caller, request).await;
+    }
+    let why = format!("nothing is at {path}; see / for what there is");
+    refuse(StatusCode::NOT_FOUND, &why)
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Response {
+async fn wrong_method(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
+    let (method, uri) = (request.method(), request.uri());
+    if ntfy::speaks(method, uri.path()) {
+        return ntfy::handle(state, caller, request).await;
+    }
     let why = format!(
         "{} does not take {method}; see / for what it takes",
         uri.path()

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use crate::Hub;
-use crate::access::Hash;
 use crate::peer::Peer;
 use crate::publication::{Address, Uid};
 
@@ -24,7 +23,7 @@ pub(crate) struct Visitor {
     /// The id and the name of its token.
     pub(crate) token: Option<(String, String)>,
     /// The ticket that opened its stream.
-    pub(crate) ticket: Option<Hash>,
+    pub(crate) ticket: Option<crate::access::Hash>,
 }
 
 impl Visitor {

@@ -5,6 +5,7 @@
 
 mod follow;
 mod forms;
+mod hub;
 mod requests;
 mod store;
 
@@ -12,27 +13,27 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fs::File,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use feed::FeedConfig;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::mpsc,
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     NotifierConfig, NotifierError, Update,
-    embedded::Embedded,
+    embedded::{Keeper, Running},
     inbox::{Brings, Entry, Inbox, InboxError, Owed},
     notifier::{Reply, Request},
     presets,
     ring::{Ring, Settling},
     secrets::{SecretError, Secrets},
-    settings::{FeedSettings, SettingsFile},
+    settings::{FeedSettings, HubSettings, SettingsFile},
     subscription::{News, Subscription},
     text::{Locale, Localizer},
     view::{FeedState, PauseView, TestUpdate, Text},
@@ -75,13 +76,11 @@ enum Internal {
     },
     /// News of the running test.
     Test { generation: u64, update: TestUpdate },
-}
-
-/// Where the hub is.
-enum HubNow {
-    Off,
-    On(Box<Embedded>),
-    Failed(Text),
+    /// The hub's tokens or bans changed.
+    HubChanged {
+        /// So that it has to begin anew.
+        anew: bool,
+    },
 }
 
 pub(crate) struct Actor {
@@ -91,7 +90,17 @@ pub(crate) struct Actor {
     localizer: Arc<Localizer>,
     inbox: Option<Inbox>,
     feeds: Vec<Subscription>,
-    hub: HubNow,
+    hub: Keeper,
+    /// What the hub was told to be last.
+    hub_wished: Option<HubSettings>,
+    /// The hub that feeds were told of.
+    hub_seen: Weak<Running>,
+    /// The notifier's own feed listens with it where the hub asks for a token. Good for this run.
+    hub_token: String,
+    /// Feeds of the hub, with their generation, which connect once it is there.
+    hub_feeds: Vec<(String, u64)>,
+    /// Who waits for a first like.
+    tries: Vec<Reply<()>>,
     pause: Option<PauseView>,
     /// Troubles of the inbox and of notifications; those of the settings are read from the file.
     troubles: BTreeMap<&'static str, Text>,
@@ -154,7 +163,12 @@ impl Actor {
             localizer,
             inbox: None,
             feeds: Vec::new(),
-            hub: HubNow::Off,
+            hub: Keeper::new(),
+            hub_wished: None,
+            hub_seen: Weak::new(),
+            hub_token: own_token(),
+            hub_feeds: Vec::new(),
+            tries: Vec::new(),
             pause: None,
             troubles: BTreeMap::new(),
             ring: Ring::default(),
@@ -183,7 +197,7 @@ impl Actor {
         actor.open_inbox();
         actor.forget_secrets();
         let settings = actor.file.settings.clone();
-        actor.start_hub(&settings.hub).await;
+        actor.follow_hub();
         actor.follow_feeds(&settings);
         actor.recall_owed(now);
         Ok(actor)
@@ -195,7 +209,6 @@ impl Actor {
         let updates = self.updates.clone();
         loop {
             let timer = self.next_timer();
-            let mut hub_stats = self.hub_stats();
             let can_take = self.unhandled.is_empty() && self.unwritten.is_empty();
             tokio::select! {
                 request = requests.recv() => match request {
@@ -220,12 +233,7 @@ impl Actor {
                 Some(()) = self.touched.1.recv() => {
                     self.settings_at = Some(Instant::now() + SETTINGS_REST);
                 }
-                () = changed(&mut hub_stats) => {
-                    if let HubNow::On(hub) = &mut self.hub {
-                        hub.stats.mark_unchanged();
-                    }
-                    self.tell(Update::App);
-                }
+                () = self.hub.changed() => self.hub_changed().await,
                 () = sleep_until(timer) => self.handle_timers().await,
             }
         }
@@ -235,9 +243,7 @@ impl Actor {
         self.test = None;
         self.take_all_news();
         self.feeds.clear();
-        if let HubNow::On(hub) = std::mem::replace(&mut self.hub, HubNow::Off) {
-            hub.stop().await;
-        }
+        self.hub.stop().await;
     }
 
     /// Whether notifications are paused at this moment. Timers sleep with the machine; this does not.
@@ -388,6 +394,12 @@ impl Actor {
                     self.tell(Update::Test(update));
                 }
             }
+            Internal::HubChanged { anew } => {
+                if anew {
+                    self.hub.again();
+                }
+                self.tell(Update::App);
+            }
         }
     }
 
@@ -445,14 +457,14 @@ fn taken_inbox(inbox: &Option<Inbox>) -> bool {
     inbox.is_some()
 }
 
-async fn changed(stats: &mut Option<watch::Receiver<hub::HubStats>>) {
-    let gone = match stats {
-        Some(stats) => stats.changed().await.is_err(),
-        None => true,
-    };
-    if gone {
-        std::future::pending::<()>().await;
+/// A secret that nobody else can guess.
+fn own_token() -> String {
+    let mut bytes = [0; 32];
+    // Without randomness the feed of the hub does not get in: nobody else does either.
+    if getrandom::fill(&mut bytes).is_err() {
+        return String::new();
     }
+    base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes)
 }
 
 /// One notifier per data folder: two would double every message.

@@ -30,6 +30,7 @@ mod actor;
 pub mod control;
 mod embedded;
 mod inbox;
+mod machine;
 mod notifier;
 mod presets;
 mod ring;
@@ -47,6 +48,13 @@ pub use notifier::{Clock, NotifierConfig, NotifierError, NotifierHandle, Reach, 
 pub use presets::{PresetFilter, UnknownPreset, guess_preset};
 pub use ring::Announcement;
 pub use text::{Locale, Localizer};
+
+/// Where the embedded hub of this data folder has its own socket, which asks its user's programs
+/// for no token.
+#[must_use]
+pub fn hub_socket(data: &std::path::Path) -> std::path::PathBuf {
+    data.join("hub.sock")
+}
 
 /// The system's clock.
 #[must_use]

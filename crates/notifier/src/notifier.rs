@@ -9,8 +9,9 @@ use crate::{
     ring::Announcement,
     text::Localizer,
     view::{
-        AppView, FeedForm, GeneralForm, HubForm, MessageDetail, MessagePage, MessageQuery,
-        PauseView, Refusal, SendForm, SettingsView, TestUpdate, Text,
+        AppView, FeedForm, GeneralForm, HubForm, HubLists, HubMode, MessageDetail, MessagePage,
+        MessageQuery, NewTokenView, PauseView, Refusal, SendForm, SettingsView, TestUpdate, Text,
+        TokenForm,
     },
 };
 
@@ -116,6 +117,12 @@ pub(crate) enum Request {
     Restore(Vec<i64>, Reply<()>),
     SaveGeneral(GeneralForm, Reply<()>),
     SaveHub(HubForm, Reply<()>),
+    SwitchHub(HubMode, Reply<()>),
+    HubLists(Reply<HubLists>),
+    CreateToken(TokenForm, Reply<NewTokenView>),
+    RevokeToken(String, Reply<()>),
+    Disconnect(u64, bool, Reply<()>),
+    Unban(String, Reply<()>),
     SaveFeed(Box<FeedForm>, Reply<String>),
     RemoveFeed(String, Reply<()>),
     Pause(Option<PauseView>, Reply<()>),
@@ -278,6 +285,57 @@ impl NotifierHandle {
         self.ask(|reply| Request::SaveHub(form, reply)).await
     }
 
+    /// Switches the hub, which then starts or stops in its own time; see [`AppView::hub`]. The
+    /// same once more tries again what failed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn switch_hub(&self, mode: HubMode) -> Result<(), Refusal> {
+        self.ask(|reply| Request::SwitchHub(mode, reply)).await
+    }
+
+    /// Who listens, who may, and who is kept away. Empty lists while the hub does not run.
+    ///
+    /// # Errors
+    /// When the hub cannot read them.
+    pub async fn hub_lists(&self) -> Result<HubLists, Refusal> {
+        self.ask(Request::HubLists).await
+    }
+
+    /// Makes a token of the hub. Its secret is in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// Wrong fields, each named; or the hub does not run or refuses.
+    pub async fn create_token(&self, form: TokenForm) -> Result<NewTokenView, Refusal> {
+        self.ask(|reply| Request::CreateToken(form, reply)).await
+    }
+
+    /// Revokes a token of the hub; what it opened ends at once.
+    ///
+    /// # Errors
+    /// When the hub does not run or refuses. One that is gone already is no error.
+    pub async fn revoke_token(&self, id: String) -> Result<(), Refusal> {
+        self.ask(|reply| Request::RevokeToken(id, reply)).await
+    }
+
+    /// Ends one subscriber's stream, and with `ban` keeps its users away until
+    /// [`unban`](Self::unban).
+    ///
+    /// # Errors
+    /// When the hub does not run or refuses. One that is gone already is no error, unless it
+    /// should be kept away.
+    pub async fn disconnect(&self, id: u64, ban: bool) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Disconnect(id, ban, reply)).await
+    }
+
+    /// Lets a user back in.
+    ///
+    /// # Errors
+    /// When the hub does not run or refuses.
+    pub async fn unban(&self, uid: String) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Unban(uid, reply)).await
+    }
+
     /// Saves a feed, new or changed; gives its id.
     ///
     /// # Errors
@@ -346,10 +404,10 @@ impl NotifierHandle {
         self.ask(Request::StopTest).await
     }
 
-    /// Publishes through the embedded hub; gives the position.
+    /// Publishes through the embedded hub, once it runs if it is starting; gives the position.
     ///
     /// # Errors
-    /// When the hub is off or refuses.
+    /// When the hub is off, does not start, or refuses.
     pub async fn send(&self, form: SendForm) -> Result<String, Refusal> {
         self.ask(|reply| Request::Send(form, reply)).await
     }

@@ -16,7 +16,7 @@ use std::{
 use toml_edit::DocumentMut;
 use url::Url;
 
-use crate::view::{AccessForm, FieldError, GeneralForm, HubForm, RuleForm, Text};
+use crate::view::{AccessForm, FieldError, GeneralForm, HubForm, HubTls, RuleForm, Text};
 
 pub(crate) use write::{feed_form, hub_form};
 
@@ -49,6 +49,10 @@ pub(crate) struct HubSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) allow_origins: Vec<String>,
     pub(crate) token: Option<Secret>,
+    pub(crate) tls: HubTls,
+    /// PEM files; empty: the hub makes its own. Relative paths begin at the settings.
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 impl Default for HubSettings {
@@ -58,6 +62,9 @@ impl Default for HubSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 2355)),
             allow_origins: Vec::new(),
             token: None,
+            tls: HubTls::Off,
+            certificate: String::new(),
+            key: String::new(),
         }
     }
 }
@@ -282,8 +289,8 @@ impl SettingsFile {
 }
 
 /// Checks the hub's form.
-pub(crate) fn check_hub(form: &HubForm, token: bool) -> Vec<FieldError> {
-    read::check_hub(&form.listen, &form.allow_origins, token)
+pub(crate) fn check_hub(form: &HubForm) -> Vec<FieldError> {
+    read::check_hub(&form.listen, &form.allow_origins)
 }
 
 /// Checks the general form.

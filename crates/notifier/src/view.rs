@@ -3,7 +3,8 @@
 //! Every type here crosses a process or language boundary: the window gets it
 //! as JSON (`ui/src/bindings.ts` is generated from this file), the control
 //! socket prints it. Secrets have no place in it: [`SecretForm`] can carry one
-//! inwards, never outwards. Times are milliseconds since the Unix epoch.
+//! inwards, and only a [`NewTokenView`] one outwards, once. Times are
+//! milliseconds since the Unix epoch.
 
 use std::collections::BTreeMap;
 
@@ -106,12 +107,43 @@ pub enum FeedState {
 /// The embedded hub.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 pub struct HubView {
-    /// Off, running or failed.
+    /// Off, starting, running or failed.
     pub state: HubState,
+    /// What it was switched to.
+    pub mode: HubMode,
     /// Open subscriber connections.
     pub subscribers: u32,
+    /// The most it takes.
+    pub max: u32,
     /// Events kept for replay.
     pub events: u32,
+    /// How long events are kept at the most, in days.
+    pub keep_days: u32,
+}
+
+/// Whom the hub is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum HubMode {
+    /// It does not run.
+    Off,
+    /// Programs on this computer.
+    Local,
+    /// Other machines too.
+    Lan,
+}
+
+/// Whether the hub's port speaks TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum HubTls {
+    /// HTTP alone.
+    #[default]
+    Off,
+    /// HTTP and HTTPS.
+    On,
+    /// HTTPS alone.
+    Required,
 }
 
 /// Whether the hub runs.
@@ -120,16 +152,28 @@ pub struct HubView {
 pub enum HubState {
     /// Switched off.
     Off,
+    /// On its way: its token is asked for, its log opened.
+    Starting,
     /// Taking publishes.
     Running {
-        /// `http://127.0.0.1:2355`.
+        /// `http://127.0.0.1:2355`; on the network the address that others use.
         url: String,
-        /// A line for a terminal that sends one like to everyone.
+        /// Further addresses that others may use.
+        also: Vec<String>,
+        /// Lines for a terminal that send one like to everyone.
         curl: String,
         /// Lines for a web page that receive from the hub.
         receive: String,
         /// True when other machines reach it.
         lan: bool,
+        /// Other machines should reach it, but there is no token yet: it serves this one alone.
+        wants_token: bool,
+        /// Other machines may reach it, but this one is in no network now.
+        no_network: bool,
+        /// Requests need a token.
+        guarded: bool,
+        /// What clients pin, if it speaks HTTPS: `sha256:` and 64 hexadecimal digits.
+        fingerprint: Option<String>,
     },
     /// Could not start.
     Failed {
@@ -321,6 +365,8 @@ pub struct HubForm {
     pub listen: String,
     /// Web origins that may use it: `http://localhost:3000`.
     pub allow_origins: Vec<String>,
+    /// Whether it speaks TLS.
+    pub tls: HubTls,
 }
 
 /// One feed as a form.
@@ -367,6 +413,9 @@ pub struct ConnectionForm {
     pub proxy: String,
     /// A PEM file of further authorities to trust; empty: the system's alone.
     pub ca: String,
+    /// The fingerprint of the one certificate the server may have, `sha256:` and 64 hexadecimal
+    /// digits; empty: whatever the authorities vouch for.
+    pub pin: String,
     /// A PEM file with a client certificate; empty: none.
     pub certificate: String,
     /// A PEM file with the key of the client certificate; empty: in the certificate's file.
@@ -555,10 +604,121 @@ pub struct Refusal {
 pub struct SendForm {
     /// The event name; empty: `notify`.
     pub event: String,
-    /// One user's uid; empty: everyone.
-    pub to: String,
+    /// Whom it is for.
+    pub to: SendTo,
     /// The text.
     pub text: String,
+}
+
+/// Whom a publication is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SendTo {
+    /// Everyone who listens.
+    Everyone,
+    /// One user.
+    User {
+        /// The uid.
+        uid: String,
+    },
+    /// One topic.
+    Topic {
+        /// Its name.
+        topic: String,
+    },
+}
+
+/// The hub's lists: who listens, who may, who may not.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, TS)]
+pub struct HubLists {
+    /// Open streams, the oldest first.
+    pub listening: Vec<SubscriberView>,
+    /// Tokens that were made, the oldest first.
+    pub tokens: Vec<TokenView>,
+    /// Uids that are kept away.
+    pub bans: Vec<String>,
+}
+
+/// One open stream.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct SubscriberView {
+    /// Its number, given once for as long as the hub runs.
+    #[ts(type = "number")]
+    pub id: u64,
+    /// The users it listens as. Without any, and without topics, it gets what is for everyone.
+    pub uids: Vec<String>,
+    /// The topics it listens to.
+    pub topics: Vec<String>,
+    /// What it says it is: `Firefox on Linux`.
+    pub device: Option<String>,
+    /// Where it connects from; none for this computer.
+    pub address: Option<String>,
+    /// Since when it listens.
+    #[ts(type = "number")]
+    pub since: i64,
+    /// The name of its token.
+    pub token: Option<String>,
+}
+
+/// A token of the hub, without its secret.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+pub struct TokenView {
+    /// Its id.
+    pub id: String,
+    /// What it was called.
+    pub name: String,
+    /// `fb_…x2Qd`
+    pub hint: String,
+    /// May listen.
+    pub read: bool,
+    /// May send.
+    pub write: bool,
+    /// May manage tokens and subscribers.
+    pub admin: bool,
+    /// The only users it is for; with `topics` empty too: any.
+    pub uids: Vec<String>,
+    /// The only topics it is for.
+    pub topics: Vec<String>,
+    /// When it was made.
+    #[ts(type = "number")]
+    pub created: i64,
+    /// When it was used last.
+    #[ts(type = "number | null")]
+    pub used: Option<i64>,
+}
+
+/// A token to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TokenForm {
+    /// What to call it.
+    pub name: String,
+    /// May listen.
+    pub read: bool,
+    /// May send.
+    pub write: bool,
+    /// May manage tokens and subscribers.
+    pub admin: bool,
+    /// The only users it is for; with `topics` empty too: any.
+    pub uids: Vec<String>,
+    /// The only topics it is for.
+    pub topics: Vec<String>,
+}
+
+/// A new token with its secret, which is nowhere else: shown once, then forgotten.
+#[derive(Clone, PartialEq, Serialize, TS)]
+pub struct NewTokenView {
+    /// The token.
+    pub token: TokenView,
+    /// The secret itself.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for NewTokenView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewTokenView")
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
 }
 
 /// News from a running feed test.

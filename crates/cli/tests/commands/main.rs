@@ -10,4 +10,9 @@ mod backup;
 mod feeds;
 mod hubs;
 mod notifier;
+#[cfg(unix)]
+mod send;
+#[cfg(unix)]
+mod serve;
+mod serve_config;
 mod support;

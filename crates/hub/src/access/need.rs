@@ -2,7 +2,7 @@
 //! at the addresses besides; an address that is not here needs the most that
 //! its method can mean.
 
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 
 use super::{Rights, is_loopback};
 use crate::peer::Peer;
@@ -74,33 +74,6 @@ impl Need {
     }
 }
 
-/// Whether who asks this speaks ntfy and reads its errors.
-pub(crate) fn is_ntfy(method: &Method, path: &str) -> bool {
-    let gets = matches!(*method, Method::GET | Method::HEAD);
-    match segments(path).as_slice() {
-        [
-            "publish" | "fact" | "update" | "healthz" | "metrics" | "hub",
-            ..,
-        ] => false,
-        ["v1", ..] => true,
-        [first, ..] if first.contains('.') => false,
-        [_] => !gets,
-        _ => true,
-    }
-}
-
-/// An error as ntfy says it. Source of the codes: ntfy's `server/errors.go`.
-pub(crate) fn ntfy_body(status: StatusCode, why: &str) -> String {
-    let http = status.as_u16();
-    let code = match http {
-        401 | 403 | 429 => u32::from(http) * 100 + 1,
-        _ => u32::from(http) * 100,
-    };
-    let link = "https://ntfy.sh/docs/publish/";
-    let body = serde_json::json!({"code": code, "http": http, "error": why, "link": link});
-    format!("{body}\n")
-}
-
 /// The first parts of a path, as many as matter.
 fn segments(path: &str) -> Vec<&str> {
     let path = path.strip_prefix('/').unwrap_or(path);
@@ -113,56 +86,55 @@ mod tests {
 
     #[test]
     fn needs() {
-        for (request, need, ntfy) in [
-            ("GET /", Need::Nothing, false),
-            ("HEAD /", Need::Nothing, false),
-            ("POST /", Need::Write, true),
-            ("PUT /", Need::Write, true),
-            ("GET /healthz", Need::Nothing, false),
-            ("GET /healthz/live", Need::Nothing, false),
-            ("GET /metrics", Need::Metrics, false),
-            ("GET /hub/page/a.js", Need::Nothing, false),
-            ("POST /hub/page/a.js", Need::Admin, false),
-            ("GET /hub/status", Need::Any, false),
-            ("POST /hub/tickets", Need::Read, false),
-            ("DELETE /hub/tickets/ft_x", Need::Read, false),
-            ("GET /hub/subscribers", Need::Admin, false),
-            ("PUT /hub/bans/a", Need::Admin, false),
-            ("GET /hub/anything/else", Need::Admin, false),
-            ("GET /hub", Need::Admin, false),
-            ("GET /events", Need::Listen, false),
-            ("GET /push", Need::Listen, false),
-            ("GET /sse", Need::Listen, false),
-            ("GET /test", Need::Listen, false),
-            ("POST /test", Need::Write, true),
-            ("GET /test/sse", Need::Listen, true),
-            ("POST /publish", Need::Write, false),
-            ("POST /fact", Need::Write, false),
-            ("POST /update", Need::Write, false),
-            ("PUT /door", Need::Write, true),
-            ("POST /door", Need::Write, true),
-            ("GET /door", Need::Any, false),
-            ("GET /door/publish", Need::Write, true),
-            ("HEAD /door/send", Need::Write, true),
-            ("GET /door/trigger", Need::Write, true),
-            ("GET /door/json", Need::Listen, true),
-            ("GET /a,b/ws", Need::Listen, true),
-            ("GET /door/raw", Need::Listen, true),
-            ("GET /door/auth", Need::Any, true),
-            ("DELETE /door/seq", Need::Write, true),
-            ("GET /door/seq/delete", Need::Write, true),
-            ("GET /door/seq/clear", Need::Write, true),
-            ("GET /v1/health", Need::Nothing, true),
-            ("GET /v1/account", Need::Any, true),
-            ("POST /v1/account", Need::Write, true),
-            ("OPTIONS /door", Need::Nothing, true),
-            ("GET /favicon.ico", Need::Any, false),
-            ("TRACE /events", Need::Write, true),
+        for (request, need) in [
+            ("GET /", Need::Nothing),
+            ("HEAD /", Need::Nothing),
+            ("POST /", Need::Write),
+            ("PUT /", Need::Write),
+            ("GET /healthz", Need::Nothing),
+            ("GET /healthz/live", Need::Nothing),
+            ("GET /metrics", Need::Metrics),
+            ("GET /hub/page/a.js", Need::Nothing),
+            ("POST /hub/page/a.js", Need::Admin),
+            ("GET /hub/status", Need::Any),
+            ("POST /hub/tickets", Need::Read),
+            ("DELETE /hub/tickets/ft_x", Need::Read),
+            ("GET /hub/subscribers", Need::Admin),
+            ("PUT /hub/bans/a", Need::Admin),
+            ("GET /hub/anything/else", Need::Admin),
+            ("GET /hub", Need::Admin),
+            ("GET /events", Need::Listen),
+            ("GET /push", Need::Listen),
+            ("GET /sse", Need::Listen),
+            ("GET /test", Need::Listen),
+            ("POST /test", Need::Write),
+            ("GET /test/sse", Need::Listen),
+            ("POST /publish", Need::Write),
+            ("POST /fact", Need::Write),
+            ("POST /update", Need::Write),
+            ("PUT /door", Need::Write),
+            ("POST /door", Need::Write),
+            ("GET /door", Need::Any),
+            ("GET /door/publish", Need::Write),
+            ("HEAD /door/send", Need::Write),
+            ("GET /door/trigger", Need::Write),
+            ("GET /door/json", Need::Listen),
+            ("GET /a,b/ws", Need::Listen),
+            ("GET /door/raw", Need::Listen),
+            ("GET /door/auth", Need::Any),
+            ("DELETE /door/seq", Need::Write),
+            ("GET /door/seq/delete", Need::Write),
+            ("GET /door/seq/clear", Need::Write),
+            ("GET /v1/health", Need::Nothing),
+            ("GET /v1/account", Need::Any),
+            ("POST /v1/account", Need::Write),
+            ("OPTIONS /door", Need::Nothing),
+            ("GET /favicon.ico", Need::Any),
+            ("TRACE /events", Need::Write),
         ] {
             let (method, path) = request.split_once(' ').unwrap();
             let method = method.parse().unwrap();
             assert_eq!(Need::of(&method, path), need, "{request}");
-            assert_eq!(is_ntfy(&method, path), ntfy, "{request}");
         }
     }
 }

@@ -122,8 +122,8 @@ async fn they_say_what_happened() {
 
     let refused = [
         (post(server.address, "/publish", "{").await.status, 400),
-        (get(server.address, "/nothing").await.status, 404),
-        (post(server.address, "/events", "").await.status, 405),
+        (get(server.address, "/no.thing").await.status, 404),
+        (get(server.address, "/publish").await.status, 405),
         (get(server.address, "/events?uid=1").await.status, 429),
         (
             request(server.address, "GET", "/", &[("Host", "evil.example")], b"")

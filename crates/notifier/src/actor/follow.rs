@@ -6,15 +6,14 @@ use std::{
 };
 
 use feed::{FeedConfig, State, Trouble};
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
-use super::{Actor, HubNow, Internal, TRY_FEED, inbox_trouble};
+use super::{Actor, Internal, TRY_FEED, inbox_trouble};
 use crate::{
     Update,
-    embedded::Embedded,
     inbox::FeedMemory,
     secrets::SecretError,
-    settings::{Access, Connection, FeedSettings, HubSettings, Settings},
+    settings::{FeedSettings, Settings},
     subscription::{ASK_AGAIN, Subscription, address_key, connect_config, expiry},
     text::{Locale, Localizer},
     view::{FeedState, Text},
@@ -54,29 +53,6 @@ impl Actor {
                     self.subscribe(feed);
                 }
             }
-        }
-    }
-
-    pub(super) fn try_feed(&self) -> Option<FeedSettings> {
-        match &self.hub {
-            HubNow::On(hub) => Some(FeedSettings {
-                id: TRY_FEED.to_owned(),
-                name: self.localizer.get("try-feed"),
-                url: format!("{}/events?uid=me", hub.url()).parse().ok()?,
-                preset: "hub".to_owned(),
-                enabled: true,
-                muted: false,
-                access: match &self.file.settings.hub.token {
-                    Some(token) => Access::Bearer(token.clone()),
-                    None => Access::None,
-                },
-                headers: Vec::new(),
-                stop_on: Vec::new(),
-                watchdog_seconds: 0,
-                connection: Connection::default(),
-                rules: Vec::new(),
-            }),
-            _ => None,
         }
     }
 
@@ -139,6 +115,11 @@ impl Actor {
         subscription.state = FeedState::Connecting;
         let settings = subscription.settings.clone();
         let generation = subscription.generation;
+        if self.waits_for_hub(&settings.url) {
+            self.hub_feeds.push((settings.id, generation));
+            return;
+        }
+        let settings = self.with_own_access(settings);
         let secrets = self.secrets.clone();
         let folder = self.folder();
         let internal = self.internal.0.clone();
@@ -276,64 +257,13 @@ impl Actor {
         self.tell(Update::App);
     }
 
-    pub(super) async fn start_hub(&mut self, settings: &HubSettings) {
-        if !(settings.on || self.hub_forced) {
-            self.hub = HubNow::Off;
-            return;
-        }
-        let token = match &settings.token {
-            None => None,
-            Some(secret) => match self.secrets.resolve(secret).await {
-                Ok(token) => Some(token),
-                Err(why) => {
-                    self.hub = HubNow::Failed(why.text());
-                    return;
-                }
-            },
-        };
-        let store = self.config.data.join("hub.db");
-        let started = Embedded::start(settings, token, store, self.config.trying).await;
-        self.hub = match started {
-            Ok(hub) => {
-                tracing::info!(url = hub.url(), "the hub is on");
-                HubNow::On(Box::new(hub))
-            }
-            Err(why) => {
-                tracing::error!(why = self.localizer.text(&why), "the hub could not start");
-                HubNow::Failed(why)
-            }
-        };
-    }
-
-    pub(super) async fn restart_hub(&mut self, settings: &HubSettings) {
-        self.like_when_live = false;
-        if let HubNow::On(hub) = std::mem::replace(&mut self.hub, HubNow::Off) {
-            hub.stop().await;
-        }
-        self.start_hub(settings).await;
-    }
-
-    pub(super) fn hub_stats(&self) -> Option<watch::Receiver<hub::HubStats>> {
-        match &self.hub {
-            HubNow::On(hub) => Some(hub.stats.clone()),
-            _ => None,
-        }
-    }
-
     /// Follows a change of the settings, from a form or from an editor alike.
     pub(super) async fn settings_changed(&mut self, before: &Settings) {
         let after = self.file.settings.clone();
         if after.language != before.language {
             self.localizer = Arc::new(Localizer::new(Locale::from_setting(&after.language)));
         }
-        let same_but_on = HubSettings {
-            on: before.hub.on,
-            ..after.hub.clone()
-        };
-        let runs = matches!(self.hub, HubNow::On(_));
-        if same_but_on != before.hub || runs != (after.hub.on || self.hub_forced) {
-            self.restart_hub(&after.hub).await;
-        }
+        self.follow_hub();
         self.follow_feeds(&after);
         self.tell(Update::Settings);
         self.tell(Update::App);

@@ -25,8 +25,7 @@ impl Actor {
     }
 
     pub(super) async fn save_hub(&mut self, form: &HubForm) -> Result<(), Refusal> {
-        let token = self.file.settings.hub.token.is_some();
-        refuse_wrong(settings::check_hub(form, token))?;
+        refuse_wrong(settings::check_hub(form))?;
         self.hub_forced &= form.on;
         self.change_settings(|file| file.put_hub(form)).await
     }
@@ -287,7 +286,7 @@ fn stored_names(feed: &FeedSettings) -> Vec<String> {
         .collect()
 }
 
-fn refuse_wrong(errors: Vec<FieldError>) -> Result<(), Refusal> {
+pub(super) fn refuse_wrong(errors: Vec<FieldError>) -> Result<(), Refusal> {
     if errors.is_empty() {
         Ok(())
     } else {

@@ -3,25 +3,25 @@
 use std::time::Duration;
 
 use feed::{CheckUpdate, Resume, check};
-use hub::{Address, Audience, EventName, Publication, Uid};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Actor, HubNow, Internal, TRY_FEED, feed_name, follow::expired, inbox_trouble};
+use super::{Actor, Internal, feed_name, follow::expired, inbox_trouble};
 use crate::{
     Update,
+    embedded::HubNow,
     inbox::{Counts, Inbox, InboxError},
     notifier::{Reply, Request},
     presets,
     rules::{Arrived, Rules},
-    settings::{FeedSettings, feed_form, hub_form},
-    subscription::{Place, Subscription, connect_config, expiry, resume_of, shown_address},
+    settings::{feed_form, hub_form},
+    subscription::{Place, connect_config, expiry, resume_of, shown_address},
     view::{
-        AppView, FeedForm, FeedState, FeedView, FieldError, HubForm, HubState, HubView, RawEvent,
-        Refusal, SendForm, SettingsView, TestOutcome, TestStep, TestUpdate, Text,
+        AppView, FeedForm, FeedState, FeedView, FieldError, HubForm, RawEvent, Refusal,
+        SettingsView, TestOutcome, TestStep, TestUpdate, Text,
     },
 };
 
@@ -77,6 +77,15 @@ impl Actor {
                 let done = self.save_hub(&form).await;
                 answer(reply, done);
             }
+            Request::SwitchHub(mode, reply) => {
+                let done = self.switch_hub(mode).await;
+                answer(reply, done);
+            }
+            Request::HubLists(reply) => self.hub_lists(reply),
+            Request::CreateToken(form, reply) => self.create_token(&form, reply),
+            Request::RevokeToken(id, reply) => self.revoke_token(id, reply),
+            Request::Disconnect(id, ban, reply) => self.disconnect(id, ban, reply),
+            Request::Unban(uid, reply) => self.unban(&uid, reply),
             Request::SaveFeed(form, reply) => self.save_feed(&form, reply),
             Request::RemoveFeed(id, reply) => {
                 let done = self.remove_feed(&id).await;
@@ -93,6 +102,11 @@ impl Actor {
             Request::Woken(reach, reply) => {
                 self.feeds.iter_mut().for_each(|feed| feed.woken(reach));
                 self.renew();
+                if matches!(self.hub.now(), HubNow::Failed(_)) {
+                    self.hub.again();
+                }
+                // The machine's addresses may be others now.
+                self.tell(Update::App);
                 answer(reply, Ok(()));
             }
             Request::TestFeed(form, reply) => {
@@ -104,10 +118,7 @@ impl Actor {
                 answer(reply, Ok(()));
             }
             Request::Send(form, reply) => self.send(&form, reply),
-            Request::TryIt(reply) => {
-                let done = self.try_it().await;
-                answer(reply, done);
-            }
+            Request::TryIt(reply) => self.try_it(reply).await,
             Request::Shown(key, ids, reply) => {
                 let now = self.now_ms();
                 let done = self.read_mut(|inbox| inbox.announced(&ids, now));
@@ -188,29 +199,6 @@ impl Actor {
         }
     }
 
-    fn hub_view(&self) -> HubView {
-        match &self.hub {
-            HubNow::On(hub) => {
-                let stats = *hub.stats.borrow();
-                HubView {
-                    state: hub.state(),
-                    subscribers: u32::try_from(stats.subscribers).unwrap_or(u32::MAX),
-                    events: u32::try_from(stats.events).unwrap_or(u32::MAX),
-                }
-            }
-            HubNow::Off => HubView {
-                state: HubState::Off,
-                subscribers: 0,
-                events: 0,
-            },
-            HubNow::Failed(why) => HubView {
-                state: HubState::Failed { why: why.clone() },
-                subscribers: 0,
-                events: 0,
-            },
-        }
-    }
-
     fn troubles(&self) -> Vec<Text> {
         let mut troubles: Vec<Text> = self.troubles.values().cloned().collect();
         troubles.extend(self.file.unusable.clone());
@@ -228,8 +216,8 @@ impl Actor {
                 );
             }
         }
-        if let HubNow::Failed(why) = &self.hub {
-            troubles.push(why.clone());
+        if let HubNow::Failed(why) = self.hub.now() {
+            troubles.push(why);
         }
         let general = self
             .file
@@ -422,103 +410,11 @@ impl Actor {
         self.test = Some(AbortOnDropHandle::new(task));
         Ok(())
     }
-
-    async fn try_it(&mut self) -> Result<(), Refusal> {
-        if !matches!(self.hub, HubNow::On(_)) {
-            let form = hub_form(&self.file.settings.hub);
-            self.save_hub(&HubForm { on: true, ..form }).await?;
-        }
-        if let HubNow::Failed(why) = &self.hub {
-            return Err(Refusal::of(why.clone()));
-        }
-        let known = self.feeds.iter().find(|feed| feed.settings.id == TRY_FEED);
-        let fits = |wanted: &FeedSettings| {
-            known.is_some_and(|known| {
-                let known = &known.settings;
-                known.enabled && known.url == wanted.url && known.access == wanted.access
-            })
-        };
-        if let Some(feed) = self.try_feed().filter(|wanted| !fits(wanted)) {
-            self.change_settings(|file| file.put_feed(&feed)).await?;
-        }
-        let live =
-            |feed: &Subscription| feed.settings.id == TRY_FEED && feed.state == FeedState::Live;
-        if self.feeds.iter().any(live) {
-            self.send_like();
-        } else {
-            // A new feed starts at "now": what is sent before it listens would pass it by.
-            self.like_when_live = true;
-        }
-        Ok(())
-    }
-
-    /// One like to this desk, through the hub like any other.
-    pub(super) fn send_like(&self) {
-        let HubNow::On(hub) = &self.hub else { return };
-        let data = serde_json::json!({
-            "title": self.localizer.get("try-title"),
-            "body": self.localizer.get("try-body"),
-        });
-        let (Ok(event), Ok(uid)) = (EventName::parse("like"), Uid::parse("me")) else {
-            return;
-        };
-        let like = Publication::to_user(uid, data.to_string()).event(event);
-        let hub = hub.hub.clone();
-        tokio::spawn(async move {
-            if let Err(why) = hub.publish(like).await {
-                tracing::error!(%why, "the like could not be sent");
-            }
-        });
-    }
-
-    fn send(&self, form: &SendForm, reply: Reply<String>) {
-        let HubNow::On(hub) = &self.hub else {
-            return answer(reply, Err(Refusal::of(Text::new("refused-hub-off"))));
-        };
-        let publication = match publication(form) {
-            Ok(publication) => publication,
-            Err(refusal) => return answer(reply, Err(refusal)),
-        };
-        let hub = hub.hub.clone();
-        tokio::spawn(async move {
-            let sent = hub.publish(publication).await;
-            let sent = sent
-                .map(|position| position.to_string())
-                .map_err(|why| Refusal::of(Text::new("refused-hub").with("why", why.to_string())));
-            answer(reply, sent);
-        });
-    }
 }
 
 /// The front end may have gone away meanwhile: then nobody misses the answer.
 pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, Refusal>) {
     let _ = reply.send(result);
-}
-
-fn publication(form: &SendForm) -> Result<Publication, Refusal> {
-    let field = |field: &str, why: String| Refusal {
-        text: Text::new("refused-hub").with("why", why.as_str()),
-        fields: vec![FieldError {
-            field: field.to_owned(),
-            text: Text::new("refused-hub").with("why", why),
-        }],
-    };
-    if form.text.trim().is_empty() {
-        return Err(Refusal::of(Text::new("refused-empty")));
-    }
-    let event = match form.event.trim() {
-        "" => "notify",
-        event => event,
-    };
-    let event = EventName::parse(event).map_err(|why| field("event", why.to_string()))?;
-    let to = match form.to.trim() {
-        "" => Audience::Everyone,
-        uid => {
-            let uid = Uid::parse(uid).map_err(|why| field("to", why.to_string()))?;
-            Audience::Only(vec![Address::Uid(uid)])
-        }
-    };
-    Ok(Publication::new(to, form.text.clone()).event(event))
 }
 
 async fn run_test<F: Future<Output = ()>>(

@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 
+use feed::Pin;
 use toml_edit::{DocumentMut, Item, TableLike};
 use url::{Host, Url};
 
 use super::{Access, Connection, FeedSettings, HubSettings, LeftOut, Secret, Settings};
 use crate::{
     presets, rules,
-    view::{AccessForm, FeedForm, FieldError, ResumeForm, RuleForm, SecretForm, Text, Verdict},
+    view::{
+        AccessForm, FeedForm, FieldError, HubTls, ResumeForm, RuleForm, SecretForm, Text, Verdict,
+    },
 };
 
 /// What a document says.
@@ -156,18 +159,13 @@ pub(super) fn check_feed(form: &FeedForm) -> Result<FeedSettings, Vec<FieldError
     })
 }
 
-pub(super) fn check_hub(listen: &str, origins: &[String], token: bool) -> Vec<FieldError> {
+pub(super) fn check_hub(listen: &str, origins: &[String]) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    match listen.parse::<SocketAddr>() {
-        Err(_) => errors.push(FieldError {
+    if listen.parse::<SocketAddr>().is_err() {
+        errors.push(FieldError {
             field: "listen".to_owned(),
             text: Text::new("field-listen").with("value", listen),
-        }),
-        Ok(address) if !address.ip().is_loopback() && !token => errors.push(FieldError {
-            field: "listen".to_owned(),
-            text: Text::new("field-listen-token"),
-        }),
-        Ok(_) => {}
+        });
     }
     for (place, origin) in origins.iter().enumerate() {
         let exact = Url::parse(origin).is_ok_and(|url| {
@@ -199,7 +197,16 @@ fn read_hub(fields: &mut Fields<'_, '_>) -> HubSettings {
         .unwrap_or_else(|| defaults.listen.to_string());
     let allow_origins = fields.list("allow_origins");
     let token = fields.secret("token");
-    for error in check_hub(&listen, &allow_origins, token.is_some()) {
+    let tls = match fields.words("tls").as_deref() {
+        None | Some("off") => HubTls::Off,
+        Some("on") => HubTls::On,
+        Some("required") => HubTls::Required,
+        Some(other) => {
+            fields.wrong("tls", Text::new("field-tls").with("value", other));
+            HubTls::Off
+        }
+    };
+    for error in check_hub(&listen, &allow_origins) {
         fields.wrong(&error.field, error.text);
     }
     HubSettings {
@@ -207,6 +214,9 @@ fn read_hub(fields: &mut Fields<'_, '_>) -> HubSettings {
         listen: listen.parse().unwrap_or(defaults.listen),
         allow_origins,
         token,
+        tls,
+        certificate: fields.words("certificate").unwrap_or_default(),
+        key: fields.words("key").unwrap_or_default(),
     }
 }
 
@@ -266,6 +276,7 @@ fn read_connection(fields: &mut Fields<'_, '_>) -> Connection {
         poll_seconds: fields.number("poll_seconds").unwrap_or(0),
         proxy: fields.words("proxy").unwrap_or_default(),
         ca: fields.words("ca").unwrap_or_default(),
+        pin: fields.words("pin").unwrap_or_default(),
         certificate: fields.words("certificate").unwrap_or_default(),
         key: fields.words("key").unwrap_or_default(),
         plain_http: fields.flag("plain_http").unwrap_or(false),
@@ -313,6 +324,7 @@ fn trimmed(connection: &Connection) -> Connection {
         },
         proxy: trim(&connection.proxy),
         ca: trim(&connection.ca),
+        pin: trim(&connection.pin),
         certificate: trim(&connection.certificate),
         key: trim(&connection.key),
         ..connection.clone()
@@ -340,6 +352,10 @@ fn check_connection(connection: &Connection) -> Vec<(&'static str, Text)> {
                     && url.has_host() => {}
             _ => errors.push(("proxy", Text::new("field-proxy").with("value", proxy))),
         }
+    }
+    let pin = connection.pin.trim();
+    if !pin.is_empty() && pin.parse::<Pin>().is_err() {
+        errors.push(("pin", Text::new("field-pin")));
     }
     if !connection.key.trim().is_empty() && connection.certificate.trim().is_empty() {
         errors.push(("key", Text::new("field-key-alone")));

@@ -94,6 +94,7 @@ fn comments_and_unknown_keys_survive_every_kind_of_write() {
         on: false,
         listen: "127.0.0.1:9001".into(),
         allow_origins: vec!["http://localhost:3000".into()],
+        tls: HubTls::Off,
     })
     .unwrap();
     file.put_general(&GeneralForm {
@@ -297,28 +298,40 @@ fn a_form_is_checked_with_the_same_eyes() {
 }
 
 #[test]
-fn the_hub_needs_an_address_a_token_on_the_network_and_exact_origins() {
-    let check = |listen: &str, origin: &str, token| {
+fn the_hub_needs_an_address_and_exact_origins() {
+    let check = |listen: &str, origin: &str| {
         let form = HubForm {
             on: true,
             listen: listen.into(),
             allow_origins: vec![origin.into()],
+            tls: HubTls::Off,
         };
-        check_hub(&form, token)
-            .into_iter()
-            .map(|error| error.text.id)
-            .collect::<Vec<_>>()
+        let errors = check_hub(&form).into_iter();
+        errors.map(|error| error.text.id).collect::<Vec<_>>()
     };
-    assert_eq!(
-        check("127.0.0.1:0", "http://localhost:3000", false),
-        [""; 0]
-    );
-    assert_eq!(check("0.0.0.0:1", "https://a.example", true), [""; 0]);
-    assert_eq!(
-        check("0.0.0.0:1", "https://a.example", false),
-        ["field-listen-token"]
-    );
-    assert_eq!(check("here", "*", false), ["field-listen", "field-origin"]);
+    assert_eq!(check("127.0.0.1:0", "http://localhost:3000"), [""; 0]);
+    assert_eq!(check("0.0.0.0:1", "https://a.example"), [""; 0]);
+    assert_eq!(check("here", "*"), ["field-listen", "field-origin"]);
+}
+
+#[test]
+fn the_hub_s_tls_is_read_and_written() {
+    for (word, tls) in [("on", HubTls::On), ("required", HubTls::Required)] {
+        let (_folder, mut file) = file_with(&format!("[hub]\ntls = \"{word}\"\n"));
+        assert_eq!(file.settings.hub.tls, tls);
+        let form = hub_form(&file.settings.hub);
+        file.put_hub(&form).unwrap();
+        assert_eq!(
+            SettingsFile::open(file.path().to_owned()).settings.hub.tls,
+            tls
+        );
+        let tls = HubTls::Off;
+        file.put_hub(&HubForm { tls, ..form }).unwrap();
+        assert!(!on_disk(&file).contains("tls"), "{}", on_disk(&file));
+    }
+    let (_folder, file) = file_with("[hub]\ntls = \"maybe\"\n");
+    assert_eq!(file.errors[0].field, "hub.tls");
+    assert_eq!(file.errors[0].text.id, "field-tls");
 }
 
 #[test]
@@ -333,4 +346,25 @@ fn a_feed_without_an_id_keeps_the_one_its_place_gave_it() {
         .map(|feed| feed.id.as_str())
         .collect();
     assert_eq!(left, ["feed-2"]);
+}
+
+#[test]
+fn a_pinned_certificate_is_a_fingerprint_and_survives_writing() {
+    let with_pin = |pin: &str| {
+        let mut form = form("doors");
+        form.connection.pin = pin.to_owned();
+        SettingsFile::check_feed(&form)
+    };
+    for wrong in ["abc", "sha256:12", &"0a".repeat(32)] {
+        let errors = with_pin(wrong).unwrap_err();
+        let named = (errors[0].field.as_str(), errors[0].text.id.as_str());
+        assert_eq!(named, ("connection.pin", "field-pin"), "{wrong}");
+    }
+    let pin = format!("sha256:{}", "0a".repeat(32));
+    let (_folder, mut file) = file_with("");
+    file.put_feed(&with_pin(&format!(" {pin} ")).unwrap())
+        .unwrap();
+    assert!(on_disk(&file).contains(&format!("pin = \"{pin}\"")));
+    let (_folder, again) = file_with(&on_disk(&file));
+    assert_eq!(again.settings.feeds[0].connection.pin, pin);
 }

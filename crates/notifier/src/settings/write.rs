@@ -4,7 +4,8 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Val
 
 use super::{Access, FeedSettings, HubSettings, Secret, secret_form};
 use crate::view::{
-    ConnectionForm, FeedForm, GeneralForm, HeaderForm, HubForm, ResumeForm, RuleForm, Verdict,
+    ConnectionForm, FeedForm, GeneralForm, HeaderForm, HubForm, HubTls, ResumeForm, RuleForm,
+    Verdict,
 };
 
 pub(crate) fn feed_form(feed: &FeedSettings) -> FeedForm {
@@ -36,6 +37,7 @@ pub(crate) fn hub_form(hub: &HubSettings) -> HubForm {
         on: hub.on,
         listen: hub.listen.to_string(),
         allow_origins: hub.allow_origins.clone(),
+        tls: hub.tls,
     }
 }
 
@@ -54,6 +56,12 @@ pub(super) fn put_hub(document: &mut DocumentMut, form: &HubForm) {
     set(hub, "on", Some(form.on.into()));
     set(hub, "listen", Some((&form.listen).into()));
     set(hub, "allow_origins", list(&form.allow_origins));
+    let tls = match form.tls {
+        HubTls::Off => None,
+        HubTls::On => Some("on".into()),
+        HubTls::Required => Some("required".into()),
+    };
+    set(hub, "tls", tls);
 }
 
 pub(super) fn put_feed(document: &mut DocumentMut, feed: &FeedSettings) {
@@ -134,6 +142,7 @@ fn put_connection(table: &mut Table, connection: &ConnectionForm) {
     );
     set(table, "proxy", words(&connection.proxy));
     set(table, "ca", words(&connection.ca));
+    set(table, "pin", words(&connection.pin));
     set(table, "certificate", words(&connection.certificate));
     set(table, "key", words(&connection.key));
     set(

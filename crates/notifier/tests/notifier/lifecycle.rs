@@ -8,7 +8,7 @@ use notifier::{
     system_clock,
     view::{
         AccessForm, FeedState, GeneralForm, HeaderForm, HubState, MessageQuery, PauseView,
-        RuleForm, SecretForm, SendForm, Text,
+        RuleForm, SecretForm, SendForm, SendTo, Text,
     },
 };
 use serde_json::json;
@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     fixtures::Server,
     sites::{SiteMessages, told},
-    support::{Bell, Desk, feed, find, form, ids, nowhere, silences, texts, trouble_ids},
+    support::{Bell, Desk, feed, find, form, ids, nowhere, silences, texts, to_user, trouble_ids},
 };
 
 /// A site that remembers, and a notifier's folder with a feed of it.
@@ -351,18 +351,11 @@ async fn search_finds_two_chinese_characters_and_the_start_of_a_word() {
 
 // --- the embedded hub --------------------------------------------------------------------
 
-fn hub_url(state: &HubState) -> Option<String> {
-    match state {
-        HubState::Running { url, .. } => Some(url.clone()),
-        _ => None,
-    }
-}
-
 #[tokio::test]
 async fn what_is_sent_through_the_embedded_hub_reaches_whom_it_is_for() {
     let desk = Desk::new("[hub]\non = true\nlisten = \"127.0.0.1:0\"\n");
     let mut bell = desk.start().await;
-    let hub = hub_url(&bell.app().await.hub.state).unwrap();
+    let hub = bell.hub_url().await;
     for uid in ["ada", "bo"] {
         let url = format!("{hub}/events?uid={uid}");
         let id = bell.handle.save_feed(form(uid, &url, "hub")).await.unwrap();
@@ -371,14 +364,17 @@ async fn what_is_sent_through_the_embedded_hub_reaches_whom_it_is_for() {
     }
     bell.until_app("both are counted", |app| app.hub.subscribers == 2)
         .await;
-    let send = |to: &str, text: &str| SendForm {
+    let send = |to: SendTo, text: &str| SendForm {
         event: "like".to_owned(),
-        to: to.to_owned(),
+        to,
         text: text.to_owned(),
     };
     let handle = bell.handle.clone();
-    let position = handle.send(send("ada", "for ada")).await.unwrap();
-    let last = handle.send(send("", "for everyone")).await.unwrap();
+    let position = handle.send(send(to_user("ada"), "for ada")).await.unwrap();
+    let last = handle
+        .send(send(SendTo::Everyone, "for everyone"))
+        .await
+        .unwrap();
     let feeds = |bell: &Bell| {
         let handle = bell.handle.clone();
         async move {
@@ -403,7 +399,7 @@ async fn what_is_sent_through_the_embedded_hub_reaches_whom_it_is_for() {
         assert_eq!(detail.raw.id.as_ref(), Some(position));
     }
 
-    let empty = handle.send(send("ada", " ")).await.unwrap_err();
+    let empty = handle.send(send(to_user("ada"), " ")).await.unwrap_err();
     assert_eq!(empty.text.id, "refused-empty");
     bell.stop().await;
 }
@@ -416,7 +412,7 @@ async fn the_embedded_hub_goes_on_where_it_was() {
     let desk = Desk::new(&format!("{hub}{}", feed("mine", &url, "hub")));
     let form = |text: &str| SendForm {
         event: String::new(),
-        to: "ada".to_owned(),
+        to: to_user("ada"),
         text: text.to_owned(),
     };
     let mut all: Vec<String> = Vec::new();
@@ -443,7 +439,7 @@ async fn without_the_hub_sending_is_refused() {
     let bell = desk.start().await;
     let form = SendForm {
         event: String::new(),
-        to: String::new(),
+        to: SendTo::Everyone,
         text: "hi".to_owned(),
     };
     let refusal = bell.handle.send(form).await.unwrap_err();

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     fixtures::Server,
     servers::{Again, Forgetful, Mercure, Ntfy, Numbered, Wikimedia},
-    support::{Bell, Desk, feed, find, form, silences, texts, trouble_ids},
+    support::{Bell, Desk, feed, find, form, silences, texts, to_user, trouble_ids},
 };
 
 fn titles(rows: &[MessageRow]) -> Vec<&str> {
@@ -536,13 +536,10 @@ async fn the_way_to_resume_can_be_chosen() {
 async fn a_hub_s_history_is_loaded_once_and_quietly() {
     let desk = Desk::new("[hub]\non = true\nlisten = \"127.0.0.1:0\"\n");
     let mut bell = desk.start().await;
-    let app = bell.app().await;
-    let notifier::view::HubState::Running { url, .. } = app.hub.state else {
-        panic!("{:?}", app.hub.state);
-    };
+    let url = bell.hub_url().await;
     let send = |text: &str| notifier::view::SendForm {
         event: "like".into(),
-        to: "me".into(),
+        to: to_user("me"),
         text: text.into(),
     };
     for text in ["old 1", "old 2"] {

@@ -5,8 +5,8 @@ use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use notifier::{
     Announcement, NotifierConfig, NotifierError, NotifierHandle, Update, start, system_clock,
     view::{
-        AccessForm, AppView, ConnectionForm, FeedForm, FeedState, FeedView, MessageQuery,
-        MessageRow, TestUpdate, Text,
+        AccessForm, AppView, ConnectionForm, FeedForm, FeedState, FeedView, HubState, MessageQuery,
+        MessageRow, SendTo, TestUpdate, Text,
     },
 };
 use tempfile::TempDir;
@@ -146,6 +146,19 @@ impl Bell {
                 return app;
             }
             self.hear(deadline, what, &app).await;
+        }
+    }
+
+    /// The hub's address, once it runs.
+    pub(crate) async fn hub_url(&mut self) -> String {
+        let app = self
+            .until_app("the hub runs", |app| {
+                matches!(app.hub.state, HubState::Running { .. })
+            })
+            .await;
+        match app.hub.state {
+            HubState::Running { url, .. } => url,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -302,6 +315,13 @@ impl Bell {
             Update::Test(update) => self.tests.push_back(update),
             Update::App | Update::Inbox | Update::Settings => {}
         }
+    }
+}
+
+/// Whom a publication to this uid is for.
+pub(crate) fn to_user(uid: &str) -> SendTo {
+    SendTo::User {
+        uid: uid.to_owned(),
     }
 }
 

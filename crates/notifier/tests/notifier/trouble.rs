@@ -445,8 +445,13 @@ async fn a_taken_port_is_said_and_the_feeds_go_on() {
         healthy.settings()
     ));
     let mut bell = desk.start().await;
-    let HubState::Failed { why } = bell.app().await.hub.state else {
-        panic!("the port is taken")
+    let app = bell
+        .until_app("the port is taken", |app| {
+            matches!(app.hub.state, HubState::Failed { .. })
+        })
+        .await;
+    let HubState::Failed { why } = app.hub.state else {
+        panic!("{:?}", app.hub.state)
     };
     assert_eq!(why.id, "hub-port-taken");
     assert_eq!(why.args["port"], Arg::Number(i64::from(address.port())));

@@ -6,17 +6,10 @@ use tokio::net::TcpListener;
 use crate::{
     fixtures::Server,
     sites::{SiteMessages, told},
-    support::{Bell, Desk, feed, find, form},
+    support::{Bell, Desk, feed, find, form, to_user},
 };
 
 const TRY: &str = "try";
-
-fn hub_url(state: &HubState) -> Option<&str> {
-    match state {
-        HubState::Running { url, .. } => Some(url),
-        _ => None,
-    }
-}
 
 async fn switch(bell: &Bell, on: bool) {
     let hub = bell.handle.settings().await.unwrap().hub;
@@ -30,8 +23,8 @@ async fn a_taken_port_is_replaced_by_a_free_one_and_the_like_arrives() {
     let desk = Desk::new(&format!("[hub]\nlisten = \"{listen}\"\n"));
     let mut bell = desk.start_trying().await;
     bell.live(TRY).await;
+    let url = bell.hub_url().await;
     let app = bell.app().await;
-    let url = hub_url(&app.hub.state).expect("the hub runs");
     assert_ne!(url, format!("http://{listen}"));
     assert_eq!(find(&app, TRY).unwrap().address, format!("{url}/events"));
     bell.handle.try_it().await.unwrap();
@@ -70,8 +63,8 @@ async fn trying_it_follows_the_hub_when_it_moved() {
     let mut bell = desk.start().await;
     bell.handle.try_it().await.unwrap();
     bell.show().await;
+    let url = bell.hub_url().await;
     let app = bell.app().await;
-    let url = hub_url(&app.hub.state).expect("the hub runs");
     assert_eq!(find(&app, TRY).unwrap().address, format!("{url}/events"));
     assert_eq!(bell.rows().await.len(), 2);
     bell.stop().await;
@@ -104,10 +97,7 @@ async fn an_edit_by_hand_just_before_a_form_is_followed_as_well() {
         .await
         .unwrap();
     bell.live(&id).await;
-    bell.until_app("the hub, as the hand wrote it", |app| {
-        hub_url(&app.hub.state).is_some()
-    })
-    .await;
+    bell.hub_url().await;
     bell.stop().await;
 }
 
@@ -131,8 +121,7 @@ async fn another_query_is_another_feed_and_inherits_no_cursor() {
 async fn pop_ups_of_a_group_replace_each_other() {
     let desk = Desk::new("[hub]\non = true\nlisten = \"127.0.0.1:0\"\n");
     let mut bell = desk.start().await;
-    let app = bell.app().await;
-    let url = hub_url(&app.hub.state).expect("the hub runs").to_owned();
+    let url = bell.hub_url().await;
     let mut likes = form("Likes", &format!("{url}/events?uid=me"), "hub");
     likes.rules = vec![RuleForm {
         group: "{{ event }}".into(),
@@ -144,7 +133,7 @@ async fn pop_ups_of_a_group_replace_each_other() {
     for text in ["one", "two"] {
         let form = SendForm {
             event: "like".into(),
-            to: "me".into(),
+            to: to_user("me"),
             text: text.into(),
         };
         bell.handle.send(form).await.unwrap();
