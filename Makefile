@@ -9,7 +9,7 @@ SHELL := bash
 PROFILE := $(if $(RELEASE),release,debug)
 # npm writes this file last: as old as the packages are.
 UI_PACKAGES := ui/node_modules/.package-lock.json
-UI_FILES := $(shell find ui locales -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' 2>/dev/null)
+UI_FILES := $(shell find ui locales -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' -not -path 'ui/dist-hub/*' 2>/dev/null)
 
 .PHONY: help run test build lint bench ui ui-packages icons clean setup
 
@@ -32,13 +32,13 @@ lint: ui ## check formats, types and lints alone
 bench: ## measure what docs/performance.md tells (minutes, optimised)
 	@. scripts/env; cargo bench --locked -p feed --bench reading --bench reading-allocations
 
-ui: ui/dist/index.html ## build the window's pages into ui/dist
+ui: ui/dist/index.html ui/dist-hub/index.html ## build the window's pages into ui/dist, the hub's into ui/dist-hub
 
 icons: ## draw icons/src again (needs rsvg-convert)
 	@scripts/icons.sh
 
 clean: ## remove everything built or fetched here
-	rm -rf target gen ui/dist ui/node_modules .node
+	rm -rf target gen ui/dist ui/dist-hub ui/node_modules .node
 
 setup:
 	@scripts/setup build
@@ -50,5 +50,9 @@ $(UI_PACKAGES): ui/package.json ui/package-lock.json | setup
 	@touch $@
 
 ui/dist/index.html: $(UI_PACKAGES) $(UI_FILES) | setup
-	@. scripts/env; echo "ui: building ui/dist"; npm --prefix ui run --silent build
+	@. scripts/env; echo "ui: building ui/dist"; npm --prefix ui run --silent build:window
+	@touch $@
+
+ui/dist-hub/index.html: $(UI_PACKAGES) $(UI_FILES) | setup
+	@. scripts/env; echo "ui: building ui/dist-hub"; npm --prefix ui run --silent build:hub
 	@touch $@

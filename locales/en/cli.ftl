@@ -17,7 +17,7 @@ send-no-hub = No hub answers at { $address }. Start one with “feedbell serve�
 ## serve
 
 serve-port-taken = { $address } is taken by another program. Choose another port with --listen, or 0 for a free one.
-serve-token = { $address } can be reached from other machines. Set a token with --token or FEEDBELL_TOKEN, or listen on 127.0.0.1.
+serve-token = { $address } can be reached from other machines. Make a token with “feedbell token create”, set one with --token or FEEDBELL_TOKEN, or listen on 127.0.0.1.
 serve-bad-token = A token is letters, digits and signs without spaces. Choose another one.
 serve-tls = There is no https: { $why }.
 serve-tls-half = A certificate needs its key. Name both, --tls-cert and --tls-key.
@@ -31,6 +31,25 @@ serve-config-syntax = { $path }, line { $line }: this is not TOML: { $why }.
 serve-config-unknown = { $path }, line { $line }: there is no option “{ $key }”. Known are { $known }.
 serve-config-value = { $path }, line { $line }: { $key } cannot be this: { $why }.
 serve-config-variable = { $name } cannot be this: { $why }.
+
+## backup
+
+backup-file = { $name } ({ $kib } KiB)
+backup-done = The backup is in { $folder }
+backup-taken = { $path } is not empty, or not a folder. Choose a new folder for the backup.
+backup-nothing = There is nothing to back up in { $path }. Say with --data where the hub keeps its log.
+backup-not-copied = { $path } could not be copied: { $why }
+backup-damaged = { $path } is damaged, and so would be its copy: { $why }
+## token
+
+token-made = Token “{ $name }” ({ $id }) may: { $rights }. It is shown this once and counts at { $at }.
+token-used = used { $time }
+token-unused = never used
+token-none = There are no tokens at { $at }. Make one with “feedbell token create”.
+token-unknown = There is no token “{ $name }” at { $at }. “feedbell token list” shows them.
+token-ambiguous = Several tokens are called “{ $name }”. Name one by its id; “feedbell token list” shows it.
+token-revoked = Token “{ $name }” no longer opens { $at }.
+token-wrong = No token was made: { $why }.
 
 ## run
 

@@ -90,6 +90,7 @@ field-resume-name = Enter the name of the parameter, and of the field if there i
 field-proxy = “{ $value }” is not a proxy. Write it like http://proxy.example:8080 or socks5://127.0.0.1:1080, or “none”.
 field-proxy-credentials = A proxy with a user name and password cannot be used. Choose one that asks for none.
 field-key-alone = A key needs a client certificate too.
+field-pin = A fingerprint begins with sha256: and has 64 hexadecimal digits.
 field-query-name = Enter the name of the parameter.
 field-cookie-name = Enter the name of the cookie, without spaces or “=”.
 field-then = “{ $value }” should be notify, keep or drop.

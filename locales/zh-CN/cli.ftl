@@ -17,7 +17,7 @@ send-no-hub = { $address } 没有广播站应答。请用“feedbell serve”启
 ## serve
 
 serve-port-taken = { $address } 已被其他程序占用。请用 --listen 换一个端口，或用 0 自动选择空闲端口。
-serve-token = 其他机器可以访问 { $address }。请用 --token 或 FEEDBELL_TOKEN 设置令牌，或改为监听 127.0.0.1。
+serve-token = 其他机器可以访问 { $address }。请用“feedbell token create”创建令牌，或用 --token 或 FEEDBELL_TOKEN 设置令牌，或改为监听 127.0.0.1。
 serve-bad-token = 令牌由字母、数字和符号组成，不含空格。请换一个。
 serve-tls = 无法使用 https：{ $why }。
 serve-tls-half = 证书需要配上它的密钥。请同时指定 --tls-cert 和 --tls-key。
@@ -31,6 +31,25 @@ serve-config-syntax = { $path } 第 { $line } 行：不是 TOML：{ $why }。
 serve-config-unknown = { $path } 第 { $line } 行：没有选项“{ $key }”。可用的有 { $known }。
 serve-config-value = { $path } 第 { $line } 行：{ $key } 不能是这个值：{ $why }。
 serve-config-variable = { $name } 不能是这个值：{ $why }。
+
+## backup
+
+backup-file = { $name }（{ $kib } KiB）
+backup-done = 备份已保存到 { $folder }
+backup-taken = { $path } 不是空文件夹。请为备份选择一个新的文件夹。
+backup-nothing = { $path } 中没有可以备份的内容。请用 --data 指明广播站保存日志的文件夹。
+backup-not-copied = 无法复制 { $path }：{ $why }
+backup-damaged = { $path } 已损坏，备份也会是损坏的：{ $why }
+## token
+
+token-made = 令牌“{ $name }”（{ $id }）的权限：{ $rights }。密钥只显示这一次，用于 { $at }。
+token-used = 上次使用：{ $time }
+token-unused = 从未使用
+token-none = { $at } 没有令牌。请用“feedbell token create”创建一个。
+token-unknown = { $at } 没有令牌“{ $name }”。“feedbell token list”会列出它们。
+token-ambiguous = 有多个令牌叫“{ $name }”。请用 ID 指定其中一个；“feedbell token list”会显示 ID。
+token-revoked = 令牌“{ $name }”已不能再打开 { $at }。
+token-wrong = 没有创建令牌：{ $why }。
 
 ## run
 

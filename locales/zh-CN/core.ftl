@@ -87,6 +87,7 @@ field-resume-name = 请填写参数名；如果取自字段，也要填写字段
 field-proxy = “{ $value }”不是代理地址。请写成 http://proxy.example:8080 或 socks5://127.0.0.1:1080，或者“none”。
 field-proxy-credentials = 不支持带用户名和密码的代理。请换一个不需要登录的代理。
 field-key-alone = 只有私钥还不够，还需要客户端证书。
+field-pin = 证书指纹以 sha256: 开头，后跟 64 位十六进制数字。
 field-query-name = 请填写参数名。
 field-cookie-name = 请填写 Cookie 的名称，不能有空格或“=”。
 field-then = “{ $value }”应为 notify、keep 或 drop。

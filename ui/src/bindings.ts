@@ -46,7 +46,7 @@ export type HubForm = { on: boolean, listen: string, allow_origins: Array<string
 
 export type FeedForm = { id: string, name: string, url: string, preset: string, enabled: boolean, muted: boolean, access: AccessForm, headers: Array<HeaderForm>, stop_on: Array<string>, watchdog_seconds: number, connection: ConnectionForm, rules: Array<RuleForm>, };
 
-export type ConnectionForm = { resume: ResumeForm, history: boolean, poll_seconds: number, proxy: string, ca: string, certificate: string, key: string, plain_http: boolean, };
+export type ConnectionForm = { resume: ResumeForm, history: boolean, poll_seconds: number, proxy: string, ca: string, pin: string, certificate: string, key: string, plain_http: boolean, };
 
 export type ResumeForm = { "kind": "preset" } | { "kind": "header" } | { "kind": "query", name: string, } | { "kind": "field", field: string, name: string, } | { "kind": "off" };
 

@@ -282,7 +282,7 @@ describe('the advanced part', () => {
       watchdog_seconds: 90,
       connection: {
         resume: { kind: 'field', field: 'meta.dt', name: 'since' }, poll_seconds: 30, proxy: 'socks5://127.0.0.1:1080',
-        ca: '/etc/ca.pem', certificate: '/home/ada/ada.pem', key: '', plain_http: false, history: false,
+        ca: '/etc/ca.pem', pin: '', certificate: '/home/ada/ada.pem', key: '', plain_http: false, history: false,
       },
     });
   });

@@ -5,7 +5,7 @@ export const ACCESS_KINDS: readonly AccessKind[] = ['none', 'bearer', 'basic', '
 
 /** A connection where nothing is set. */
 export const usualConnection = (): ConnectionForm => ({
-  resume: { kind: 'preset' }, history: false, poll_seconds: 0, proxy: '', ca: '', certificate: '', key: '', plain_http: false,
+  resume: { kind: 'preset' }, history: false, poll_seconds: 0, proxy: '', ca: '', pin: '', certificate: '', key: '', plain_http: false,
 });
 
 /** A feed that is being added. */
@@ -68,7 +68,7 @@ function resumeWritten({ connection: { resume } }: FeedForm): boolean {
 /** Something that only the advanced part of the editor shows is set. */
 export function advanced({ connection: c, stop_on, watchdog_seconds }: FeedForm): boolean {
   return watchdog_seconds > 0 || stop_on.length > 0 || c.resume.kind !== 'preset' || c.poll_seconds > 0
-    || [c.proxy, c.ca, c.certificate, c.key].some((each) => each !== '');
+    || [c.proxy, c.ca, c.pin, c.certificate, c.key].some((each) => each !== '');
 }
 
 export function address(url: string): URL | null {

@@ -22,7 +22,7 @@ const EXIT_CODES: &str = "Exit codes:
 
 Environment:
   FEEDBELL_HUB    the hub that `send` uses
-  FEEDBELL_TOKEN  the token of `send`, and of `serve` without a FEEDBELL_SERVE_TOKEN
+  FEEDBELL_TOKEN  the token of `send` and `token --hub`, and of `serve` without a FEEDBELL_SERVE_TOKEN
   FEEDBELL_SERVE_…  any option of `serve`, see `feedbell serve --help`
   FEEDBELL_FEED_TOKEN  the token of `listen` and `check`
   FEEDBELL_LOG    the log level: error, warn, info, debug or trace";
@@ -43,6 +43,11 @@ pub(crate) enum Command {
     Send(Send),
     /// Run a hub
     Serve(Serve),
+    /// Copy the hub's log, the inbox and the settings, also while they are in use
+    Backup(Backup),
+    /// Say who may use a hub: make, list and revoke tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Look step by step at what answers at an address
     Check(Check),
     /// Run the notifier in the terminal, without a window
@@ -170,6 +175,9 @@ pub(crate) struct Send {
     /// To the subscribers of this topic
     #[arg(long)]
     pub(crate) topic: Option<String>,
+    /// Your own id of it: sent again with the same one, it is not told again
+    #[arg(long)]
+    pub(crate) id: Option<String>,
     /// The hub's address; by default this user's own hub, which needs no token, else http://127.0.0.1:2355
     #[arg(long, env = "FEEDBELL_HUB", value_parser = web_address)]
     pub(crate) hub: Option<Url>,
@@ -277,6 +285,84 @@ pub(crate) enum TlsOption {
 pub(crate) enum LogFormat {
     Text,
     Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print its secret, this once
+    Create(CreateToken),
+    /// Show the tokens, without their secrets
+    List {
+        /// As JSON, one line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        at: TokensAt,
+    },
+    /// Take a token back; its streams end
+    Revoke {
+        /// The token's id or name
+        #[arg(value_name = "ID|NAME")]
+        which: String,
+        #[command(flatten)]
+        at: TokensAt,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateToken {
+    /// What you call it, like the person or the program that gets it
+    pub(crate) name: String,
+    /// It may listen
+    #[arg(long)]
+    pub(crate) read: bool,
+    /// It may publish; without --read, --write and --admin it may do both
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// It may see and change who uses the hub
+    #[arg(long)]
+    pub(crate) admin: bool,
+    /// It may listen and publish only as this user; repeatable
+    #[arg(long = "uid", value_name = "UID")]
+    pub(crate) uids: Vec<String>,
+    /// And only on this topic; repeatable
+    #[arg(long = "topic", value_name = "TOPIC")]
+    pub(crate) topics: Vec<String>,
+    /// All about it as JSON, one line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) at: TokensAt,
+}
+
+/// Whose tokens. By default those of this user's running hub, else of the log in the user's data folder.
+#[derive(Debug, Args)]
+pub(crate) struct TokensAt {
+    /// The hub's address, with --token of an admin
+    #[arg(long, value_parser = web_address)]
+    pub(crate) hub: Option<Url>,
+    /// The token of an admin
+    #[arg(long, env = "FEEDBELL_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// The one certificate the hub may have, as it says it at its start
+    #[arg(long, value_name = "sha256:HEX", requires = "hub")]
+    pub(crate) pin: Option<Pin>,
+    /// The folder of a hub's log, whether the hub runs or not
+    #[arg(long, value_name = "DIR", conflicts_with = "hub")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The folder of the copies; it must be new or empty
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// The folder of `serve --data`; by default the user's own folders
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// As JSON, one line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod backup;
 mod check;
 mod control;
 mod exit;
@@ -16,6 +17,7 @@ mod serve;
 mod serve_config;
 mod signals;
 mod terminal;
+mod token;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
                 Some(flags) => Box::pin(serve::serve(flags, &terminal)).await,
                 None => Ok(Ended::Trouble),
             },
+            Command::Backup(options) => backup::backup(&options, &terminal),
+            Command::Token(command) => Box::pin(token::token(command, &terminal)).await,
             Command::Check(options) => check::check(options, &terminal).await,
             Command::Run(options) => Box::pin(run::run(options, &terminal)).await,
             Command::Status { json } => control::status(json, &terminal).await,

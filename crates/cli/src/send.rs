@@ -33,6 +33,7 @@ pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<E
         uids: options.to,
         topic: options.topic,
         event: Some(options.event),
+        id: options.id,
         data,
         ..Publication::default()
     };

@@ -67,9 +67,6 @@ pub(crate) async fn serve(flags: &ArgMatches, terminal: &Terminal) -> anyhow::Re
     let Some(tokens) = tokens(&options.tokens) else {
         return trouble(Text::new("serve-bad-token"));
     };
-    if !options.listen.ip().is_loopback() && tokens.is_empty() {
-        return trouble(Text::new("serve-token").with("address", options.listen.to_string()));
-    }
     let tls = match tls(&options, &plan) {
         Ok(tls) => tls,
         Err(why) => return trouble(why),
@@ -83,6 +80,10 @@ pub(crate) async fn serve(flags: &ArgMatches, terminal: &Terminal) -> anyhow::Re
         Ok(hub) => hub,
         Err(why) => return trouble(notifier::hub_trouble(&why)),
     };
+    let address = listener.local_addr()?;
+    if hub.check_address(address).is_err() {
+        return trouble(Text::new("serve-token").with("address", address.to_string()));
+    }
     let mut doors = Doors::new(listener);
     doors.tls = tls;
     doors.local = match plan.socket.as_deref().map(Local::open) {
@@ -186,6 +187,7 @@ fn config(options: Serve, plan: &Plan, tokens: Vec<Token>) -> HubConfig {
     });
     let seconds = Duration::from_secs;
     config.demo = options.demo;
+    config.pages = hub::Pages::new(pages::HUB);
     config.allow_origins = options.allow_origins;
     config.hosts = options.hosts;
     config.tokens = tokens;

@@ -26,7 +26,7 @@ pub use client::sounds_secret;
 pub use config::{FeedConfig, GiveUp, Identity, Limits, Patience, Proxy, Resume, Silence};
 pub use feed::{Event, Feed, FeedUpdate, State};
 pub use pin::{InvalidPin, Pin};
-pub use publish::{HubAddress, Publication, PublishError, publish};
+pub use publish::{HubAddress, Publication, PublishError, ask, publish};
 pub use trouble::{Excess, StopReason, TlsTrouble, Trouble, Words};
 
 /// The fuzz target's way in: from bytes to blocks without a connection.

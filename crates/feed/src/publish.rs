@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
-use reqwest::header;
+use reqwest::{Method, header};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 use crate::{
@@ -22,6 +23,8 @@ const EXCHANGE: Duration = Duration::from_secs(30);
 /// A hub's sentence is short; a proxy's page is not.
 const LONGEST_SENTENCE: usize = 300;
 const LONGEST_ANSWER: usize = 64 << 10;
+/// A thousand tokens with sixty-four addresses each.
+const LONGEST_LIST: usize = 16 << 20;
 
 /// The way to a hub. `Debug` shows no token.
 #[derive(Clone)]
@@ -49,7 +52,8 @@ impl HubAddress {
     }
 
     /// Host and port, or the socket, for sentences.
-    fn place(&self) -> String {
+    #[must_use]
+    pub fn place(&self) -> String {
         match &self.socket {
             Some(socket) => socket.display().to_string(),
             None => place(&self.url),
@@ -178,28 +182,65 @@ struct Sentence {
 /// # Errors
 /// See [`PublishError`]; except with `Unanswered`, nothing was published.
 pub async fn publish(hub: &HubAddress, publication: &Publication) -> Result<String, PublishError> {
-    let address = hub.place();
-    let request = request(hub, publication)?;
+    let request = request(hub, &Method::POST, &["publish"])?.json(publication);
+    let body = answer(hub, request, LONGEST_ANSWER).await?;
+    match serde_json::from_slice(&body) {
+        Ok(Stored { id }) => Ok(id),
+        Err(_) => Err(PublishError::NotAHub {
+            address: hub.place(),
+        }),
+    }
+}
+
+/// Asks a hub for something else: a request to `path`, whose parts are encoded
+/// here, and the JSON of the answer, null for an empty one.
+///
+/// # Errors
+/// See [`PublishError`]; except with `Unanswered`, nothing was done.
+pub async fn ask(
+    hub: &HubAddress,
+    method: &Method,
+    path: &[&str],
+    body: Option<&Value>,
+) -> Result<Value, PublishError> {
+    let mut request = request(hub, method, path)?;
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    let body = answer(hub, request, LONGEST_LIST).await?;
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&body).map_err(|_| PublishError::NotAHub {
+        address: hub.place(),
+    })
+}
+
+/// The body of a good answer.
+async fn answer(
+    hub: &HubAddress,
+    request: reqwest::RequestBuilder,
+    longest: usize,
+) -> Result<Vec<u8>, PublishError> {
     let response = request
         .send()
         .await
-        .map_err(|error| unsent(&error, &address))?;
+        .map_err(|error| unsent(&error, &hub.place()))?;
     let status = response.status();
-    let body = read(response).await;
-    if !status.is_success() {
-        let sentence = sentence(&body);
-        let status = status.as_u16();
-        return Err(PublishError::Refused { status, sentence });
+    let body = read(response, longest).await;
+    if status.is_success() {
+        return Ok(body);
     }
-    match serde_json::from_slice(&body) {
-        Ok(Stored { id }) => Ok(id),
-        Err(_) => Err(PublishError::NotAHub { address }),
-    }
+    Err(PublishError::Refused {
+        status: status.as_u16(),
+        sentence: sentence(&body),
+    })
 }
 
 fn request(
     hub: &HubAddress,
-    publication: &Publication,
+    method: &Method,
+    path: &[&str],
 ) -> Result<reqwest::RequestBuilder, PublishError> {
     install_crypto();
     let bad = |detail: String| PublishError::BadRequest { detail };
@@ -207,7 +248,7 @@ fn request(
     url.path_segments_mut()
         .map_err(|()| bad("not a web address".to_owned()))?
         .pop_if_empty()
-        .push("publish");
+        .extend(path);
     let builder = reqwest::Client::builder()
         .user_agent(concat!("feedbell/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT)
@@ -231,7 +272,7 @@ fn request(
         None => builder,
     };
     let client = builder.build().map_err(|error| bad(error.to_string()))?;
-    let mut request = client.post(url).json(publication);
+    let mut request = client.request(method.clone(), url);
     if let Some(token) = &hub.token {
         let mut value = header::HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| bad("the token has characters that a header cannot carry".to_owned()))?;
@@ -264,9 +305,9 @@ fn unsent(error: &reqwest::Error, address: &str) -> PublishError {
 }
 
 /// What fits of the body; a body that breaks off is read as far as it came.
-async fn read(mut response: reqwest::Response) -> Vec<u8> {
+async fn read(mut response: reqwest::Response, longest: usize) -> Vec<u8> {
     let mut body = Vec::new();
-    while body.len() < LONGEST_ANSWER
+    while body.len() < longest
         && let Ok(Some(chunk)) = response.chunk().await
     {
         body.extend_from_slice(&chunk);

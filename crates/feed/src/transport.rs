@@ -232,7 +232,7 @@ impl Attempt {
         let secret = headers.iter().any(|(name, value)| is_secret(name, value));
         // A redirect may take the address' secret along in its own.
         let secret = secret || self.config.secret_address || has_credentials(&url);
-        if secret {
+        if secret || self.config.pin.is_some() {
             may_travel(&self.config, &url).await?;
         }
         let patience = self.config.patience;

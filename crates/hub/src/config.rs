@@ -9,6 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use crate::Pages;
+
 /// Where "now" comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -46,6 +48,8 @@ pub struct HubConfig {
     /// After how long a stream is ended, so that its subscriber connects anew;
     /// some sooner and some later by a tenth, so that they do not come together.
     pub max_age: Option<Duration>,
+    /// The web page at `/`; without one it is an overview in plain text.
+    pub pages: Option<Pages>,
     /// Makes `/sse` and `/test` produce the counter, the clock and the pause.
     pub demo: bool,
     /// Where "now" comes from.
@@ -79,6 +83,7 @@ impl HubConfig {
                 per_second: 1000.0,
             },
             max_age: None,
+            pages: None,
             demo: false,
             clock: Arc::new(Timestamp::now),
             random: fastrand::Rng::new(),
@@ -270,6 +275,15 @@ pub enum HubError {
         /// What SQLite says; shared by all who were in the same transaction.
         source: Arc<rusqlite::Error>,
     },
+    /// Try again later, or take some back: no more fits among what is scheduled.
+    #[error(
+        "{most} publications, or 128 MiB of them, are scheduled already; try again when some \
+         were due, or cancel some"
+    )]
+    TooManyScheduled {
+        /// Most that may be.
+        most: u64,
+    },
     /// Try again later: the history could not be read.
     #[error("the history could not be read: {source}")]
     NotRead {
@@ -285,6 +299,22 @@ pub enum HubError {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+impl HubError {
+    /// Whether the reason is that the disk is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        let Self::NotStored { source } = self else {
+            return false;
+        };
+        // The index of the write-ahead log says it in its own way.
+        let index = |error: &rusqlite::ffi::Error| {
+            error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+        };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            || source.sqlite_error().is_some_and(index)
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ use axum::body::Body;
 use axum::http::header::{self, HeaderValue};
 use axum::http::{Request, Response, StatusCode, Uri, Version};
 use bytes::{Buf as _, Bytes, BytesMut};
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
@@ -23,7 +22,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Hub;
 use crate::peer::Peer;
 use crate::serve::{Doors, TlsMode};
+use crate::underway::Underway;
 
 /// Bytes of one head, request line included. Browsers send the cookies of every
 /// program on localhost along.
@@ -196,13 +196,12 @@ impl Gate {
         let mut site = Site {
             router: self.router.clone(),
             peer,
-            busy: None,
+            underway: None,
         };
         let io = TokioIo::new(io);
         let result = if language == Language::Http2 {
-            let busy = watch::Sender::new(0);
-            let requests = busy.subscribe();
-            site.busy = Some(busy);
+            let underway = Underway::new();
+            site.underway = Some(underway.clone());
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder
                 .timer(TokioTimer::new())
@@ -211,15 +210,13 @@ impl Gate {
                 .max_header_list_size(HEAD as u32)
                 .max_send_buf_size(WRITE_BUFFER);
             let mut served = pin!(builder.serve_connection(io, site));
-            let leaves = async {
-                tokio::select! {
-                    () = idle(requests.clone(), self.idle_timeout) => {}
-                    () = self.stop.cancelled() => {}
-                }
-            };
+            // A subscriber that is cut comes back with its cursor.
+            let mut stalled = pin!(underway.stalled(self.write_timeout));
             let ended = tokio::select! {
                 result = served.as_mut() => Some(result),
-                () = leaves => None,
+                () = &mut stalled => Some(Ok(())),
+                () = underway.idle(self.idle_timeout) => None,
+                () = self.stop.cancelled() => None,
             };
             if let Some(result) = ended {
                 result
@@ -228,7 +225,8 @@ impl Gate {
                 served.as_mut().graceful_shutdown();
                 tokio::select! {
                     result = served => result,
-                    () = idle(requests, self.head_timeout) => Ok(()),
+                    () = stalled => Ok(()),
+                    () = underway.idle(self.head_timeout) => Ok(()),
                 }
             }
         } else {
@@ -250,18 +248,6 @@ impl Gate {
         };
         if let Err(error) = result {
             tracing::debug!(%error, "a connection ended");
-        }
-    }
-}
-
-/// Over once no request has been under way for `patience`.
-async fn idle(mut busy: watch::Receiver<usize>, patience: Duration) {
-    loop {
-        // The sender outlives this, in the connection's service.
-        let _ = busy.wait_for(|requests| *requests == 0).await;
-        tokio::select! {
-            () = sleep(patience) => return,
-            _ = busy.changed() => {}
         }
     }
 }
@@ -323,8 +309,8 @@ impl Refused {
 struct Site {
     router: TowerToHyperService<Router>,
     peer: Result<Peer, Refused>,
-    /// How many requests are under way, where the connection is judged by it.
-    busy: Option<watch::Sender<usize>>,
+    /// Where one connection carries many requests.
+    underway: Option<Arc<Underway>>,
 }
 
 impl Service<Request<Incoming>> for Site {
@@ -337,7 +323,7 @@ impl Service<Request<Incoming>> for Site {
             .then(|| (request.method().clone(), without_secrets(request.uri())));
         let peer = self.peer;
         let began = Instant::now();
-        let busy = self.busy.as_ref().map(Busy::new);
+        let one = self.underway.as_ref().map(Underway::one);
         let answer = match peer {
             Ok(peer) => {
                 request.extensions_mut().insert(peer);
@@ -359,8 +345,8 @@ impl Service<Request<Incoming>> for Site {
                 });
                 tracing::debug!(%method, path, status, ms, from, "request");
             }
-            Ok(match busy {
-                Some(busy) => response.map(|body| Body::new(Held { body, _busy: busy })),
+            Ok(match one {
+                Some(one) => response.map(|body| one.holds(body)),
                 None => response,
             })
         })
@@ -384,7 +370,13 @@ fn without_secrets(uri: &Uri) -> String {
             _ => segment.to_owned(),
         }
     });
-    let mut shown = segments.collect::<Vec<_>>().join("/");
+    // However the path to a ticket is spelled.
+    let path = percent_encoding::percent_decode_str(uri.path()).decode_utf8_lossy();
+    let mut shown = if path.starts_with("/hub/tickets/") {
+        "/hub/tickets/…".to_owned()
+    } else {
+        segments.collect::<Vec<_>>().join("/")
+    };
     for (index, pair) in uri
         .query()
         .into_iter()
@@ -403,48 +395,6 @@ fn without_secrets(uri: &Uri) -> String {
     match shown.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &shown[..end]),
         None => shown,
-    }
-}
-
-/// Counts one request for as long as it lives.
-struct Busy(watch::Sender<usize>);
-
-impl Busy {
-    fn new(count: &watch::Sender<usize>) -> Self {
-        count.send_modify(|count| *count += 1);
-        Self(count.clone())
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
-    }
-}
-
-/// A body that counts as a request under way.
-struct Held {
-    body: Body,
-    _busy: Busy,
-}
-
-impl http_body::Body for Held {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
@@ -623,7 +573,9 @@ mod tests {
             ("/events?ToKeN=x=y&since=1", "/events?ToKeN=…&since=1"),
             ("/a/sse?auth=QmVhcmVy&poll", "/a/sse?auth=…&poll"),
             ("/events?%74icket=ft_1", "/events?%74icket=…"),
-            ("/hub/tickets/ft_abc", "/hub/tickets/ft_…"),
+            ("/hub/tickets/ft_abc", "/hub/tickets/…"),
+            ("/hub/%74ickets/%66t_abc", "/hub/tickets/…"),
+            ("/door/fb_abc", "/door/fb_…"),
             ("/", "/"),
         ] {
             assert_eq!(without_secrets(&uri.parse().unwrap()), shown);

@@ -1,6 +1,7 @@
 //! How a stream is written: the frames and lines around the events, and the
 //! events themselves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
@@ -8,6 +9,7 @@ use serde::Serialize;
 use sse::{Control, Frame};
 
 use crate::Position;
+use crate::ntfy::Shape;
 use crate::record::Record;
 
 /// How one subscriber's stream is written.
@@ -18,6 +20,8 @@ pub(crate) enum Format {
     Sse,
     /// One JSON object a line.
     Lines,
+    /// As ntfy's clients read it.
+    Ntfy(Arc<Shape>),
 }
 
 /// One line of [`Format::Lines`].
@@ -38,6 +42,30 @@ impl Format {
         match self {
             Self::Sse => "text/event-stream",
             Self::Lines => "application/x-ndjson; charset=utf-8",
+            Self::Ntfy(shape) => shape.content_type(),
+        }
+    }
+
+    /// Whether the reader wants this event.
+    pub(crate) fn takes(&self, record: &Record) -> bool {
+        match self {
+            Self::Sse | Self::Lines => true,
+            Self::Ntfy(shape) => shape.takes(record),
+        }
+    }
+
+    /// Whether a reader with a cursor that means nothing here gets all there is;
+    /// otherwise it is told, and goes on with what comes.
+    pub(crate) fn replays_the_unknown(&self) -> bool {
+        !matches!(self, Self::Ntfy(_))
+    }
+
+    /// After how long without an event a stream gives a sign of life, if the hub
+    /// is set to `hub`.
+    pub(crate) fn heartbeat(&self, hub: Duration) -> Duration {
+        match self {
+            Self::Sse | Self::Lines => hub,
+            Self::Ntfy(_) => Shape::heartbeat(hub),
         }
     }
 
@@ -66,14 +94,25 @@ impl Format {
                 },
                 out,
             ),
+            Self::Ntfy(shape) => shape.event(record, true, out),
         }
     }
 
-    /// The first bytes of a stream, so that proxies pass the headers on.
-    pub(crate) fn first(&self, out: &mut BytesMut) {
+    /// An event that is still to come.
+    pub(crate) fn upcoming(&self, record: &Record, out: &mut BytesMut) {
+        match self {
+            Self::Sse | Self::Lines => {}
+            Self::Ntfy(shape) => shape.event(record, false, out),
+        }
+    }
+
+    /// The first bytes of a stream that starts at `position` and `now`, in Unix
+    /// milliseconds, so that proxies pass the headers on.
+    pub(crate) fn first(&self, position: Position, now: i64, out: &mut BytesMut) {
         match self {
             Self::Sse => sse::comment("feedbell", out),
             Self::Lines => out.put_u8(b'\n'),
+            Self::Ntfy(shape) => shape.open(position, now, out),
         }
     }
 
@@ -86,8 +125,12 @@ impl Format {
         self.control(Control::Hello, None, &data.to_string(), out);
     }
 
-    /// Events between `from`, as the subscriber named it, and `to` are gone.
-    pub(crate) fn gap(&self, from: &str, to: Position, out: &mut BytesMut) {
+    /// Events between `from`, as the subscriber named it, and `to` are gone, as
+    /// is said at `now`, in Unix milliseconds.
+    pub(crate) fn gap(&self, from: &str, to: Position, now: i64, out: &mut BytesMut) {
+        if let Self::Ntfy(shape) = self {
+            return shape.gap(from, to, now, out);
+        }
         let data = serde_json::json!({"from": from, "to": to.to_string()});
         self.control(Control::Gap, Some(to), &data.to_string(), out);
     }
@@ -98,14 +141,16 @@ impl Format {
         match self {
             Self::Sse => Frame::new().id(&position.to_id()).write(out),
             Self::Lines => {}
+            Self::Ntfy(shape) => shape.place(position, out),
         }
     }
 
-    /// A sign of life.
-    pub(crate) fn alive(&self, out: &mut BytesMut) {
+    /// A sign of life at `now`, in Unix milliseconds.
+    pub(crate) fn alive(&self, position: Position, now: i64, out: &mut BytesMut) {
         match self {
             Self::Sse => sse::comment("", out),
             Self::Lines => out.put_u8(b'\n'),
+            Self::Ntfy(shape) => shape.alive(position, now, out),
         }
     }
 
@@ -140,6 +185,8 @@ impl Format {
                 },
                 out,
             ),
+            // Nobody can ask for these there.
+            Self::Ntfy(_) => {}
         }
     }
 }

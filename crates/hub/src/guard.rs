@@ -8,10 +8,10 @@
 
 use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 
-use crate::HubConfig;
 use crate::peer::Peer;
+use crate::{HubConfig, page};
 
 /// The rules of one listener.
 pub(crate) struct Guard {
@@ -21,6 +21,8 @@ pub(crate) struct Guard {
     origins: Vec<String>,
     /// Whether everybody is asked for a token.
     asks: bool,
+    /// Whether there is a web page.
+    page: bool,
 }
 
 /// A request that may go on.
@@ -48,6 +50,7 @@ impl Guard {
             hosts: loopback.then(|| own.into_iter().chain(named).collect()),
             origins: config.allow_origins.clone(),
             asks: !loopback || !config.tokens.is_empty(),
+            page: config.pages.is_some(),
         }
     }
 
@@ -57,7 +60,13 @@ impl Guard {
     }
 
     /// Keeps foreign pages out, from the first lines of a request alone.
-    pub(crate) fn check(&self, peer: Peer, uri: &Uri, headers: &HeaderMap) -> Result<Pass, Denied> {
+    pub(crate) fn check(
+        &self,
+        peer: Peer,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Pass, Denied> {
         // No browser gets to the hub's own socket.
         if peer == Peer::Local {
             return Ok(Pass { cors: None });
@@ -107,6 +116,7 @@ impl Guard {
                 );
                 return Err(denied(StatusCode::FORBIDDEN, why));
             }
+            None if self.page && page::is_visited(method, uri, headers) => None,
             None => {
                 if let Some(site @ ("cross-site" | "same-site")) = text(&SEC_FETCH_SITE) {
                     let why = format!(
@@ -163,13 +173,18 @@ mod tests {
     /// What comes of a request: `Ok` with the CORS origin, or the status.
     fn outcome(guard: &Guard, head: &str) -> Result<Option<String>, u16> {
         let mut lines = head.split('|');
-        let (_, uri) = lines.next().unwrap().split_once(' ').unwrap();
+        let (method, uri) = lines.next().unwrap().split_once(' ').unwrap();
         let mut headers = HeaderMap::new();
         for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
             headers.append(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
         }
         guard
-            .check(PEER, &uri.parse().unwrap(), &headers)
+            .check(
+                PEER,
+                &method.parse().unwrap(),
+                &uri.parse().unwrap(),
+                &headers,
+            )
             .map(|pass| pass.cors)
             .map_err(|denied| denied.status.as_u16())
     }
@@ -290,8 +305,12 @@ mod tests {
         let guard = guard(true, &[]);
         let headers = HeaderMap::new();
         let uri = Uri::from_static("/events");
-        assert!(guard.check(Peer::Local, &uri, &headers).is_ok());
-        assert!(guard.check(PEER, &uri, &headers).is_err());
+        assert!(
+            guard
+                .check(Peer::Local, &Method::GET, &uri, &headers)
+                .is_ok()
+        );
+        assert!(guard.check(PEER, &Method::GET, &uri, &headers).is_err());
     }
 
     #[test]
@@ -304,7 +323,7 @@ mod tests {
         .into_iter()
         .collect();
         let denied = guard
-            .check(PEER, &Uri::from_static("/events"), &headers)
+            .check(PEER, &Method::GET, &Uri::from_static("/events"), &headers)
             .unwrap_err();
         assert!(
             denied.why.contains("--allow-origin http://localhost:5173"),

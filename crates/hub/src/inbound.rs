@@ -1,19 +1,22 @@
 //! What comes in from the network becomes typed here, or is refused with a
 //! sentence. Pure: bytes in, [`Publication`] or [`Refusal`] out.
 
+use std::fmt;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use serde::Deserialize;
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sse::{EventId, EventName};
 
+use crate::MAX_DATA;
 use crate::publication::{Address, Audience, Filter, Publication, Topic, Uid};
 use crate::subscription::{Request, Start};
 
 /// A request that is refused, and the sentence that says why.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) why: String,
@@ -27,6 +30,12 @@ impl Refusal {
             why: why.to_string(),
         }
     }
+
+    /// The refusal of a batch for the one of its publications.
+    pub(crate) fn at(self, index: usize) -> Self {
+        let why = format!("the publication at index {index} is refused: {}", self.why);
+        Self { why, ..self }
+    }
 }
 
 /// Most users and topics of one publication.
@@ -36,34 +45,135 @@ const MOST_LISTENED: usize = 64;
 const LONGEST_TTL: u64 = 10 * 366 * 24 * 60 * 60;
 const LONGEST_RETRY: u64 = 24 * 60 * 60 * 1000;
 
-/// A native publish: a JSON document, or a text with its address in the query.
+/// Most publications of one batch.
+const MOST_BATCHED: usize = 1000;
+/// Most bytes of one batch as it is sent.
+pub(crate) const MAX_BATCH: usize = 16 << 20;
+
+/// What a native publish brings.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Published {
+    One(Publication),
+    /// All of them or none.
+    Batch(Vec<Publication>),
+}
+
+/// A native publish: a JSON document, an array of such, or a text with its
+/// address in the query.
 ///
-/// `application/json` is a document, `text/plain` is a text. Tools that name no
-/// type, or `application/x-www-form-urlencoded` as curl does for any `-d`, send
-/// a document if the query addresses nothing and the body is a JSON object.
+/// `application/json` is a document or an array, `text/plain` is a text. Tools
+/// that name no type, or `application/x-www-form-urlencoded` as curl does for
+/// any `-d`, send a document or an array if the query addresses nothing and the
+/// body starts like one.
 pub(crate) fn publish(
     content_type: Option<&str>,
     query: Option<&str>,
     body: &[u8],
-) -> Result<Publication, Refusal> {
+) -> Result<Published, Refusal> {
     let query: Vec<_> = pairs(query).collect();
-    match kind(content_type) {
-        Kind::Json => document(body),
-        Kind::Text => text(&query, body),
-        Kind::Form | Kind::Unknown => {
-            let addressed = query.iter().any(|(name, _)| {
-                matches!(
-                    name.as_str(),
-                    "event" | "uid" | "topic" | "id" | "ttl" | "retry"
-                )
-            });
-            let object = || serde_json::from_slice::<Map<String, Value>>(body).is_ok();
-            if addressed || !object() {
-                text(&query, body)
-            } else {
-                document(body)
+    let said = match kind(content_type) {
+        Kind::Json => true,
+        Kind::Text => return text(&query, body).map(Published::One),
+        Kind::Form | Kind::Unknown => false,
+    };
+    if !said && (is_addressed(&query) || !starts_like_json(body)) {
+        return text(&query, body).map(Published::One);
+    }
+    let parsed = if opens_array(body) {
+        batch(body).map(Published::Batch)
+    } else {
+        document(body).map(Published::One)
+    };
+    parsed.map_err(|mut refusal| {
+        if !said {
+            refusal
+                .why
+                .push_str("; a text that starts like JSON needs the Content-Type text/plain");
+        }
+        refusal
+    })
+}
+
+/// Whether the body may be a batch, by its first bytes.
+pub(crate) fn may_be_batch(content_type: Option<&str>, query: Option<&str>, start: &[u8]) -> bool {
+    opens_array(start)
+        && match kind(content_type) {
+            Kind::Json => true,
+            Kind::Text => false,
+            Kind::Form | Kind::Unknown => !is_addressed(&pairs(query).collect::<Vec<_>>()),
+        }
+}
+
+fn is_addressed(query: &[(String, String)]) -> bool {
+    let names = ["event", "uid", "topic", "id", "ttl", "retry"];
+    query.iter().any(|(name, _)| names.contains(&name.as_str()))
+}
+
+fn opens_array(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"[")
+}
+
+/// Whether whoever sent this meant JSON: `[warning] disk full` is a text,
+/// `{event:like}` is what a shell leaves of a document.
+fn starts_like_json(body: &[u8]) -> bool {
+    let body = body.trim_ascii_start();
+    match body.split_first() {
+        Some((b'{', _)) => true,
+        Some((b'[', rest)) => {
+            matches!(rest.trim_ascii_start().first(), None | Some(b'{' | b']'))
+                || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
+        }
+        _ => false,
+    }
+}
+
+fn batch(body: &[u8]) -> Result<Vec<Publication>, Refusal> {
+    let Documents(documents) = serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad(format!("the body is not a batch: {error}")))?;
+    if documents.is_empty() {
+        return Err(Refusal::bad("the batch is empty"));
+    }
+    let document = |(index, text): (usize, &RawValue)| {
+        let text = text.get();
+        let parsed = if text.len() > MAX_DATA {
+            Err(Refusal {
+                status: StatusCode::PAYLOAD_TOO_LARGE,
+                why: format!("it has more than {MAX_DATA} bytes"),
+            })
+        } else {
+            document(text.as_bytes())
+        };
+        parsed.map_err(|refusal| refusal.at(index))
+    };
+    documents.into_iter().enumerate().map(document).collect()
+}
+
+/// The elements of an array that is not longer than a batch may be.
+struct Documents<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Documents<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements;
+        impl<'de> Visitor<'de> for Elements {
+            type Value = Documents<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of publications")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+                let mut documents = Vec::new();
+                while let Some(document) = array.next_element()? {
+                    if documents.len() == MOST_BATCHED {
+                        let why = format!("more than {MOST_BATCHED} publications");
+                        return Err(A::Error::custom(why));
+                    }
+                    documents.push(document);
+                }
+                Ok(Documents(documents))
             }
         }
+        deserializer.deserialize_seq(Elements)
     }
 }
 
@@ -84,7 +194,12 @@ struct Document<'a> {
 
 fn document(body: &[u8]) -> Result<Publication, Refusal> {
     let document: Document<'_> = serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad(format!("the body is not a publication: {error}")))?;
+        .map_err(|error| Refusal::bad(format!("this is not a publication: {error}")))?;
+    if document.data.is_none() && document.event.is_none() {
+        return Err(Refusal::bad(
+            "this says nothing: give it `data` or an `event`",
+        ));
+    }
     let mut to = Vec::new();
     let named = document.uid.is_some()
         || document.uids.is_some()
@@ -410,6 +525,13 @@ mod tests {
         Address::Topic(Topic::parse(text).unwrap())
     }
 
+    fn one(published: Result<Published, Refusal>) -> Publication {
+        match published {
+            Ok(Published::One(publication)) => publication,
+            other => panic!("not one publication: {other:?}"),
+        }
+    }
+
     #[test]
     fn documents() {
         let check = |body: &str| {
@@ -419,8 +541,8 @@ mod tests {
                 body.as_bytes(),
             )
         };
-        let ok = |body: &str| check(body).unwrap();
-        assert_eq!(ok("{}"), Publication::to_everyone(""));
+        let ok = |body: &str| one(check(body));
+        assert_eq!(ok(r#"{"data":""}"#), Publication::to_everyone(""));
         assert_eq!(ok(r#"{"data":"a\nb"}"#).data, "a\nb");
         assert_eq!(
             ok("{\"data\": {\n \"b\": 1.50,\n \"a\": \"x \\\" y\"} }").data,
@@ -430,10 +552,11 @@ mod tests {
             ok(r#"{"data":12345678901234567890123}"#).data,
             "12345678901234567890123"
         );
-        assert_eq!(ok(r#"{"uid":1}"#).to, Audience::Only(vec![uid("1")]));
-        assert_eq!(ok(r#"{"uid":1.0}"#).to, Audience::Only(vec![uid("1")]));
+        for body in [r#"{"uid":1,"data":0}"#, r#"{"uid":1.0,"event":"x"}"#] {
+            assert_eq!(ok(body).to, Audience::Only(vec![uid("1")]));
+        }
         assert_eq!(
-            ok(r#"{"uids":["a",2],"topic":"t","topics":["s"]}"#).to,
+            ok(r#"{"uids":["a",2],"topic":"t","topics":["s"],"event":"x"}"#).to,
             Audience::Only(vec![uid("a"), uid("2"), topic("t"), topic("s")])
         );
         let full = ok(r#"{"event":"like","id":7,"ttl":60,"retry":3000,"data":null}"#);
@@ -444,24 +567,26 @@ mod tests {
 
         for (body, part) in [
             ("", "not a publication"),
-            ("[]", "not a publication"),
+            ("[]", "the batch is empty"),
+            ("{}", "says nothing"),
+            (r#"{"uid":1,"data":null}"#, "says nothing"),
             (r#"{"evnt":"like"}"#, "unknown field `evnt`"),
             (r#"{"event":"a\nid: 1"}"#, "line break"),
             (r#"{"event":"gap"}"#, "`gap` is reserved"),
             (r#"{"event":"open"}"#, "`open` is reserved"),
             (r#"{"event":""}"#, "empty"),
-            (r#"{"uid":""}"#, "uid"),
-            (r#"{"uid":true}"#, "uid"),
-            (r#"{"uids":[]}"#, "empty"),
-            (r#"{"topic":"a/b"}"#, "topic"),
-            (r#"{"topic":"metrics"}"#, "path of the hub"),
-            (r#"{"id":"a\r"}"#, "line break"),
-            (r#"{"id":[]}"#, "id"),
-            (r#"{"ttl":0}"#, "ttl"),
-            (r#"{"ttl":-1}"#, "not a publication"),
-            (r#"{"retry":86400001}"#, "retry"),
+            (r#"{"data":1,"uid":""}"#, "uid"),
+            (r#"{"data":1,"uid":true}"#, "uid"),
+            (r#"{"data":1,"uids":[]}"#, "empty"),
+            (r#"{"data":1,"topic":"a/b"}"#, "topic"),
+            (r#"{"data":1,"topic":"metrics"}"#, "path of the hub"),
+            (r#"{"data":1,"id":"a\r"}"#, "line break"),
+            (r#"{"data":1,"id":[]}"#, "id"),
+            (r#"{"data":1,"ttl":0}"#, "ttl"),
+            (r#"{"data":1,"ttl":-1}"#, "not a publication"),
+            (r#"{"data":1,"retry":86400001}"#, "retry"),
             (
-                &format!(r#"{{"uids":[{}1]}}"#, "1,".repeat(1000)),
+                &format!(r#"{{"data":1,"uids":[{}1]}}"#, "1,".repeat(1000)),
                 "more than 1000",
             ),
         ] {
@@ -472,13 +597,106 @@ mod tests {
     }
 
     #[test]
+    fn batches() {
+        let check = |body: &str| publish(Some("application/json"), None, body.as_bytes());
+        let Ok(Published::Batch(two)) = check(r#" [{"data":1}, {"event":"x","uid":7}]"#) else {
+            panic!("no batch");
+        };
+        assert_eq!(two[0].data, "1");
+        assert_eq!(two[1].to, Audience::Only(vec![uid("7")]));
+
+        let many = |count| format!("[{}0]", "{\"data\":0},".repeat(count));
+        let long = format!(r#"[{{"data":0}},{{"data":"{}"}}]"#, "x".repeat(MAX_DATA));
+        for (body, part) in [
+            ("[]", "the batch is empty"),
+            (&many(1000), "more than 1000 publications"),
+            (
+                &many(999),
+                "at index 999 is refused: this is not a publication",
+            ),
+            (
+                r#"[{"data":1},{"data":2,"uid":""}]"#,
+                "at index 1 is refused: a uid",
+            ),
+            (
+                r#"[{"data":1},{}]"#,
+                "at index 1 is refused: this says nothing",
+            ),
+            (r#"[{"data":1},[]]"#, "at index 1"),
+            (r#"[{"data":1}"#, "the body is not a batch"),
+            (r#"[{"data":1}] 2"#, "the body is not a batch"),
+            (
+                &long,
+                "at index 1 is refused: it has more than 1048576 bytes",
+            ),
+        ] {
+            let refusal = check(body).unwrap_err();
+            assert!(refusal.why.contains(part), "{refusal:?}");
+        }
+        let data = "x".repeat(MAX_DATA - 11);
+        assert!(check(&format!(r#"[{{"data":"{data}"}}]"#)).is_ok());
+    }
+
+    #[test]
+    fn a_typo_does_not_ring_as_a_text() {
+        let curl = Some("application/x-www-form-urlencoded");
+        for body in [
+            r#"{"event":"like","data":"x""#,
+            "{event:like}",
+            "{'event': 'like'}",
+            " {",
+            "[",
+            r#"[{"event":"like"}"#,
+            r#"[{"event":"like",}]"#,
+            "[1,2]",
+            r#"["a"]"#,
+            "{}",
+            "[]",
+        ] {
+            for content_type in [None, curl] {
+                let refusal = publish(content_type, None, body.as_bytes()).unwrap_err();
+                assert!(refusal.why.contains("text/plain"), "{refusal:?}");
+                // Who says that it is a text, or where it goes, is believed.
+                for (content_type, query) in
+                    [(Some("text/plain"), None), (content_type, Some("uid=1"))]
+                {
+                    let text = publish(content_type, query, body.as_bytes());
+                    assert_eq!(one(text).data, body);
+                }
+            }
+        }
+        for body in [
+            "",
+            "hello",
+            "[warning] disk full",
+            "[2025-11-21 10:00] backup done",
+            "\"quoted\"",
+            "12",
+            "(x)",
+        ] {
+            assert_eq!(one(publish(curl, None, body.as_bytes())).data, body);
+        }
+        let batch = publish(None, None, br#"[{"event":"like"}]"#);
+        assert!(matches!(batch, Ok(Published::Batch(_))), "{batch:?}");
+        for (content_type, query, start, expected) in [
+            (None, None, "\n [", true),
+            (Some("application/json"), Some("uid=1"), "[", true),
+            (None, Some("uid=1"), "[", false),
+            (Some("text/plain"), None, "[", false),
+            (None, None, "{", false),
+        ] {
+            let may = may_be_batch(content_type, query, start.as_bytes());
+            assert_eq!(may, expected, "{content_type:?} {query:?} {start}");
+        }
+    }
+
+    #[test]
     fn texts() {
-        let full = publish(
+        let full = one(publish(
             Some("text/plain"),
             Some("event=like&uid=1&uid=2&topic=a,b&id=k&ttl=5&retry=10&token=x"),
             b"{}",
-        )
-        .unwrap();
+        ));
         assert_eq!(full.data, "{}");
         assert_eq!(
             full.to,
@@ -487,7 +705,7 @@ mod tests {
         assert_eq!(full.key.unwrap().as_str(), "k");
 
         let curl = Some("application/x-www-form-urlencoded");
-        let data = |query, body: &str| publish(curl, query, body.as_bytes()).unwrap().data;
+        let data = |query, body: &str| one(publish(curl, query, body.as_bytes())).data;
         assert_eq!(data(None, "hi=1&you"), "hi=1&you");
         assert_eq!(data(None, r#"{"data":"x"}"#), "x");
         assert_eq!(

@@ -33,6 +33,9 @@ mod connection;
 mod demo;
 mod device;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod inbound;
 mod limits;
@@ -40,7 +43,9 @@ mod local;
 mod log;
 mod message;
 mod metrics;
+mod ntfy;
 mod operating;
+mod page;
 mod peer;
 mod position;
 mod presence;
@@ -51,9 +56,11 @@ mod serve;
 mod subscribers;
 mod subscription;
 mod tls;
+mod underway;
 mod window;
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -62,6 +69,7 @@ pub use access::{AccessFile, NewToken, TokenInfo};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;
+pub use page::Pages;
 pub use position::{Epoch, Position};
 pub use presence::Subscriber;
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
@@ -78,6 +86,7 @@ struct Inner {
     config: HubConfig,
     log: log::Log,
     stats: watch::Sender<HubStats>,
+    random: Mutex<fastrand::Rng>,
     subscribers: Arc<subscribers::Subscribers>,
     access: access::Access,
     metrics: Arc<metrics::Metrics>,
@@ -91,6 +100,37 @@ pub struct HubStats {
     pub subscribers: usize,
     /// Events kept for replay.
     pub events: u64,
+    /// Bytes of their data and addresses.
+    pub bytes: u64,
+}
+
+/// What became of a publication; both are on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is this event of the log.
+    Stored(Position),
+    /// It comes into the log when it is due.
+    Scheduled,
+}
+
+impl Receipt {
+    /// The event's place, if it is in the log.
+    #[must_use]
+    pub fn position(self) -> Option<Position> {
+        match self {
+            Self::Stored(position) => Some(position),
+            Self::Scheduled => None,
+        }
+    }
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stored(position) => position.fmt(f),
+            Self::Scheduled => f.write_str("scheduled"),
+        }
+    }
 }
 
 impl Hub {
@@ -109,12 +149,17 @@ impl Hub {
         let metrics = Arc::<metrics::Metrics>::default();
         // First of all: who holds its lock is alone with the folder.
         let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
+        // A source of chance that is the same at each start must not give ids
+        // that are in the log already.
+        let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
+        let random = fastrand::Rng::with_seed(config.random.u64(..) ^ start);
         let subscribers = Arc::new(subscribers::Subscribers::default());
         let access = access::Access::open(&config, subscribers.clone())?;
         Ok(Self(Arc::new(Inner {
             config,
             log,
             stats,
+            random: Mutex::new(random),
             subscribers,
             access,
             metrics,
@@ -123,20 +168,22 @@ impl Hub {
     }
 
     /// Stores a publication; returns once it is on disk. Subscribers get it
-    /// from the log. With a key that the log already holds, nothing is stored
-    /// and the position is that of the first publication with it.
+    /// from the log. With a key or the id of a message that the hub already
+    /// holds, nothing is stored and the receipt is that of the first
+    /// publication with it.
     ///
     /// # Errors
     ///
     /// [`HubError::NotStored`] when the log took nothing: try again.
+    /// [`HubError::TooManyScheduled`] when it is due later and no more fit.
     /// [`HubError::TooLarge`] when the data has more than [`MAX_DATA`] bytes.
-    pub async fn publish(&self, publication: Publication) -> Result<Position, HubError> {
+    pub async fn publish(&self, publication: Publication) -> Result<Receipt, HubError> {
         let stored = self.publish_all(vec![publication]).await?;
         stored.first().copied().ok_or(HubError::Stopped)
     }
 
     /// Stores publications in one transaction, all or none of them; returns
-    /// their positions, in their order, once they are on disk.
+    /// their receipts, in their order, once they are on disk.
     ///
     /// # Errors
     ///
@@ -144,13 +191,26 @@ impl Hub {
     pub async fn publish_all(
         &self,
         publications: Vec<Publication>,
-    ) -> Result<Vec<Position>, HubError> {
+    ) -> Result<Vec<Receipt>, HubError> {
         let epoch = self.epoch();
         let stored = self.0.log.append(publications).await?;
         Ok(stored
             .into_iter()
-            .map(|seq| Position { epoch, seq })
+            .map(|seq| match seq {
+                Some(seq) => Receipt::Stored(Position { epoch, seq }),
+                None => Receipt::Scheduled,
+            })
             .collect())
+    }
+
+    /// Takes back what is scheduled for exactly this audience with this
+    /// [`sequence`](Publication::sequence); says how many publications that are.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NotStored`] when the log could not be written: try again.
+    pub async fn cancel(&self, to: Audience, sequence: String) -> Result<u64, HubError> {
+        self.0.log.cancel(to, sequence).await
     }
 
     /// The numbers a front end shows, and their changes.
@@ -174,6 +234,12 @@ impl Hub {
         }
     }
 
+    /// Whether the hub works at all: whether its log has a writer.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.0.log.is_alive()
+    }
+
     /// Whether the log takes a publication right now: it writes to find out.
     pub async fn is_healthy(&self) -> bool {
         self.0.log.probe().await.is_ok()
@@ -185,6 +251,10 @@ impl Hub {
 
     fn config(&self) -> &HubConfig {
         &self.0.config
+    }
+
+    fn random(&self) -> &Mutex<fastrand::Rng> {
+        &self.0.random
     }
 
     fn log(&self) -> &log::Log {

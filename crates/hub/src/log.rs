@@ -2,6 +2,7 @@
 //! for it.
 
 mod store;
+mod writer;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -10,17 +11,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use crate::config::{Clock, History};
+use crate::config::Clock;
 use crate::message::MessageId;
 use crate::metrics::Metrics;
+use crate::publication::Audience;
 use crate::record::{Record, View};
-use crate::window::{Entry, Page, Window};
+use crate::window::{Page, Window};
 use crate::{Epoch, HubConfig, HubError, HubStats, MAX_DATA, Position, Publication, Store};
+
+pub(crate) use store::Upcoming;
+use writer::{State, Writer};
 
 /// The log of one hub.
 pub(crate) struct Log {
@@ -46,11 +51,23 @@ struct Shared {
     floor: AtomicU64,
 }
 
+impl Shared {
+    fn tell_floor(&self, floor: u64) {
+        self.floor.store(floor, Ordering::Release);
+    }
+}
+
 enum Job {
     /// All of them or none.
     Append {
         publications: Vec<Publication>,
-        answer: Answer<Vec<u64>>,
+        answer: Answer<Vec<Option<u64>>>,
+    },
+    /// Takes back what is scheduled for this audience with this sequence.
+    Cancel {
+        to: Audience,
+        sequence: String,
+        answer: Answer<u64>,
     },
     Probe {
         answer: Answer<()>,
@@ -61,10 +78,10 @@ enum Job {
 
 impl Job {
     /// How many publications it brings.
-    fn publications(&self) -> usize {
+    fn publications(&self) -> u64 {
         match self {
-            Self::Append { publications, .. } => publications.len(),
-            Self::Probe { .. } | Self::Trim => 0,
+            Self::Append { publications, .. } => publications.len() as u64,
+            Self::Cancel { .. } | Self::Probe { .. } | Self::Trim => 0,
         }
     }
 }
@@ -108,14 +125,18 @@ impl Log {
                 )
             }
         };
-        let (extent, (kept, last_at)) = {
+        let (extent, (kept, last_at), schedule) = {
             let db = lock_db(&db);
             (
                 store::extent(&db).map_err(damaged)?,
                 store::kept(&db).map_err(damaged)?,
+                store::schedule(&db).map_err(damaged)?,
             )
         };
-        stats.send_modify(|stats| stats.events = kept);
+        stats.send_modify(|stats| {
+            stats.events = kept;
+            stats.bytes = extent.bytes;
+        });
 
         let shared = Arc::new(Shared {
             window: RwLock::new(Window::after(extent.head)),
@@ -125,12 +146,14 @@ impl Log {
         let (jobs, queue) = mpsc::channel(Self::BATCH);
         let writer = Writer {
             db,
-            epoch: extent.epoch,
             state: State {
-                head: extent.head,
-                floor: extent.floor,
+                extent,
                 kept,
                 last_at,
+                schedule,
+                recent: extent.head,
+                past: extent.head,
+                trimming: true,
             },
             history: config.history,
             clock: config.clock.clone(),
@@ -138,10 +161,16 @@ impl Log {
             head: head_writer,
             stats,
             metrics: metrics.clone(),
+            failed: false,
         };
-        let spawned = std::thread::Builder::new()
-            .name("hub-log".to_owned())
-            .spawn(move || writer.run(queue))
+        let spawned = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .and_then(|runtime| {
+                std::thread::Builder::new()
+                    .name("hub-log".to_owned())
+                    .spawn(move || runtime.block_on(writer.run(queue)))
+            })
             .map_err(|source| HubError::Unopened {
                 path: path.clone(),
                 source,
@@ -184,11 +213,11 @@ impl Log {
     }
 
     /// Stores publications in one transaction and says their numbers, once they
-    /// are on disk.
+    /// are on disk; those that are due later have none.
     pub(crate) async fn append(
         &self,
         publications: Vec<Publication>,
-    ) -> Result<Vec<u64>, HubError> {
+    ) -> Result<Vec<Option<u64>>, HubError> {
         let mut size = 0;
         for publication in &publications {
             let len = publication.data.len();
@@ -211,12 +240,46 @@ impl Log {
         .await
     }
 
+    /// Takes back what is scheduled for this audience with this sequence; says
+    /// how many publications that are.
+    pub(crate) async fn cancel(&self, to: Audience, sequence: String) -> Result<u64, HubError> {
+        self.ask(|answer| Job::Cancel {
+            to,
+            sequence,
+            answer,
+        })
+        .await
+    }
+
+    /// What is scheduled after `after` for this view, the next first, as events
+    /// at the log's head and at the time when they are due; and where to go on,
+    /// if there may be more.
+    pub(crate) async fn scheduled(
+        &self,
+        view: &View,
+        after: Option<Upcoming>,
+    ) -> Result<(Vec<Record>, Option<Upcoming>), HubError> {
+        let filter = view.filter.clone();
+        let position = Position {
+            epoch: self.epoch,
+            seq: self.head(),
+        };
+        self.readers
+            .run(move |db| store::scheduled(db, &filter, after, position))
+            .await
+    }
+
     /// Writes, to see whether that is possible.
     pub(crate) async fn probe(&self) -> Result<(), HubError> {
         let patience = Duration::from_secs(2);
         tokio::time::timeout(patience, self.ask(|answer| Job::Probe { answer }))
             .await
             .unwrap_or(Err(HubError::Stopped))
+    }
+
+    /// Whether there is a writer.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.writer.as_ref().is_some_and(|it| !it.is_finished())
     }
 
     /// Gives up what is too old, soon.
@@ -297,161 +360,6 @@ impl Drop for Log {
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
-    }
-}
-
-/// The thread that alone writes.
-struct Writer {
-    db: Arc<Mutex<Connection>>,
-    epoch: Epoch,
-    state: State,
-    history: History,
-    clock: Clock,
-    shared: Arc<Shared>,
-    head: watch::Sender<u64>,
-    stats: watch::Sender<HubStats>,
-    metrics: Arc<Metrics>,
-}
-
-/// What the last committed transaction left.
-#[derive(Clone, Copy)]
-struct State {
-    head: u64,
-    floor: u64,
-    kept: u64,
-    /// Times in the log never fall, whatever the clock does.
-    last_at: i64,
-}
-
-impl Writer {
-    /// Most rows one clean-up deletes.
-    const TRIM: u64 = 4096;
-
-    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut batch = Vec::with_capacity(Log::BATCH);
-        // While one transaction is on its way to the disk the next one fills up.
-        while queue.blocking_recv_many(&mut batch, Log::BATCH) > 0 {
-            self.commit(mem::take(&mut batch));
-        }
-    }
-
-    /// Stores, then tells subscribers, then publishers.
-    fn commit(&mut self, jobs: Vec<Job>) {
-        let asked: usize = jobs.iter().map(Job::publications).sum();
-        let begun = Instant::now();
-        let done = self.transact(&jobs);
-        if asked > 0 {
-            self.metrics.commits.count(begun.elapsed());
-        }
-        match done {
-            Ok((state, seqs, entries)) => {
-                self.state = state;
-                let published = &self.metrics.published;
-                published.add("stored", entries.len() as u64);
-                published.add("duplicate", (asked - entries.len()) as u64);
-                if !entries.is_empty() {
-                    let window = &self.shared.window;
-                    let mut window = window.write().unwrap_or_else(PoisonError::into_inner);
-                    entries.into_iter().for_each(|entry| window.push(entry));
-                }
-                self.shared.floor.store(state.floor, Ordering::Release);
-                self.head
-                    .send_if_modified(|head| mem::replace(head, state.head) != state.head);
-                self.stats.send_if_modified(|stats| {
-                    mem::replace(&mut stats.events, state.kept) != state.kept
-                });
-                let mut seqs = seqs.into_iter();
-                for job in jobs {
-                    match job {
-                        Job::Append { answer, .. } => {
-                            let _ = answer.send(seqs.next().ok_or(HubError::Stopped));
-                        }
-                        Job::Probe { answer } => {
-                            let _ = answer.send(Ok(()));
-                        }
-                        Job::Trim => {}
-                    }
-                }
-            }
-            Err(source) => {
-                tracing::error!(%source, "the hub's log could not be written");
-                self.metrics.published.add("failed", asked as u64);
-                let source = Arc::new(source);
-                let failed = || HubError::NotStored {
-                    source: source.clone(),
-                };
-                for job in jobs {
-                    match job {
-                        Job::Append { answer, .. } => drop(answer.send(Err(failed()))),
-                        Job::Probe { answer } => drop(answer.send(Err(failed()))),
-                        Job::Trim => {}
-                    }
-                }
-            }
-        }
-    }
-
-    /// One transaction for all jobs; on an error nothing of it happened.
-    fn transact(&self, jobs: &[Job]) -> rusqlite::Result<(State, Vec<Vec<u64>>, Vec<Entry>)> {
-        let mut state = self.state;
-        let (mut seqs, mut entries) = (Vec::new(), Vec::new());
-        let mut db = lock_db(&self.db);
-        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let now = (self.clock)().as_millisecond();
-        let mut most = Log::BATCH as u64;
-        for job in jobs {
-            match job {
-                Job::Append { publications, .. } => {
-                    let mut stored = Vec::with_capacity(publications.len());
-                    for publication in publications {
-                        let known = match &publication.key {
-                            Some(key) => store::by_key(&tx, key.as_str())?,
-                            None => None,
-                        };
-                        if let Some(seq) = known {
-                            stored.push(seq);
-                            continue;
-                        }
-                        state.head += 1;
-                        state.kept += 1;
-                        state.last_at = state.last_at.max(now);
-                        store::insert(&tx, state.head, state.last_at, publication)?;
-                        stored.push(state.head);
-                        entries.push(self.entry(state.head, state.last_at, publication));
-                    }
-                    seqs.push(stored);
-                }
-                Job::Trim => {
-                    let expired = store::delete_expired(&tx, now, Self::TRIM)?;
-                    state.kept = state.kept.saturating_sub(expired);
-                    let age = i64::try_from(self.history.age.as_millis()).unwrap_or(i64::MAX);
-                    let cutoff = now.saturating_sub(age);
-                    state.floor = store::newest_before(&tx, cutoff, state.floor, state.head)?;
-                    most = Self::TRIM;
-                }
-                Job::Probe { .. } => {}
-            }
-        }
-        // The floor rises at once; the rows below it go little by little.
-        state.floor = state
-            .floor
-            .max(state.head.saturating_sub(self.history.events));
-        if state.floor > 0 {
-            state.kept = state
-                .kept
-                .saturating_sub(store::delete_below(&tx, state.floor, most)?);
-        }
-        store::set_extent(&tx, state.head, state.floor)?;
-        tx.commit()?;
-        Ok((state, seqs, entries))
-    }
-
-    fn entry(&self, seq: u64, at: i64, publication: &Publication) -> Entry {
-        let position = Position {
-            epoch: self.epoch,
-            seq,
-        };
-        Entry::new(Record::new(position, at, publication))
     }
 }
 
@@ -541,22 +449,50 @@ fn open_file(path: &Path, epoch: Epoch) -> Result<(Connection, File), HubError> 
     private_file(path).map_err(unopened)?;
 
     let refused = |source: rusqlite::Error| match source.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-            unopened(io::Error::other(source))
-        }
+        Some(
+            ErrorCode::CannotOpen
+            | ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure,
+        ) => unopened(io::Error::other(source)),
         _ => HubError::Damaged {
             path: path.to_owned(),
             source,
         },
     };
     let mut db = store::connect(Some(path)).map_err(refused)?;
-    if store::version(&db).map_err(refused)? > store::VERSION {
+    let version = store::version(&db).map_err(refused)?;
+    if version > store::VERSION {
         return Err(HubError::Newer {
             path: path.to_owned(),
         });
     }
+    if (1..store::VERSION).contains(&version) {
+        back_up(&db, path, version).map_err(unopened)?;
+    }
     store::prepare(&mut db, epoch).map_err(refused)?;
     Ok((db, lock))
+}
+
+/// Keeps a log of an older layout beside the one that it becomes.
+fn back_up(db: &Connection, path: &Path, version: i64) -> io::Result<()> {
+    let beside = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".v{version}.bak{ending}"));
+        PathBuf::from(name)
+    };
+    let part = beside(".part");
+    // Left by a copy that was cut off.
+    if let Err(error) = fs::remove_file(&part)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let file = private_file(&part)?;
+    store::copy(db, &part).map_err(io::Error::other)?;
+    file.sync_all()?;
+    fs::rename(part, beside(""))
 }
 
 fn private_file(path: &Path) -> io::Result<File> {
@@ -574,4 +510,43 @@ fn private_file(path: &Path) -> io::Result<File> {
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::format::Format;
+    use crate::publication::{Address, Filter, Topic};
+
+    #[tokio::test]
+    async fn what_is_to_come_is_listed_in_pages() {
+        let mut config = HubConfig::new(Store::Memory);
+        config.clock = Arc::new(|| Timestamp::UNIX_EPOCH);
+        let log = Log::open(&mut config, watch::Sender::default(), Arc::default()).unwrap();
+        let topic = |name| Address::Topic(Topic::parse(name).unwrap());
+        let mut publications = Vec::new();
+        for i in 0..600 {
+            let to = Audience::Only(vec![topic(if i % 2 == 0 { "even" } else { "odd" })]);
+            publications.push(Publication {
+                due: Some(Timestamp::from_millisecond(1000 - i / 2).unwrap()),
+                ..Publication::new(to, i.to_string())
+            });
+        }
+        assert_eq!(log.append(publications).await.unwrap(), [None; 600]);
+        let view = View {
+            filter: Filter::of(vec![topic("even")]),
+            format: Format::Sse,
+            opened: 0,
+        };
+        let (first, next) = log.scheduled(&view, None).await.unwrap();
+        assert!(next.is_some() && first.len() < 300);
+        let (rest, end) = log.scheduled(&view, next).await.unwrap();
+        assert_eq!(end, None);
+        let found: Vec<_> = first.iter().chain(&rest).collect();
+        let expected = (0..300).rev().map(|i| (i * 2).to_string());
+        assert!(found.iter().map(|record| &*record.data).eq(expected));
+        assert_eq!((found[0].at, found[299].at), (701, 1000));
+    }
 }

@@ -88,7 +88,7 @@ pub(crate) struct Metrics {
     pub(crate) opened: Counter,
     pub(crate) ended: Reasons<9>,
     pub(crate) refused: Reasons<9>,
-    pub(crate) published: Reasons<3>,
+    pub(crate) published: Reasons<4>,
     pub(crate) delivered: Counter,
     pub(crate) read_from_disk: Counter,
     pub(crate) commits: Durations,
@@ -121,7 +121,7 @@ impl Default for Metrics {
                 "unavailable",
                 "other",
             ]),
-            published: Reasons::new(["stored", "duplicate", "failed"]),
+            published: Reasons::new(["stored", "duplicate", "scheduled", "failed"]),
             delivered: Counter::default(),
             read_from_disk: Counter::default(),
             commits: Durations::default(),
@@ -195,7 +195,7 @@ pub(crate) fn text(hub: &Hub, process: Process) -> String {
     );
     out.reasons(
         "feedbell_publications_total",
-        "Publications that reached the log, by result.",
+        "What became of publications that reached the log. A scheduled one is stored when it is due.",
         "result",
         &metrics.published,
     );
@@ -209,6 +209,11 @@ pub(crate) fn text(hub: &Hub, process: Process) -> String {
         "feedbell_log_events",
         "Events kept for replay.",
         stats.events,
+    );
+    out.gauge(
+        "feedbell_log_bytes",
+        "Bytes of their data and addresses.",
+        stats.bytes,
     );
     out.gauge(
         "feedbell_log_head",

@@ -1,4 +1,5 @@
-//! The addresses for who operates the hub: how it is, and who listens.
+//! The addresses for who operates the hub: how it is, and who listens. Whether a
+//! caller may be here at all was decided before.
 
 use std::sync::Arc;
 
@@ -33,22 +34,7 @@ pub(crate) fn router() -> Router<Arc<Site>> {
         .route("/healthz/live", get(live))
 }
 
-/// Whether the caller owns the hub.
-pub(crate) fn may_operate(caller: &Caller) -> Result<(), Refusal> {
-    if caller.rights.admin {
-        return Ok(());
-    }
-    Err(Refusal {
-        status: StatusCode::FORBIDDEN,
-        why: "this token may not operate the hub; use one with the right admin".to_owned(),
-    })
-}
-
-async fn status(State(site): Shared, Extension(caller): Extension<Caller>) -> Response {
-    let rights = &caller.rights;
-    if !(rights.read || rights.write || rights.admin) {
-        return refuse(StatusCode::FORBIDDEN, "this token has no rights");
-    }
+async fn status(State(site): Shared) -> Response {
     let hub = &site.hub;
     let stats = *hub.watch().borrow();
     let body = json!({
@@ -58,19 +44,16 @@ async fn status(State(site): Shared, Extension(caller): Extension<Caller>) -> Re
         "subscribers": stats.subscribers,
         "max_streams": hub.config().max_streams,
         "events": stats.events,
+        "bytes": stats.bytes,
         "since": hub.started().as_millisecond(),
     });
     json(StatusCode::OK, &body)
 }
 
-async fn subscribers(
-    State(site): Shared,
-    Extension(caller): Extension<Caller>,
-) -> Result<Response, Refusal> {
-    may_operate(&caller)?;
+async fn subscribers(State(site): Shared) -> Response {
     let listening: Vec<_> = site.hub.listening().iter().map(row).collect();
     let body = json!({"subscribers": listening, "max": site.hub.config().max_streams});
-    Ok(json(StatusCode::OK, &body))
+    json(StatusCode::OK, &body)
 }
 
 fn row(subscriber: &Subscriber) -> serde_json::Value {
@@ -97,11 +80,9 @@ struct Disconnect {
 
 async fn disconnect(
     State(site): Shared,
-    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Query(query): Query<Disconnect>,
 ) -> Result<Response, Refusal> {
-    may_operate(&caller)?;
     let ban = match query.ban.as_deref() {
         None | Some("0") => false,
         Some("1") => true,
@@ -114,7 +95,9 @@ async fn disconnect(
         return Ok(refuse(StatusCode::NOT_FOUND, why));
     };
     if ban {
-        return Err(Refusal::bad("this hub cannot ban"));
+        for uid in &found.uids {
+            site.hub.ban(uid).await?;
+        }
     }
     site.hub.disconnect(found.id);
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -127,15 +110,9 @@ async fn metrics(
     headers: HeaderMap,
 ) -> Response {
     if !caller.rights.admin && !is_from_here(caller.peer, &uri, &headers) {
-        let rights = &caller.rights;
-        let status = if rights.read || rights.write {
-            StatusCode::FORBIDDEN
-        } else {
-            StatusCode::UNAUTHORIZED
-        };
-        let why = "the metrics are for programs of this machine, and for a token with the right \
-                   admin";
-        return refuse(status, why);
+        let why = "the metrics are for programs of this machine and for admins; use a token with \
+                   the right of one";
+        return refuse(StatusCode::FORBIDDEN, why);
     }
     let process = tokio::task::spawn_blocking(Process::ask).await;
     let text = metrics::text(&site.hub, process.unwrap_or_default());
@@ -169,9 +146,15 @@ fn is_from_here(peer: Peer, uri: &Uri, headers: &HeaderMap) -> bool {
     own && address.is_loopback()
 }
 
-/// Alive: it answers.
-async fn live() -> Response {
-    json(StatusCode::OK, &json!({"healthy": true}))
+/// Alive: it answers, and has not lost what writes its log. Whoever is not alive
+/// has to be started anew.
+async fn live(State(site): Shared) -> Response {
+    if site.hub.is_alive() {
+        json(StatusCode::OK, &json!({"healthy": true}))
+    } else {
+        let body = json!({"healthy": false, "error": "the hub has stopped; start it anew"});
+        json(StatusCode::SERVICE_UNAVAILABLE, &body)
+    }
 }
 
 /// Ready: the log takes a publication right now.
@@ -187,15 +170,11 @@ async fn ready(State(site): Shared) -> Response {
 
 /// What anybody may know of why the log takes nothing.
 fn trouble(why: &HubError) -> &'static str {
-    let code = match why {
-        HubError::NotStored { source } => source.sqlite_error_code(),
-        _ => None,
-    };
-    match code {
-        Some(rusqlite::ErrorCode::DiskFull) => {
+    match why {
+        full if full.is_disk_full() => {
             "the disk is full: nothing can be published until there is room"
         }
-        Some(_) => "the log cannot be written: look into the hub's own log",
-        None => "the log does not answer",
+        HubError::NotStored { .. } => "the log cannot be written: look into what the hub says",
+        _ => "the log does not answer",
     }
 }

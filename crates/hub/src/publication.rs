@@ -31,13 +31,13 @@ pub struct Publication {
     pub fact: bool,
     /// For those who listen when it comes, and for nobody who asks later.
     pub transient: bool,
-    /// When it comes into the log; absent: at once. It is kept until then, also
-    /// across restarts.
+    /// When it comes into the log; absent, or over: at once. It is kept until
+    /// then, also across restarts; its time to live begins then.
     pub due: Option<Timestamp>,
     /// Set when the data is an ntfy message with this id.
     pub message: Option<MessageId>,
     /// Takes the place of what is still due with the same sequence and the same
-    /// audience.
+    /// audience. A message without one has its id as its sequence.
     pub sequence: Option<String>,
 }
 
@@ -109,6 +109,47 @@ impl Address {
             Self::Topic(topic) => format!("t{topic}"),
         }
     }
+
+    /// Reads back what [`to_column`](Self::to_column) wrote, also a name that
+    /// was checked by other rules then.
+    fn from_column(column: &str) -> Option<Self> {
+        let kind = column.chars().next()?;
+        let name = column.get(kind.len_utf8()..)?.into();
+        match kind {
+            'u' => Some(Self::Uid(Uid(name))),
+            't' => Some(Self::Topic(Topic(name))),
+            _ => None,
+        }
+    }
+}
+
+impl Audience {
+    /// The audience as one text, the same for the same addresses in whatever
+    /// order. No address has a line break in it.
+    pub(crate) fn to_column(&self) -> String {
+        match self {
+            Self::Everyone => Address::EVERYONE.to_owned(),
+            Self::Only(to) => {
+                let mut columns: Vec<_> = to.iter().map(Address::to_column).collect();
+                columns.sort_unstable();
+                columns.dedup();
+                columns.join("\n")
+            }
+        }
+    }
+
+    /// Reads back what [`to_column`](Self::to_column) wrote.
+    pub(crate) fn from_column(column: &str) -> Self {
+        if column == Address::EVERYONE {
+            return Self::Everyone;
+        }
+        Self::Only(
+            column
+                .split('\n')
+                .filter_map(Address::from_column)
+                .collect(),
+        )
+    }
 }
 
 /// A user's id: any text of up to 128 bytes without control characters. The
@@ -159,7 +200,7 @@ impl Uid {
 }
 
 impl Topic {
-    const RESERVED: [&'static str; 8] = [
+    pub(crate) const RESERVED: [&'static str; 8] = [
         "v1", "metrics", "healthz", "hub", "message", "publish", "fact", "update",
     ];
 
@@ -281,5 +322,20 @@ mod tests {
         for (i, one) in columns.iter().enumerate() {
             assert!(!columns[i + 1..].contains(one), "{one}");
         }
+    }
+
+    #[test]
+    fn an_audience_is_a_set_that_can_be_written_down() {
+        let uid = |text| Address::Uid(Uid::parse(text).unwrap());
+        let topic = Address::Topic(Topic::parse("door").unwrap());
+        let one = Audience::Only(vec![topic.clone(), uid("张三 *"), uid("t"), uid("t")]);
+        let other = Audience::Only(vec![uid("t"), topic.clone(), uid("张三 *")]);
+        assert_eq!(one.to_column(), other.to_column());
+        let back = Audience::from_column(&one.to_column());
+        assert_eq!(back, Audience::Only(vec![topic, uid("t"), uid("张三 *")]));
+        let everyone = Audience::Everyone.to_column();
+        assert_eq!(Audience::from_column(&everyone), Audience::Everyone);
+        let star = Audience::Only(vec![uid("*")]);
+        assert_eq!(Audience::from_column(&star.to_column()), star);
     }
 }

@@ -67,5 +67,6 @@ impl View {
         record.expires.is_none_or(|expires| expires > now)
             && !(record.transient && record.position.seq <= self.opened)
             && self.filter.takes(&record.to)
+            && self.format.takes(record)
     }
 }

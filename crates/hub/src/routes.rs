@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -13,14 +13,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use futures::StreamExt;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Caller, Need, NotLetIn, Shown};
 use crate::demo::Demo;
 use crate::format::Format;
 use crate::guard::{Denied, Guard, Pass};
-use crate::inbound::{self, Refusal};
+use crate::inbound::{self, Published, Refusal};
+use crate::ntfy;
 use crate::operating;
+use crate::page;
 use crate::peer::Peer;
 use crate::subscribers::{Cut, Full, Seat, Visitor};
 use crate::subscription::{self, Opening, Start};
@@ -28,6 +31,8 @@ use crate::{Address, Hub, HubError, MAX_DATA, Publication};
 
 /// How long a publisher may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bodies at a time that are longer than one publication.
+const LONG_BODIES: usize = 4;
 /// Most characters that are kept of what a subscriber says it is.
 const MOST_DEVICE: usize = 256;
 
@@ -37,6 +42,8 @@ pub(crate) struct Site {
     guard: Guard,
     /// Ends the streams; everything else is answered to the end.
     stop: CancellationToken,
+    /// Places for bodies longer than one publication, while they arrive.
+    long_bodies: Semaphore,
 }
 
 pub(crate) type Shared = State<Arc<Site>>;
@@ -71,9 +78,11 @@ impl Hub {
             hub: self.clone(),
             guard,
             stop,
+            long_bodies: Semaphore::new(LONG_BODIES),
         });
         Ok(Router::new()
             .route("/", get(index))
+            .route("/hub/page/{*path}", get(asset))
             .route("/events", get(events))
             .route("/push", get(push))
             .route("/sse", get(sse))
@@ -83,7 +92,7 @@ impl Hub {
             .route("/update", post(update))
             .merge(operating::router())
             .merge(access::routes::router())
-            .fallback(not_found)
+            .fallback(elsewhere)
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(MAX_DATA))
             .layer(from_fn_with_state(site.clone(), guarded))
@@ -97,15 +106,14 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
     let unknown = Peer::Remote(Ipv4Addr::UNSPECIFIED.into());
     let peer = request.extensions().get().copied().unwrap_or(unknown);
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let (refusal, cors) = match site.guard.check(peer, &uri, request.headers()) {
-        Ok(Pass { cors }) => (None, cors),
-        Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
-    };
-    let metrics = site.hub.metrics();
+    let (refusal, cors): (Option<NotLetIn>, _) =
+        match site.guard.check(peer, &method, &uri, request.headers()) {
+            Ok(Pass { cors }) => (None, cors),
+            Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
+        };
+    let at_the_door = refusal.is_some();
     let mut response = if let Some(refusal) = refusal {
-        let response = not_let_in(&method, &uri, &refusal);
-        metrics.answered(response.status().as_u16(), true);
-        response
+        not_let_in(&method, &uri, &refusal)
     } else if cors.is_some() && is_preflight(&request) {
         preflight(request.headers())
     } else {
@@ -113,17 +121,13 @@ async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Respo
         match let_in(&site, peer, &method, uri.path(), shown).await {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
-                let response = next.run(request).await;
-                metrics.answered(response.status().as_u16(), false);
-                response
+                next.run(request).await
             }
-            Err(refusal) => {
-                let response = not_let_in(&method, &uri, &refusal);
-                metrics.answered(response.status().as_u16(), true);
-                response
-            }
+            Err(refusal) => not_let_in(&method, &uri, &refusal),
         }
     };
+    let status = response.status().as_u16();
+    site.hub.metrics().answered(status, at_the_door);
     let headers = response.headers_mut();
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -158,7 +162,7 @@ async fn let_in(
             why: need.refusal().to_owned(),
         }));
     }
-    if need == Need::Write || method == Method::POST && need == Need::Read {
+    if matches!(need, Need::Write | Need::Read) {
         access.charge(&caller, 1)?;
     }
     Ok(caller)
@@ -166,12 +170,11 @@ async fn let_in(
 
 /// Says why a request is not let in, in the words that its sender reads.
 fn not_let_in(method: &Method, uri: &Uri, NotLetIn { refusal, wait }: &NotLetIn) -> Response {
-    let Refusal { status, why } = refusal;
-    let mut response = refuse(*status, why);
-    if access::is_ntfy(method, uri.path()) {
-        let body = access::ntfy_body(*status, why);
-        *response.body_mut() = Body::from(body);
-    }
+    let mut response = if ntfy::speaks(method, uri.path()) {
+        ntfy::refuse(refusal)
+    } else {
+        refuse(refusal.status, &refusal.why)
+    };
     if let Some(wait) = wait {
         // Whole seconds, and never so few that the wait is not over.
         let seconds = HeaderValue::from(wait.as_secs() + 1);
@@ -208,21 +211,39 @@ fn preflight(asked: &HeaderMap) -> Response {
     response
 }
 
-async fn index(State(site): Shared) -> Response {
+async fn index(State(site): Shared, headers: HeaderMap) -> Response {
+    let html = page::wants_html(&headers);
+    if let Some(page) = site.hub.config().pages.filter(|_| html)
+        && let Some(page) = page.index()
+    {
+        return page;
+    }
+    let without = if html {
+        "This build of the hub has no web page.\n\n"
+    } else {
+        ""
+    };
+    // For everybody: it says nothing of what the log holds.
     let text = format!(
-        "Feedbell hub, at {}\n\n\
+        "{without}Feedbell hub\n\n\
          Receive   GET  /events?uid=1        one user's and everyone's events\n\
          \x20         GET  /events?topic=door   a topic's and everyone's events\n\
          \x20         GET  /events              the board: the facts so far, then each new one\n\
          \x20         GET  /push?uid=1          site messages\n\
          \x20         GET  /sse, /test          everyone's events\n\
+         \x20         GET  /door/sse            a topic's messages, also as /json and /raw, as ntfy has them\n\
          Send      POST /publish             {{\"uid\": 1, \"event\": \"like\", \"data\": \"…\"}}\n\
+         \x20         POST /door                a text to a topic, with ntfy's headers\n\
          \x20         POST /fact                any JSON, for the board\n\
          \x20         POST /update              {{\"uid\": 1, \"msg\": \"…\", \"isAll\": false}}\n\
          Health    GET  /healthz\n",
-        site.hub.position(),
     );
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+async fn asset(State(site): Shared, Path(path): Path<String>) -> Response {
+    let file = site.hub.config().pages.and_then(|page| page.asset(&path));
+    file.unwrap_or_else(|| refuse(StatusCode::NOT_FOUND, "the hub's page has no such file"))
 }
 
 async fn events(
@@ -409,13 +430,35 @@ async fn publish(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    let query = request.uri().query().map(str::to_owned);
-    let parsed = body_of(request).await.and_then(|(content_type, body)| {
-        inbound::publish(content_type.as_deref(), query.as_deref(), &body)
-    });
-    match store(&site, &caller, parsed).await {
-        Ok(id) => json(StatusCode::OK, &serde_json::json!({"id": id})),
-        Err(refusal) => refusal.into_response(),
+    published(&site, &caller, request)
+        .await
+        .unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn published(site: &Site, caller: &Caller, request: Request) -> Result<Response, Refusal> {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let content_type = content_type(&request);
+    let (content_type, query) = (content_type.as_deref(), uri.query());
+    let batched = |start: &[u8]| inbound::may_be_batch(content_type, query, start);
+    let body = long_body(&site.long_bodies, request, batched).await?;
+    match inbound::publish(content_type, query, &body)? {
+        Published::One(publication) => {
+            let id = store(site, caller, Ok(publication)).await?;
+            Ok(json(StatusCode::OK, &serde_json::json!({"id": id})))
+        }
+        Published::Batch(publications) => {
+            for (index, publication) in publications.iter().enumerate() {
+                may_publish(caller, publication).map_err(|refusal| refusal.at(index))?;
+            }
+            // One of them was counted with the request.
+            let others = u32::try_from(publications.len() - 1).unwrap_or(u32::MAX);
+            if let Err(why) = site.hub.access().charge(caller, others) {
+                return Ok(not_let_in(&method, &uri, &why));
+            }
+            let receipts = site.hub.publish_all(publications).await?;
+            let ids: Vec<_> = receipts.iter().map(ToString::to_string).collect();
+            Ok(json(StatusCode::OK, &serde_json::json!({"ids": ids})))
+        }
     }
 }
 
@@ -454,8 +497,8 @@ async fn store(
 ) -> Result<String, Refusal> {
     let publication = parsed?;
     may_publish(caller, &publication)?;
-    let position = site.hub.publish(publication).await?;
-    Ok(position.to_string())
+    let receipt = site.hub.publish(publication).await?;
+    Ok(receipt.to_string())
 }
 
 /// Whether the caller may send this.
@@ -469,11 +512,56 @@ pub(crate) fn may_publish(caller: &Caller, publication: &Publication) -> Result<
     })
 }
 
-pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes), Refusal> {
+fn content_type(request: &Request) -> Option<String> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
-    let content_type = content_type
+    content_type
         .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+        .map(str::to_owned)
+}
+
+/// A body of up to [`MAX_DATA`] bytes, or of up to [`inbound::MAX_BATCH`] if
+/// `batched` says so of its start and one of the places for such is free.
+async fn long_body(
+    places: &Semaphore,
+    request: Request,
+    batched: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<u8>, Refusal> {
+    let too_large = |most| Refusal {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        why: format!("the body has more than {most} bytes"),
+    };
+    let mut chunks = request.into_body().into_data_stream();
+    let read = async {
+        let (mut body, mut place) = (Vec::new(), None);
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Refusal::bad("the body did not arrive"))?;
+            body.extend_from_slice(&chunk);
+            if body.len() > inbound::MAX_BATCH {
+                return Err(too_large(inbound::MAX_BATCH));
+            }
+            if body.len() > MAX_DATA && place.is_none() {
+                if !batched(&body) {
+                    return Err(too_large(MAX_DATA));
+                }
+                place = places.acquire().await.ok();
+            }
+        }
+        Ok(body)
+    };
+    tokio::time::timeout(BODY_TIMEOUT, read)
+        .await
+        .unwrap_or_else(|_| Err(late()))
+}
+
+fn late() -> Refusal {
+    Refusal {
+        status: StatusCode::REQUEST_TIMEOUT,
+        why: "the body took too long".to_owned(),
+    }
+}
+
+pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes), Refusal> {
+    let content_type = content_type(&request);
     match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok((content_type, body)),
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal {
@@ -481,21 +569,25 @@ pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes),
             why: format!("the body has more than {MAX_DATA} bytes"),
         }),
         Ok(Err(_)) => Err(Refusal::bad("the body did not arrive")),
-        Err(_) => Err(Refusal {
-            status: StatusCode::REQUEST_TIMEOUT,
-            why: "the body took too long".to_owned(),
-        }),
+        Err(_) => Err(late()),
     }
 }
 
-async fn not_found(uri: Uri) -> Response {
-    refuse(
-        StatusCode::NOT_FOUND,
-        &format!("nothing is at {}; see / for what there is", uri.path()),
-    )
+/// What no route takes is ntfy's, but for the hub's own paths.
+async fn elsewhere(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
+    let path = request.uri().path();
+    if ntfy::speaks(request.method(), path) {
+        return ntfy::handle(state, caller, request).await;
+    }
+    let why = format!("nothing is at {path}; see / for what there is");
+    refuse(StatusCode::NOT_FOUND, &why)
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> Response {
+async fn wrong_method(state: Shared, caller: Extension<Caller>, request: Request) -> Response {
+    let (method, uri) = (request.method(), request.uri());
+    if ntfy::speaks(method, uri.path()) {
+        return ntfy::handle(state, caller, request).await;
+    }
     let why = format!(
         "{} does not take {method}; see / for what it takes",
         uri.path()
@@ -515,6 +607,7 @@ impl From<HubError> for Refusal {
             HubError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             HubError::NoSuchToken { .. } => StatusCode::BAD_REQUEST,
             HubError::TooMany { .. } => StatusCode::CONFLICT,
+            full if full.is_disk_full() => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self {
@@ -531,6 +624,10 @@ pub(crate) fn refuse(status: StatusCode, why: &str) -> Response {
         response
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, scheme);
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let seconds = HeaderValue::from_static("5");
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
 }

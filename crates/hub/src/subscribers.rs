@@ -1,13 +1,13 @@
 //! Who is listening: the places for subscribers, and who sits there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::Hub;
-use crate::access::Hash;
 use crate::peer::Peer;
 use crate::publication::{Address, Uid};
 
@@ -23,7 +23,21 @@ pub(crate) struct Visitor {
     /// The id and the name of its token.
     pub(crate) token: Option<(String, String)>,
     /// The ticket that opened its stream.
-    pub(crate) ticket: Option<Hash>,
+    pub(crate) ticket: Option<crate::access::Hash>,
+}
+
+impl Visitor {
+    /// The uids it listens as, each once.
+    fn uids(&self) -> impl Iterator<Item = &Uid> {
+        let addresses = &self.addresses;
+        addresses
+            .iter()
+            .enumerate()
+            .filter_map(|(nth, address)| match address {
+                Address::Uid(uid) if !addresses[..nth].contains(address) => Some(uid),
+                _ => None,
+            })
+    }
 }
 
 /// Why a subscriber gets no place.
@@ -63,7 +77,48 @@ impl Cut {
 #[derive(Default)]
 pub(crate) struct Subscribers {
     next: AtomicU64,
-    places: Mutex<BTreeMap<u64, Arc<Place>>>,
+    places: Mutex<Places>,
+}
+
+#[derive(Default)]
+struct Places {
+    all: BTreeMap<u64, Arc<Place>>,
+    /// How many of them each has; none has zero.
+    per_ip: HashMap<IpAddr, usize>,
+    per_uid: HashMap<Uid, usize>,
+}
+
+impl Places {
+    fn add(&mut self, place: Arc<Place>) {
+        if let Peer::Remote(ip) = place.visitor.peer {
+            *self.per_ip.entry(ip).or_default() += 1;
+        }
+        for uid in place.visitor.uids() {
+            *self.per_uid.entry(uid.clone()).or_default() += 1;
+        }
+        self.all.insert(place.id, place);
+    }
+
+    fn remove(&mut self, id: u64) {
+        let Some(place) = self.all.remove(&id) else {
+            return;
+        };
+        if let Peer::Remote(ip) = place.visitor.peer {
+            take_one(&mut self.per_ip, &ip);
+        }
+        for uid in place.visitor.uids() {
+            take_one(&mut self.per_uid, uid);
+        }
+    }
+}
+
+fn take_one<K: Eq + std::hash::Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
 }
 
 /// One open stream.
@@ -89,12 +144,12 @@ impl Place {
 impl Subscribers {
     /// Open streams.
     pub(crate) fn count(&self) -> usize {
-        self.lock().len()
+        self.lock().all.len()
     }
 
     /// All open streams, the oldest first.
     pub(crate) fn list(&self) -> Vec<Arc<Place>> {
-        self.lock().values().cloned().collect()
+        self.lock().all.values().cloned().collect()
     }
 
     /// Ends the streams that `which` picks, and says how many those are. A
@@ -102,9 +157,10 @@ impl Subscribers {
     pub(crate) fn cut(&self, why: Cut, which: impl Fn(&Place) -> bool) -> usize {
         let picked: Vec<_> = {
             let mut places = self.lock();
-            let picked: Vec<_> = places.values().filter(|p| which(p)).cloned().collect();
+            let all = places.all.values();
+            let picked: Vec<_> = all.filter(|place| which(place)).cloned().collect();
             if why == Cut::Replaced {
-                places.retain(|id, _| !picked.iter().any(|place| place.id == *id));
+                picked.iter().for_each(|place| places.remove(place.id));
             }
             picked
         };
@@ -112,7 +168,7 @@ impl Subscribers {
         picked.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Place>>> {
+    fn lock(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,29 +188,18 @@ impl Seat {
         let subscribers = hub.subscribers();
         let place = {
             let mut places = subscribers.lock();
-            if places.len() >= config.max_streams {
+            if places.all.len() >= config.max_streams {
                 return Err(Full::Hub);
             }
-            let taken = |which: &dyn Fn(&Visitor) -> bool| {
-                places.values().filter(|p| which(&p.visitor)).count()
-            };
-            if config.max_streams_per_ip < config.max_streams
-                && visitor.peer != Peer::Local
-                && taken(&|other| other.peer == visitor.peer) >= config.max_streams_per_ip
+            if let Peer::Remote(ip) = &visitor.peer
+                && places.per_ip.get(ip).copied().unwrap_or(0) >= config.max_streams_per_ip
             {
                 return Err(Full::Ip);
             }
-            let uids = |visitor: &Visitor, uid: &Uid| {
-                let wanted = Address::Uid(uid.clone());
-                visitor.addresses.contains(&wanted)
-            };
-            for address in &visitor.addresses {
-                if let Address::Uid(uid) = address
-                    && config.max_streams_per_uid < config.max_streams
-                    && taken(&|other| uids(other, uid)) >= config.max_streams_per_uid
-                {
-                    return Err(Full::Uid);
-                }
+            let full =
+                |uid| places.per_uid.get(uid).copied().unwrap_or(0) >= config.max_streams_per_uid;
+            if visitor.uids().any(full) {
+                return Err(Full::Uid);
             }
             let id = subscribers.next.fetch_add(1, Ordering::Relaxed) + 1;
             let place = Arc::new(Place {
@@ -165,7 +210,7 @@ impl Seat {
                 cut: CancellationToken::new(),
                 why: OnceLock::new(),
             });
-            places.insert(id, place.clone());
+            places.add(place.clone());
             place
         };
         hub.count_subscribers();
@@ -201,7 +246,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.hub.metrics().ended.add(self.ended, 1);
-        self.hub.subscribers().lock().remove(&self.place.id);
+        self.hub.subscribers().lock().remove(self.place.id);
         self.hub.count_subscribers();
     }
 }

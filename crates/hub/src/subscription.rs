@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::demo::Demo;
 use crate::format::Format;
+use crate::log::Upcoming;
 use crate::message::MessageId;
 use crate::publication::Filter;
-use crate::record::View;
+use crate::record::{Record, View};
 use crate::subscribers::{Cut, Seat};
 use crate::{Hub, HubError, Position};
 
@@ -28,6 +29,8 @@ pub(crate) struct Request {
     pub(crate) control: bool,
     /// End when the history has been replayed.
     pub(crate) poll: bool,
+    /// After the history, say what is still to come.
+    pub(crate) scheduled: bool,
     pub(crate) opening: Opening,
     pub(crate) demo: Option<Demo>,
 }
@@ -83,7 +86,7 @@ pub(crate) async fn subscribe(
     };
     let format = &view.format;
     let mut out = BytesMut::new();
-    format.first(&mut out);
+    let now = hub.log().now();
 
     let Resolved { mut cursor, gap } = resolve(&request.start, &view, hub).await?;
     let mut board = None;
@@ -97,13 +100,14 @@ pub(crate) async fn subscribe(
         seq: cursor,
     };
     let id = position.to_id();
+    format.first(position, now, &mut out);
     if request.control {
         format.hello(position, hub.config().heartbeat, &mut out);
     }
     // The gap comes before anything else that carries the new id: whoever has
     // that id has been told.
     if let Some(gap) = gap {
-        format.gap(&gap, position, &mut out);
+        format.gap(&gap, position, now, &mut out);
     }
     match (request.opening, board) {
         (Opening::Greeting, _) => {
@@ -120,7 +124,7 @@ pub(crate) async fn subscribe(
     }
     seat.place().cursor.store(cursor, Ordering::Relaxed);
 
-    let heartbeat = hub.config().heartbeat;
+    let heartbeat = view.format.heartbeat(hub.config().heartbeat);
     let subscription = Subscription {
         hub: hub.clone(),
         head,
@@ -131,6 +135,7 @@ pub(crate) async fn subscribe(
         opening: Some(out),
         control: request.control,
         poll: request.poll,
+        scheduled: request.scheduled.then_some(None),
         demo: request.demo,
         heartbeat,
         quiet_until: Instant::now() + heartbeat,
@@ -171,22 +176,33 @@ async fn resolve(start: &Start, view: &View, hub: &Hub) -> Result<Resolved, HubE
         Start::Message(id) => match log.by_message(id.clone()).await? {
             Some(seq) => {
                 let epoch = hub.epoch();
-                after(&Position { epoch, seq }.to_string(), hub)
+                after(&Position { epoch, seq }.to_string(), view, hub)
             }
-            None => after(id.as_str(), hub),
+            None => after(id.as_str(), view, hub),
         },
-        Start::After(text) => after(text, hub),
+        Start::After(text) => after(text, view, hub),
     })
 }
 
-fn after(text: &str, hub: &Hub) -> Resolved {
+fn after(text: &str, view: &View, hub: &Hub) -> Resolved {
     let log = hub.log();
     let (floor, head) = (log.floor(), log.head());
     let gap = Some(text.to_owned());
+    // Of another log, or none of ours: all there is may be news.
+    let unknown = if view.format.replays_the_unknown() {
+        floor
+    } else {
+        head
+    };
     match text.parse::<Position>() {
-        // Of another log, or none of ours: all there is may be news.
-        Err(_) => Resolved { cursor: floor, gap },
-        Ok(position) if position.epoch != log.epoch() => Resolved { cursor: floor, gap },
+        Err(_) => Resolved {
+            cursor: unknown,
+            gap,
+        },
+        Ok(position) if position.epoch != log.epoch() => Resolved {
+            cursor: unknown,
+            gap,
+        },
         // Ahead of the log: it lost events that this subscriber has seen.
         Ok(Position { seq, .. }) if seq > head => Resolved { cursor: head, gap },
         Ok(Position { seq, .. }) if seq < floor => Resolved { cursor: floor, gap },
@@ -209,6 +225,8 @@ struct Subscription {
     opening: Option<BytesMut>,
     control: bool,
     poll: bool,
+    /// Where to go on among what is still to come, if that is asked for.
+    scheduled: Option<Option<Upcoming>>,
     demo: Option<Demo>,
     heartbeat: Duration,
     quiet_until: Instant,
@@ -254,6 +272,16 @@ impl Subscription {
                         // The subscriber comes back with its cursor.
                         tracing::warn!(%error, "a stream ends");
                         self.seat.end("error");
+                        return None;
+                    }
+                }
+            }
+            if let Some(after) = self.scheduled.take() {
+                match self.upcoming(after).await {
+                    Ok(Some(bytes)) => return Some(bytes),
+                    Ok(None) => continue,
+                    Err(error) => {
+                        tracing::warn!(%error, "a stream ends");
                         return None;
                     }
                 }
@@ -326,7 +354,8 @@ impl Subscription {
                 epoch,
                 seq: page.floor,
             };
-            self.view.format.gap(&from, to, &mut out);
+            let now = self.hub.log().now();
+            self.view.format.gap(&from, to, now, &mut out);
             self.said = page.floor;
         }
         self.cursor = page.scanned.max(page.floor);
@@ -342,11 +371,29 @@ impl Subscription {
         Ok((!out.is_empty()).then(|| out.freeze()))
     }
 
+    /// A page of what is still to come.
+    async fn upcoming(&mut self, after: Option<Upcoming>) -> Result<Option<Bytes>, HubError> {
+        let log = self.hub.log();
+        let (records, next) = log.scheduled(&self.view, after).await?;
+        self.scheduled = next.map(Some);
+        let mut out = BytesMut::new();
+        let wanted = |record: &&Record| self.view.format.takes(record);
+        for record in records.iter().filter(wanted) {
+            self.view.format.upcoming(record, &mut out);
+        }
+        Ok((!out.is_empty()).then(|| out.freeze()))
+    }
+
     /// A comment, and with it the place the subscriber has reached without
     /// having got an event: its cursor must not grow old in a quiet stream.
     fn sign_of_life(&mut self) -> Bytes {
         let mut out = BytesMut::new();
-        self.view.format.alive(&mut out);
+        let position = Position {
+            epoch: self.hub.epoch(),
+            seq: self.cursor,
+        };
+        let now = self.hub.log().now();
+        self.view.format.alive(position, now, &mut out);
         if let Some(place) = self.place() {
             out.extend_from_slice(&place);
         }

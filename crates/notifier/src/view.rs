@@ -413,6 +413,9 @@ pub struct ConnectionForm {
     pub proxy: String,
     /// A PEM file of further authorities to trust; empty: the system's alone.
     pub ca: String,
+    /// The fingerprint of the one certificate the server may have, `sha256:` and 64 hexadecimal
+    /// digits; empty: whatever the authorities vouch for.
+    pub pin: String,
     /// A PEM file with a client certificate; empty: none.
     pub certificate: String,
     /// A PEM file with the key of the client certificate; empty: in the certificate's file.

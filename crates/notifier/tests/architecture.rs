@@ -9,14 +9,15 @@ use toml_edit::{DocumentMut, Item};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Who may use which of our crates, tests aside.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("sse", &[]),
     ("feed", &["sse"]),
     ("hub", &["sse"]),
-    ("notifier", &["feed", "hub", "sse"]),
+    ("notifier", &["feed", "hub", "pages", "sse"]),
     ("notification", &[]),
+    ("pages", &[]),
     ("front", &["notification", "notifier"]),
-    ("cli", &["feed", "front", "hub", "notifier"]),
+    ("cli", &["feed", "front", "hub", "notifier", "pages"]),
     ("feedbell-desktop", &["front", "notifier"]),
 ];
 

@@ -34,6 +34,17 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// A frame that the hub says on its own account under a name that another
+    /// protocol gave it, like ntfy's `open`: the program's own, so a literal.
+    #[must_use]
+    pub fn of_hub(name: &'static str) -> Self {
+        debug_assert!(!name.chars().any(char::is_control));
+        Self {
+            event: Some(name),
+            ..Self::default()
+        }
+    }
+
     /// Sets the id.
     #[must_use]
     pub fn id(mut self, id: &'a EventId) -> Self {

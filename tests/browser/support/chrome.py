@@ -1,5 +1,6 @@
 """Headless Chromium, driven over plain WebDriver."""
 import atexit
+import base64
 import http.client
 import json
 import os
@@ -31,7 +32,7 @@ def until(check, what, seconds=PATIENCE):
 class Chrome:
     """One browser with a profile of its own; each page is a tab."""
 
-    def __init__(self):
+    def __init__(self, *more):
         self.profile = tempfile.mkdtemp(prefix="feedbell-chrome-")
         driver = shutil.which("chromedriver") or "/usr/bin/chromedriver"
         browser = shutil.which("chromium") or "/usr/bin/chromium"
@@ -44,9 +45,9 @@ class Chrome:
             self.port = self._port()
             arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                          "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                         "--disable-dev-shm-usage", f"--user-data-dir={self.profile}"]
+                         "--disable-dev-shm-usage", f"--user-data-dir={self.profile}", *more]
             options = {"binary": browser, "args": arguments}
-            wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
+            wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}}
             self.session = self._ask("POST", "/session", wanted)["sessionId"]
             self.free = [self._ask("GET", f"/session/{self.session}/window")]
         except BaseException:
@@ -108,6 +109,11 @@ class Tab:
         self._here()
         self.chrome.ask("POST", "/url", {"url": url})
 
+    def patience(self, seconds):
+        """How long a promise may take."""
+        self._here()
+        self.chrome.ask("POST", "/timeouts", {"script": seconds * 1000})
+
     def run(self, script, *args):
         self._here()
         return self.chrome.ask("POST", "/execute/sync", {"script": script, "args": list(args)})
@@ -135,6 +141,21 @@ class Tab:
     def says(self, text, selector):
         """Waits until the element shows exactly this text."""
         until(lambda: self.text(selector) == text, f"{selector} to show {text}")
+
+    def devtools(self, command, **params):
+        """A command of the DevTools protocol to this tab."""
+        self._here()
+        return self.chrome.ask("POST", "/goog/cdp/execute", {"cmd": command, "params": params})
+
+    def console(self):
+        """What the console of this tab said since it was last asked."""
+        self._here()
+        return [entry["message"] for entry in self.chrome.ask("POST", "/se/log", {"type": "browser"})]
+
+    def screenshot(self):
+        """A PNG of what is in sight."""
+        self._here()
+        return base64.b64decode(self.chrome.ask("GET", "/screenshot"))
 
     def close(self):
         self._here()

@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -18,9 +19,9 @@ BINARY = os.environ.get("FEEDBELL_BIN", str(ROOT / "target" / "debug" / "feedbel
 class Hub:
     """`feedbell serve` with data of its own. It can be restarted at its port."""
 
-    def __init__(self, *options):
+    def __init__(self, *options, port=0):
         self.folder = tempfile.TemporaryDirectory(prefix="feedbell-hub-")
-        self.options, self.port = options, 0
+        self.options, self.port = options, port
         atexit.register(self.close)
         self.start()
 
@@ -61,6 +62,16 @@ class Hub:
         finally:
             connection.close()
 
+    def get(self, path, **headers):
+        """A program's GET; underscores of header names are hyphens."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
     def publish(self, **document):
         status, answer = self.post("/publish", document)
         assert status == 200, answer
@@ -90,7 +101,14 @@ class Pages:
                 pass
 
         self.hub = ""
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.connections = []
+
+        class Server(http.server.ThreadingHTTPServer):
+            def process_request(self, request, address):
+                pages.connections.append(request)
+                super().process_request(request, address)
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         # The same server, but to a browser another origin, and another site.
         self.other_url = f"http://localhost:{self.server.server_port}"
@@ -99,3 +117,9 @@ class Pages:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+        # A browser opens some before it needs them.
+        for connection in self.connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has ended

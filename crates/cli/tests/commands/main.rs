@@ -6,7 +6,14 @@
     reason = "a test fails by a panic, in its helpers too"
 )]
 
+mod backup;
 mod feeds;
 mod hubs;
 mod notifier;
+#[cfg(unix)]
+mod send;
+#[cfg(unix)]
+mod serve;
+mod serve_config;
 mod support;
+mod token;

@@ -82,7 +82,7 @@ impl Authority {
 
 /// A real HTTP/2 (or 1.1) server over TLS; answers each request with a stream
 /// that says what it saw, and stays open.
-async fn secure_server(acceptor: TlsAcceptor) -> Url {
+pub(crate) async fn secure_server(acceptor: TlsAcceptor) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -115,7 +115,7 @@ async fn secure_server(acceptor: TlsAcceptor) -> Url {
     Url::parse(&format!("https://localhost:{port}/")).unwrap()
 }
 
-async fn first_data(config: FeedConfig) -> String {
+pub(crate) async fn first_data(config: FeedConfig) -> String {
     let mut subscriber = Subscriber::open(config);
     subscriber.live().await;
     subscriber.data().await

@@ -12,6 +12,7 @@ mod cases;
 mod check;
 mod connection;
 mod faults;
+mod pin;
 mod publish;
 mod resilience;
 mod support;

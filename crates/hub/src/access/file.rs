@@ -94,6 +94,27 @@ pub struct TokenInfo {
     pub used: Option<Timestamp>,
 }
 
+impl TokenInfo {
+    /// As the hub shows it at `/hub/tokens`; times are Unix milliseconds.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let uids: Vec<_> = self.uids.iter().map(Uid::as_str).collect();
+        let topics: Vec<_> = self.topics.iter().map(Topic::as_str).collect();
+        serde_json::json!({
+            "id": self.id,
+            "name": self.name,
+            "hint": self.hint,
+            "read": self.read,
+            "write": self.write,
+            "admin": self.admin,
+            "uids": uids,
+            "topics": topics,
+            "created": self.created.as_millisecond(),
+            "used": self.used.map(Timestamp::as_millisecond),
+        })
+    }
+}
+
 /// A ticket as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TicketRow {

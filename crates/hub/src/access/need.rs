@@ -2,7 +2,8 @@
 //! at the addresses besides; an address that is not here needs the most that
 //! its method can mean.
 
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
+use percent_encoding::percent_decode_str;
 
 use super::{Rights, is_loopback};
 use crate::peer::Peer;
@@ -14,6 +15,9 @@ pub(crate) enum Need {
     Nothing,
     /// Any right.
     Any,
+    /// The right to read, or a ticket: for the streams.
+    Listen,
+    /// The right to read, by a token: a ticket is not for making tickets.
     Read,
     Write,
     Admin,
@@ -27,19 +31,20 @@ impl Need {
         if method == Method::OPTIONS {
             return Self::Nothing;
         }
-        match segments(path).as_slice() {
+        let path = percent_decode_str(path).decode_utf8_lossy();
+        match segments(&path).as_slice() {
             ["" | "healthz"] | ["hub", "page", ..] | ["v1", "health"] if gets => Self::Nothing,
             ["healthz", ..] => Self::Nothing,
             ["metrics"] => Self::Metrics,
             ["hub", "status"] => Self::Any,
             ["hub", "tickets", ..] => Self::Read,
             ["hub", ..] => Self::Admin,
-            ["events" | "push" | "sse" | "test"] if gets => Self::Read,
+            ["events" | "push" | "sse" | "test"] if gets => Self::Listen,
             ["publish" | "fact" | "update"] => Self::Write,
             [_, "publish" | "send" | "trigger"] | [_, _, "clear" | "read" | "delete"] => {
                 Self::Write
             }
-            [_, "json" | "sse" | "raw" | "ws"] if gets => Self::Read,
+            [_, "json" | "sse" | "raw" | "ws"] if gets => Self::Listen,
             _ if gets => Self::Any,
             _ => Self::Write,
         }
@@ -50,7 +55,7 @@ impl Need {
         match self {
             Self::Nothing => true,
             Self::Any => rights.read || rights.write || rights.admin,
-            Self::Read => rights.read,
+            Self::Listen | Self::Read => rights.read,
             Self::Write => rights.write,
             Self::Admin => rights.admin,
             Self::Metrics => rights.admin || is_loopback(peer),
@@ -60,40 +65,15 @@ impl Need {
     /// What a token without the right may not do.
     pub(crate) fn refusal(self) -> &'static str {
         match self {
-            Self::Read => "this token may not listen; use one with the right to read",
+            Self::Listen | Self::Read => {
+                "this token may not listen; use one with the right to read"
+            }
             Self::Write => "this token may not publish; use one with the right to write",
             Self::Nothing | Self::Any | Self::Admin | Self::Metrics => {
                 "this is for admins; use a token with the right of one"
             }
         }
     }
-}
-
-/// Whether who asks this speaks ntfy and reads its errors.
-pub(crate) fn is_ntfy(method: &Method, path: &str) -> bool {
-    let gets = matches!(*method, Method::GET | Method::HEAD);
-    match segments(path).as_slice() {
-        [
-            "publish" | "fact" | "update" | "healthz" | "metrics" | "hub",
-            ..,
-        ] => false,
-        ["v1", ..] => true,
-        [first, ..] if first.contains('.') => false,
-        [_] => !gets,
-        _ => true,
-    }
-}
-
-/// An error as ntfy says it. Source of the codes: ntfy's `server/errors.go`.
-pub(crate) fn ntfy_body(status: StatusCode, why: &str) -> String {
-    let http = status.as_u16();
-    let code = match http {
-        401 | 403 | 429 => u32::from(http) * 100 + 1,
-        _ => u32::from(http) * 100,
-    };
-    let link = "https://ntfy.sh/docs/publish/";
-    let body = serde_json::json!({"code": code, "http": http, "error": why, "link": link});
-    format!("{body}\n")
 }
 
 /// The first parts of a path, as many as matter.
@@ -108,56 +88,61 @@ mod tests {
 
     #[test]
     fn needs() {
-        for (request, need, ntfy) in [
-            ("GET /", Need::Nothing, false),
-            ("HEAD /", Need::Nothing, false),
-            ("POST /", Need::Write, true),
-            ("PUT /", Need::Write, true),
-            ("GET /healthz", Need::Nothing, false),
-            ("GET /healthz/live", Need::Nothing, false),
-            ("GET /metrics", Need::Metrics, false),
-            ("GET /hub/page/a.js", Need::Nothing, false),
-            ("POST /hub/page/a.js", Need::Admin, false),
-            ("GET /hub/status", Need::Any, false),
-            ("POST /hub/tickets", Need::Read, false),
-            ("DELETE /hub/tickets/ft_x", Need::Read, false),
-            ("GET /hub/subscribers", Need::Admin, false),
-            ("PUT /hub/bans/a", Need::Admin, false),
-            ("GET /hub/anything/else", Need::Admin, false),
-            ("GET /hub", Need::Admin, false),
-            ("GET /events", Need::Read, false),
-            ("GET /push", Need::Read, false),
-            ("GET /sse", Need::Read, false),
-            ("GET /test", Need::Read, false),
-            ("POST /test", Need::Write, true),
-            ("GET /test/sse", Need::Read, true),
-            ("POST /publish", Need::Write, false),
-            ("POST /fact", Need::Write, false),
-            ("POST /update", Need::Write, false),
-            ("PUT /door", Need::Write, true),
-            ("POST /door", Need::Write, true),
-            ("GET /door", Need::Any, false),
-            ("GET /door/publish", Need::Write, true),
-            ("HEAD /door/send", Need::Write, true),
-            ("GET /door/trigger", Need::Write, true),
-            ("GET /door/json", Need::Read, true),
-            ("GET /a,b/ws", Need::Read, true),
-            ("GET /door/raw", Need::Read, true),
-            ("GET /door/auth", Need::Any, true),
-            ("DELETE /door/seq", Need::Write, true),
-            ("GET /door/seq/delete", Need::Write, true),
-            ("GET /door/seq/clear", Need::Write, true),
-            ("GET /v1/health", Need::Nothing, true),
-            ("GET /v1/account", Need::Any, true),
-            ("POST /v1/account", Need::Write, true),
-            ("OPTIONS /door", Need::Nothing, true),
-            ("GET /favicon.ico", Need::Any, false),
-            ("TRACE /events", Need::Write, true),
+        for (request, need) in [
+            ("GET /", Need::Nothing),
+            ("HEAD /", Need::Nothing),
+            ("POST /", Need::Write),
+            ("PUT /", Need::Write),
+            ("GET /healthz", Need::Nothing),
+            ("GET /healthz/live", Need::Nothing),
+            ("GET /metrics", Need::Metrics),
+            ("GET /hub/page/a.js", Need::Nothing),
+            ("POST /hub/page/a.js", Need::Admin),
+            ("GET /hub/status", Need::Any),
+            ("POST /hub/tickets", Need::Read),
+            ("DELETE /hub/tickets/ft_x", Need::Read),
+            ("GET /hub/subscribers", Need::Admin),
+            ("PUT /hub/bans/a", Need::Admin),
+            ("GET /hub/anything/else", Need::Admin),
+            ("GET /hub", Need::Admin),
+            ("GET /events", Need::Listen),
+            ("GET /push", Need::Listen),
+            ("GET /sse", Need::Listen),
+            ("GET /test", Need::Listen),
+            ("POST /test", Need::Write),
+            ("GET /test/sse", Need::Listen),
+            ("POST /publish", Need::Write),
+            ("POST /fact", Need::Write),
+            ("POST /update", Need::Write),
+            ("PUT /door", Need::Write),
+            ("POST /door", Need::Write),
+            ("GET /door", Need::Any),
+            ("GET /door/publish", Need::Write),
+            ("HEAD /door/send", Need::Write),
+            ("GET /door/trigger", Need::Write),
+            ("GET /door/json", Need::Listen),
+            ("GET /a,b/ws", Need::Listen),
+            ("GET /door/raw", Need::Listen),
+            ("GET /door/auth", Need::Any),
+            ("DELETE /door/seq", Need::Write),
+            ("GET /door/seq/delete", Need::Write),
+            ("GET /door/seq/clear", Need::Write),
+            ("GET /v1/health", Need::Nothing),
+            ("GET /v1/account", Need::Any),
+            ("POST /v1/account", Need::Write),
+            ("OPTIONS /door", Need::Nothing),
+            ("GET /favicon.ico", Need::Any),
+            ("TRACE /events", Need::Write),
+            // Handlers decode, so no other spelling may need less.
+            ("GET /door/publis%68", Need::Write),
+            ("GET /door%2Fpublish", Need::Write),
+            ("GET /d/%6Ason", Need::Listen),
+            ("POST /hub%2Ftickets", Need::Read),
+            ("GET /hub/tokens/..%2F..%2Fhealthz", Need::Admin),
         ] {
             let (method, path) = request.split_once(' ').unwrap();
             let method = method.parse().unwrap();
             assert_eq!(Need::of(&method, path), need, "{request}");
-            assert_eq!(is_ntfy(&method, path), ntfy, "{request}");
         }
     }
 }

@@ -58,7 +58,7 @@ struct TicketBody {
 
 async fn tokens(State(site): Shared) -> Result<Response, Refusal> {
     let tokens = site.hub.tokens().await?;
-    let tokens: Vec<_> = tokens.iter().map(view).collect();
+    let tokens: Vec<_> = tokens.iter().map(TokenInfo::to_json).collect();
     Ok(answer(StatusCode::OK, &json!({"tokens": tokens})))
 }
 
@@ -74,7 +74,7 @@ async fn create(State(site): Shared, request: Request) -> Result<Response, Refus
         topics,
     };
     let (info, token) = site.hub.create_token(new).await?;
-    let mut made = view(&info);
+    let mut made = info.to_json();
     made["token"] = token.secret().into();
     Ok(answer(StatusCode::CREATED, &made))
 }
@@ -177,22 +177,4 @@ fn lists(uids: &[Value], topics: &[String]) -> Result<(Vec<Uid>, Vec<Topic>), Re
         uids,
         topics.collect::<Result<_, _>>().map_err(Refusal::bad)?,
     ))
-}
-
-/// A token as the contract has it.
-fn view(token: &TokenInfo) -> Value {
-    let uids: Vec<_> = token.uids.iter().map(Uid::as_str).collect();
-    let topics: Vec<_> = token.topics.iter().map(Topic::as_str).collect();
-    json!({
-        "id": token.id,
-        "name": token.name,
-        "hint": token.hint,
-        "read": token.read,
-        "write": token.write,
-        "admin": token.admin,
-        "uids": uids,
-        "topics": topics,
-        "created": token.created.as_millisecond(),
-        "used": token.used.map(jiff::Timestamp::as_millisecond),
-    })
 }

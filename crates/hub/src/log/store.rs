@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params};
-use sse::EventName;
+use sse::{EventId, EventName};
 
 use crate::message::MessageId;
-use crate::publication::{Address, Audience, Publication};
-use crate::record::{Record, View, expiry};
+use crate::publication::{Address, Audience, Filter, Publication};
+use crate::record::{Record, View};
 use crate::window::Page;
 use crate::{Epoch, Position};
 
@@ -51,16 +51,41 @@ const LAYOUT: &str = "
     CREATE INDEX address_seq ON address (address, seq);
 ";
 
-/// What version 2 added: ntfy's messages, events for those who listen now, and
-/// the bytes of data in the log.
+/// What version 2 added: ntfy's messages, events for those who listen now, the
+/// bytes in the log, and what comes into it later.
 const SECOND: &str = "
     ALTER TABLE hub ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE log ADD COLUMN message TEXT;
     ALTER TABLE log ADD COLUMN transient INTEGER NOT NULL DEFAULT 0;
     CREATE UNIQUE INDEX log_message ON log (message) WHERE message IS NOT NULL;
     CREATE INDEX log_transient ON log (seq) WHERE transient;
-    UPDATE hub SET bytes = (SELECT coalesce(sum(length(CAST(data AS BLOB))), 0) FROM log);
+    UPDATE hub SET bytes =
+        (SELECT coalesce(sum(octet_length(data)), 0) FROM log) +
+        (SELECT coalesce(sum(octet_length(address)), 0) FROM address WHERE address <> '*');
+    CREATE TABLE scheduled (
+        entry     INTEGER PRIMARY KEY,
+        due       INTEGER NOT NULL,
+        sequence  TEXT,
+        ttl       INTEGER,
+        event     TEXT,
+        retry     INTEGER,
+        fact      INTEGER NOT NULL,
+        key       TEXT,
+        message   TEXT,
+        transient INTEGER NOT NULL,
+        audience  TEXT NOT NULL,
+        data      TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX scheduled_due ON scheduled (due, entry);
+    CREATE INDEX scheduled_sequence ON scheduled (sequence) WHERE sequence IS NOT NULL;
+    CREATE UNIQUE INDEX scheduled_key ON scheduled (key) WHERE key IS NOT NULL;
+    CREATE UNIQUE INDEX scheduled_message ON scheduled (message) WHERE message IS NOT NULL;
 ";
+
+/// Most publications that enter the log in one transaction because they are
+/// due, and most bytes of them.
+const DUE: usize = 256;
+const DUE_BYTES: u64 = 8 << 20;
 
 /// How far the log goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +95,8 @@ pub(crate) struct Extent {
     pub(crate) head: u64,
     /// Everything up to here was given up to the limits of the history.
     pub(crate) floor: u64,
+    /// Bytes of data and addresses.
+    pub(crate) bytes: u64,
 }
 
 /// Opens the writing side, without looking into the file yet.
@@ -116,9 +143,17 @@ pub(crate) fn prepare(db: &mut Connection, epoch: Epoch) -> rusqlite::Result<()>
     tx.commit()
 }
 
+/// Copies the whole database into an empty file.
+pub(crate) fn copy(db: &Connection, to: &Path) -> rusqlite::Result<()> {
+    let to = to
+        .to_str()
+        .ok_or_else(|| rusqlite::Error::InvalidPath(to.to_owned()))?;
+    db.execute("VACUUM INTO ?1", [to]).map(|_| ())
+}
+
 /// How far the log goes.
 pub(crate) fn extent(db: &Connection) -> rusqlite::Result<Extent> {
-    db.prepare_cached("SELECT epoch, head, floor FROM hub")?
+    db.prepare_cached("SELECT epoch, head, floor, bytes FROM hub")?
         .query_row([], |row| {
             let epoch: String = row.get(0)?;
             let epoch = epoch.parse().map_err(|source| {
@@ -132,6 +167,7 @@ pub(crate) fn extent(db: &Connection) -> rusqlite::Result<Extent> {
                 epoch,
                 head: number(row, 1)?,
                 floor: number(row, 2)?,
+                bytes: number(row, 3)?,
             })
         })
 }
@@ -145,78 +181,366 @@ pub(crate) fn kept(db: &Connection) -> rusqlite::Result<(u64, i64)> {
     )
 }
 
-/// The event that already has this key.
-pub(crate) fn by_key(tx: &Transaction<'_>, key: &str) -> rusqlite::Result<Option<u64>> {
-    tx.prepare_cached("SELECT seq FROM log WHERE key = ?1")?
-        .query_row([key], |row| number(row, 0))
-        .optional()
+/// What a publication already is when it comes a second time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// This event.
+    Stored(u64),
+    /// One that is still to come.
+    Scheduled,
 }
 
-/// Appends one event.
+/// What already has the publication's key, or its id of a message.
+pub(crate) fn known(
+    tx: &Transaction<'_>,
+    publication: &Publication,
+) -> rusqlite::Result<Option<Known>> {
+    let queries = [
+        (
+            publication.key.as_ref().map(EventId::as_str),
+            "SELECT seq FROM log WHERE key = ?1",
+            "SELECT 1 FROM scheduled WHERE key = ?1",
+        ),
+        (
+            publication.message.as_ref().map(MessageId::as_str),
+            "SELECT seq FROM log WHERE message = ?1",
+            "SELECT 1 FROM scheduled WHERE message = ?1",
+        ),
+    ];
+    for (id, stored, scheduled) in queries {
+        let Some(id) = id else { continue };
+        let mut stored = tx.prepare_cached(stored)?;
+        if let Some(seq) = stored.query_row([id], |row| number(row, 0)).optional()? {
+            return Ok(Some(Known::Stored(seq)));
+        }
+        if tx.prepare_cached(scheduled)?.exists([id])? {
+            return Ok(Some(Known::Scheduled));
+        }
+    }
+    Ok(None)
+}
+
+/// Appends one event; says its bytes.
 pub(crate) fn insert(
     tx: &Transaction<'_>,
-    seq: u64,
-    at: i64,
+    record: &Record,
     publication: &Publication,
-) -> rusqlite::Result<()> {
-    let retry = publication
-        .retry
-        .map(|retry| i64::try_from(retry.as_millis()).unwrap_or(i64::MAX));
+) -> rusqlite::Result<u64> {
+    let seq = record.position.seq.cast_signed();
     tx.prepare_cached(
         "INSERT INTO log (seq, at, expires, event, retry, fact, key, data, message, transient)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
-        seq.cast_signed(),
-        at,
-        expiry(publication, at),
-        publication.event.as_ref().map(EventName::as_str),
-        retry,
+        seq,
+        record.at,
+        record.expires,
+        record.event.as_ref().map(EventName::as_str),
+        record.retry.map(millis),
         publication.fact,
-        publication.key.as_ref().map(sse::EventId::as_str),
-        publication.data,
-        publication.message.as_ref().map(MessageId::as_str),
-        publication.transient,
+        publication.key.as_ref().map(EventId::as_str),
+        record.data,
+        record.message.as_ref().map(MessageId::as_str),
+        record.transient,
     ])?;
+    let mut bytes = record.data.len();
     let mut index =
         tx.prepare_cached("INSERT OR IGNORE INTO address (seq, address) VALUES (?1, ?2)")?;
-    match &publication.to {
+    match &record.to {
         Audience::Everyone => {
-            index.execute(params![seq.cast_signed(), Address::EVERYONE])?;
+            index.execute(params![seq, Address::EVERYONE])?;
         }
         Audience::Only(addresses) => {
             for address in addresses {
-                index.execute(params![seq.cast_signed(), address.to_column()])?;
+                let column = address.to_column();
+                // The same address given twice is there once.
+                bytes += index.execute(params![seq, column])? * column.len();
             }
         }
     }
-    Ok(())
+    Ok(bytes as u64)
+}
+
+/// How much is scheduled, and when the first of it is due, in Unix milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    pub(crate) entries: u64,
+    /// Of data and audiences.
+    pub(crate) bytes: u64,
+    pub(crate) next: Option<i64>,
+}
+
+/// What is scheduled.
+pub(crate) fn schedule(db: &Connection) -> rusqlite::Result<Schedule> {
+    db.query_row(
+        "SELECT count(*), coalesce(sum(octet_length(data) + octet_length(audience)), 0), min(due)
+         FROM scheduled",
+        [],
+        |row| {
+            Ok(Schedule {
+                entries: number(row, 0)?,
+                bytes: number(row, 1)?,
+                next: row.get(2)?,
+            })
+        },
+    )
+}
+
+/// When the next is due.
+pub(crate) fn next_due(db: &Connection) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT min(due) FROM scheduled")?
+        .query_row([], |row| row.get(0))
+}
+
+/// Keeps a publication until `due`; says its bytes.
+pub(crate) fn insert_scheduled(
+    tx: &Transaction<'_>,
+    due: i64,
+    publication: &Publication,
+) -> rusqlite::Result<u64> {
+    let audience = publication.to.to_column();
+    tx.prepare_cached(
+        "INSERT INTO scheduled (due, sequence, ttl, event, retry, fact, key, message, transient,
+                                audience, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        due,
+        sequence(publication),
+        publication.ttl.map(millis),
+        publication.event.as_ref().map(EventName::as_str),
+        publication.retry.map(millis),
+        publication.fact,
+        publication.key.as_ref().map(EventId::as_str),
+        publication.message.as_ref().map(MessageId::as_str),
+        publication.transient,
+        audience,
+        publication.data,
+    ])?;
+    Ok((audience.len() + publication.data.len()) as u64)
+}
+
+/// What a publication is called among those that replace each other.
+pub(crate) fn sequence(publication: &Publication) -> Option<&str> {
+    let own = publication.sequence.as_deref();
+    own.or_else(|| publication.message.as_ref().map(MessageId::as_str))
+}
+
+/// Takes back what is scheduled for this audience with this sequence; says how
+/// many and their bytes.
+pub(crate) fn delete_scheduled(
+    tx: &Transaction<'_>,
+    to: &Audience,
+    sequence: &str,
+) -> rusqlite::Result<(u64, u64)> {
+    let mut delete = tx.prepare_cached(
+        "DELETE FROM scheduled WHERE sequence = ?1 AND audience = ?2
+         RETURNING octet_length(data) + octet_length(audience)",
+    )?;
+    let mut deleted = (0, 0);
+    for bytes in delete.query_map(params![sequence, to.to_column()], |row| number(row, 0))? {
+        deleted = (deleted.0 + 1, deleted.1 + bytes?);
+    }
+    Ok(deleted)
+}
+
+/// Takes out the first of what is due at `now`: publications in the order in
+/// which they are due, and their bytes.
+pub(crate) fn take_due(
+    tx: &Transaction<'_>,
+    now: i64,
+) -> rusqlite::Result<(Vec<Publication>, u64)> {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    let mut first = tx.prepare_cached(
+        "SELECT entry, ttl, event, retry, fact, key, message, transient, audience, data, sequence
+         FROM scheduled WHERE due <= ?1 ORDER BY due, entry LIMIT 1",
+    )?;
+    let mut delete = tx.prepare_cached("DELETE FROM scheduled WHERE entry = ?1")?;
+    while taken.len() < DUE && bytes < DUE_BYTES {
+        let due = first
+            .query_row([now], |row| Ok((row.get::<_, i64>(0)?, publication(row)?)))
+            .optional()?;
+        let Some((entry, publication)) = due else {
+            break;
+        };
+        delete.execute([entry])?;
+        bytes += (publication.to.to_column().len() + publication.data.len()) as u64;
+        taken.push(publication);
+    }
+    Ok((taken, bytes))
+}
+
+/// A scheduled publication.
+fn publication(row: &Row<'_>) -> rusqlite::Result<Publication> {
+    let text = |column| {
+        row.get_ref(column)?
+            .as_str_or_null()
+            .map_err(rusqlite::Error::from)
+    };
+    let time = |column| {
+        row.get::<_, Option<i64>>(column)
+            .map(|millis| millis.map(|millis| Duration::from_millis(millis.unsigned_abs())))
+    };
+    Ok(Publication {
+        to: Audience::from_column(row.get_ref(8)?.as_str()?),
+        event: text(2)?.and_then(|name| EventName::parse(name).ok()),
+        data: row.get(9)?,
+        key: text(5)?.and_then(|key| EventId::parse(key).ok()),
+        ttl: time(1)?,
+        retry: time(3)?,
+        fact: row.get(4)?,
+        transient: row.get(7)?,
+        due: None,
+        message: text(6)?.and_then(MessageId::parse),
+        sequence: row.get(10)?,
+    })
+}
+
+/// A place among what is scheduled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Upcoming {
+    due: i64,
+    entry: i64,
+}
+
+/// What is scheduled after `after` for who listens with this filter, the next
+/// first: as events at the place `position` and at the time when they are due;
+/// and where to go on.
+pub(crate) fn scheduled(
+    db: &Connection,
+    filter: &Filter,
+    after: Option<Upcoming>,
+    position: Position,
+) -> rusqlite::Result<(Vec<Record>, Option<Upcoming>)> {
+    let after = after.unwrap_or(Upcoming {
+        due: i64::MIN,
+        entry: 0,
+    });
+    let mut all = db.prepare_cached(
+        "SELECT entry, ttl, event, retry, fact, key, message, transient, audience, data, sequence,
+                due
+         FROM scheduled WHERE (due, entry) > (?1, ?2) ORDER BY due, entry",
+    )?;
+    let mut rows = all.query([after.due, after.entry])?;
+    let (mut records, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        if !filter.takes(&Audience::from_column(row.get_ref(8)?.as_str()?)) {
+            continue;
+        }
+        let due = row.get(11)?;
+        let record = Record::new(position, due, &publication(row)?);
+        bytes += record.data.len();
+        records.push(record);
+        if records.len() as u64 >= ROWS || bytes >= Page::BYTES {
+            let entry = row.get(0)?;
+            return Ok((records, Some(Upcoming { due, entry })));
+        }
+    }
+    Ok((records, None))
 }
 
 /// Writes down how far the log goes. Always a real write, so that a healthy
 /// answer means a healthy disk.
-pub(crate) fn set_extent(tx: &Transaction<'_>, head: u64, floor: u64) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE hub SET head = ?1, floor = ?2")?
-        .execute([head.cast_signed(), floor.cast_signed()])
+pub(crate) fn set_extent(tx: &Transaction<'_>, extent: &Extent) -> rusqlite::Result<()> {
+    tx.prepare_cached("UPDATE hub SET head = ?1, floor = ?2, bytes = ?3")?
+        .execute([
+            extent.head.cast_signed(),
+            extent.floor.cast_signed(),
+            extent.bytes.cast_signed(),
+        ])
         .map(|_| ())
 }
 
-/// Deletes a bounded number of events up to `floor`; says how many.
-pub(crate) fn delete_below(tx: &Transaction<'_>, floor: u64, most: u64) -> rusqlite::Result<u64> {
-    tx.prepare_cached(
-        "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE seq <= ?1 ORDER BY seq LIMIT ?2)",
-    )?
-    .execute([floor.cast_signed(), most.cast_signed()])
-    .map(|deleted| deleted as u64)
+/// Most that one transaction deletes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
 }
 
-/// Deletes a bounded number of events whose time to live is over; says how many.
-pub(crate) fn delete_expired(tx: &Transaction<'_>, now: i64, most: u64) -> rusqlite::Result<u64> {
-    tx.prepare_cached(
-        "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE expires <= ?1 LIMIT ?2)",
-    )?
-    .execute([now, most.cast_signed()])
-    .map(|deleted| deleted as u64)
+/// What was deleted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deleted {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    /// The newest of it.
+    pub(crate) last: Option<u64>,
+    /// Whether the most was reached before the end.
+    pub(crate) more: bool,
+}
+
+/// An event's bytes, as [`insert`] says them. Neither text is read for it.
+const BYTES: &str = "octet_length(data) + (
+    SELECT coalesce(sum(octet_length(address)), 0) FROM address
+    WHERE address.seq = log.seq AND address <> '*')";
+
+/// Deletes the oldest events: those up to `floor`, and after them `over` bytes.
+pub(crate) fn delete_oldest(
+    tx: &Transaction<'_>,
+    floor: u64,
+    over: u64,
+    most: Most,
+) -> rusqlite::Result<Deleted> {
+    let sql = format!("SELECT seq, {BYTES} FROM log ORDER BY seq");
+    delete(tx, &sql, [], most, |seq, deleted| {
+        seq <= floor || deleted.bytes < over
+    })
+}
+
+/// Deletes events whose time to live is over.
+pub(crate) fn delete_expired(
+    tx: &Transaction<'_>,
+    now: i64,
+    most: Most,
+) -> rusqlite::Result<Deleted> {
+    let sql = format!("SELECT seq, {BYTES} FROM log WHERE expires <= ?1");
+    delete(tx, &sql, [now], most, |_, _| true)
+}
+
+/// Deletes the events up to `seq` that were for those alone who listened then.
+pub(crate) fn delete_transient(
+    tx: &Transaction<'_>,
+    seq: u64,
+    most: Most,
+) -> rusqlite::Result<Deleted> {
+    let sql = format!("SELECT seq, {BYTES} FROM log WHERE transient AND seq <= ?1");
+    delete(tx, &sql, [seq.cast_signed()], most, |_, _| true)
+}
+
+/// Deletes the events that `sql` gives, number and bytes, as long as `wanted`
+/// says so of the next, given what was deleted before it.
+fn delete(
+    tx: &Transaction<'_>,
+    sql: &str,
+    params: impl rusqlite::Params,
+    most: Most,
+    wanted: impl Fn(u64, &Deleted) -> bool,
+) -> rusqlite::Result<Deleted> {
+    let mut deleted = Deleted::default();
+    let mut seqs = Vec::new();
+    {
+        let mut select = tx.prepare_cached(sql)?;
+        let mut rows = select.query(params)?;
+        while let Some(row) = rows.next()? {
+            let seq = number(row, 0)?;
+            if !wanted(seq, &deleted) {
+                break;
+            }
+            if deleted.rows >= most.rows || deleted.bytes >= most.bytes {
+                deleted.more = true;
+                break;
+            }
+            deleted.rows += 1;
+            deleted.bytes += number(row, 1)?;
+            deleted.last = deleted.last.max(Some(seq));
+            seqs.push(seq);
+        }
+    }
+    let mut delete = tx.prepare_cached("DELETE FROM log WHERE seq = ?1")?;
+    for seq in seqs {
+        delete.execute([seq.cast_signed()])?;
+    }
+    Ok(deleted)
 }
 
 /// The newest event from before `cutoff`, between `floor` and `head`. Times never
@@ -269,7 +593,9 @@ pub(crate) fn newest(db: &Connection, view: &View) -> rusqlite::Result<Option<u6
 /// What `view` takes of the events after `cursor`.
 pub(crate) fn page(db: &Connection, view: &View, cursor: u64, now: i64) -> rusqlite::Result<Page> {
     let tx = db.unchecked_transaction()?;
-    let Extent { epoch, head, floor } = extent(&tx)?;
+    let Extent {
+        epoch, head, floor, ..
+    } = extent(&tx)?;
     let columns = view.filter.columns();
     let mut seqs: Vec<(u64, usize)> = Vec::new();
     {
@@ -361,6 +687,10 @@ fn record(position: Position, to: Audience, row: &Row<'_>) -> rusqlite::Result<R
         message: row.get_ref(5)?.as_str_or_null()?.and_then(MessageId::parse),
         transient: row.get(6)?,
     })
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {

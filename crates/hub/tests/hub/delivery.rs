@@ -233,7 +233,7 @@ async fn a_head_request_takes_no_place() {
     let head = crate::request(server.address, "HEAD", "/events?uid=1", &[], b"").await;
     assert_eq!(head.status, 200);
     server.subscribers(0).await;
-    let stream = Stream::try_open(server.address, "/nothing", &[]).await;
+    let stream = Stream::try_open(server.address, "/hub/nothing", &[]).await;
     assert_eq!(stream.status, 404);
     server.stop().await;
 }

@@ -6,6 +6,7 @@
     reason = "a test fails by a panic, in its helpers too"
 )]
 
+mod access;
 mod client;
 mod delivery;
 mod durability;
@@ -14,9 +15,14 @@ mod listener;
 mod listener_local;
 mod listener_peers;
 mod metrics;
+mod ntfy_corpus;
+mod ntfy_properties;
+mod ntfy_streams;
+mod page;
 mod presence;
 mod publishing;
 mod replay;
+mod scheduled;
 mod security;
 mod shutdown;
 mod tutorials;

@@ -122,8 +122,8 @@ async fn they_say_what_happened() {
 
     let refused = [
         (post(server.address, "/publish", "{").await.status, 400),
-        (get(server.address, "/nothing").await.status, 404),
-        (post(server.address, "/events", "").await.status, 405),
+        (get(server.address, "/no.thing").await.status, 404),
+        (get(server.address, "/publish").await.status, 405),
         (get(server.address, "/events?uid=1").await.status, 429),
         (
             request(server.address, "GET", "/", &[("Host", "evil.example")], b"")
@@ -274,7 +274,7 @@ async fn alive_and_ready() {
     for path in ["/healthz", "/healthz/ready"] {
         let answer = get(server.address, path).await;
         assert_eq!(answer.status, 503, "{path}");
-        let why = "the log cannot be written: look into the hub's own log";
+        let why = "the log cannot be written: look into what the hub says";
         assert_eq!(answer.json(), json!({"healthy": false, "error": why}));
     }
     assert_eq!(get(server.address, "/healthz/live").await.status, 200);

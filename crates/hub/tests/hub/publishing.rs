@@ -179,7 +179,7 @@ async fn health_and_the_way_around() {
     let index = get(server.address, "/").await;
     assert_eq!(index.status, 200);
     assert!(index.body.contains("/publish") && index.body.contains("/events"));
-    assert_eq!(get(server.address, "/nothing").await.status, 404);
+    assert_eq!(get(server.address, "/hub/nothing").await.status, 404);
     let wrong = get(server.address, "/publish").await;
     assert_eq!((wrong.status, wrong.header("allow")), (405, Some("POST")));
     assert_eq!(index.header("x-content-type-options"), Some("nosniff"));

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use feed::Pin;
 use toml_edit::{DocumentMut, Item, TableLike};
 use url::{Host, Url};
 
@@ -275,6 +276,7 @@ fn read_connection(fields: &mut Fields<'_, '_>) -> Connection {
         poll_seconds: fields.number("poll_seconds").unwrap_or(0),
         proxy: fields.words("proxy").unwrap_or_default(),
         ca: fields.words("ca").unwrap_or_default(),
+        pin: fields.words("pin").unwrap_or_default(),
         certificate: fields.words("certificate").unwrap_or_default(),
         key: fields.words("key").unwrap_or_default(),
         plain_http: fields.flag("plain_http").unwrap_or(false),
@@ -322,6 +324,7 @@ fn trimmed(connection: &Connection) -> Connection {
         },
         proxy: trim(&connection.proxy),
         ca: trim(&connection.ca),
+        pin: trim(&connection.pin),
         certificate: trim(&connection.certificate),
         key: trim(&connection.key),
         ..connection.clone()
@@ -349,6 +352,10 @@ fn check_connection(connection: &Connection) -> Vec<(&'static str, Text)> {
                     && url.has_host() => {}
             _ => errors.push(("proxy", Text::new("field-proxy").with("value", proxy))),
         }
+    }
+    let pin = connection.pin.trim();
+    if !pin.is_empty() && pin.parse::<Pin>().is_err() {
+        errors.push(("pin", Text::new("field-pin")));
     }
     if !connection.key.trim().is_empty() && connection.certificate.trim().is_empty() {
         errors.push(("key", Text::new("field-key-alone")));

@@ -347,3 +347,24 @@ fn a_feed_without_an_id_keeps_the_one_its_place_gave_it() {
         .collect();
     assert_eq!(left, ["feed-2"]);
 }
+
+#[test]
+fn a_pinned_certificate_is_a_fingerprint_and_survives_writing() {
+    let with_pin = |pin: &str| {
+        let mut form = form("doors");
+        form.connection.pin = pin.to_owned();
+        SettingsFile::check_feed(&form)
+    };
+    for wrong in ["abc", "sha256:12", &"0a".repeat(32)] {
+        let errors = with_pin(wrong).unwrap_err();
+        let named = (errors[0].field.as_str(), errors[0].text.id.as_str());
+        assert_eq!(named, ("connection.pin", "field-pin"), "{wrong}");
+    }
+    let pin = format!("sha256:{}", "0a".repeat(32));
+    let (_folder, mut file) = file_with("");
+    file.put_feed(&with_pin(&format!(" {pin} ")).unwrap())
+        .unwrap();
+    assert!(on_disk(&file).contains(&format!("pin = \"{pin}\"")));
+    let (_folder, again) = file_with(&on_disk(&file));
+    assert_eq!(again.settings.feeds[0].connection.pin, pin);
+}

@@ -142,6 +142,7 @@ fn put_connection(table: &mut Table, connection: &ConnectionForm) {
     );
     set(table, "proxy", words(&connection.proxy));
     set(table, "ca", words(&connection.ca));
+    set(table, "pin", words(&connection.pin));
     set(table, "certificate", words(&connection.certificate));
     set(table, "key", words(&connection.key));
     set(

@@ -73,6 +73,8 @@ pub(crate) async fn connect_config(
         address => address.parse().map_or(Proxy::System, Proxy::Url),
     };
     config.authorities = path(&connection.ca);
+    // The settings were checked: it is a pin, or nothing.
+    config.pin = connection.pin.parse().ok();
     config.identity = path(&connection.certificate).map(|certificate| Identity {
         certificate,
         key: path(&connection.key),
