@@ -34,6 +34,7 @@ mod demo;
 mod device;
 mod format;
 mod guard;
+mod health;
 mod inbound;
 mod limits;
 mod local;
@@ -237,9 +238,10 @@ impl Hub {
         self.0.log.is_alive()
     }
 
-    /// Whether the log takes a publication right now: it writes to find out.
+    /// Whether the log takes a publication right now: it writes to find out, and
+    /// there is room for the largest.
     pub async fn is_healthy(&self) -> bool {
-        self.0.log.probe().await.is_ok()
+        health::ready(self).await.is_ok()
     }
 
     fn access(&self) -> &access::Access {
