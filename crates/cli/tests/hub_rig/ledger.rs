@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 /// Users and topics there are: few of the first hear much, the others little.
 pub(crate) const USERS: usize = 120;
-pub(crate) const TOPICS: usize = 12;
+pub(crate) const TOPICS: usize = 30;
 /// Whether the hub takes arrays.
 const BATCHES: bool = false;
 /// Event names that publishers use.
@@ -165,8 +165,8 @@ impl Publication {
         let mut to = To::default();
         match (way, rng.usize(..100)) {
             (Way::Ntfy, _) => to.topics.push(rng.usize(..TOPICS)),
-            (Way::Fact, _) | (_, 0..3) => to.everyone = true,
-            (Way::Update, _) | (_, 3..65) => to.users.push(user(rng)),
+            (Way::Fact, _) | (_, 0..2) => to.everyone = true,
+            (Way::Update, _) | (_, 2..65) => to.users.push(user(rng)),
             (_, 65..90) => to.topics.push(rng.usize(..TOPICS)),
             _ => {
                 to.users = (0..rng.usize(1..6)).map(|_| user(rng)).collect();
