@@ -53,7 +53,7 @@ pub(crate) struct Page {
 impl Page {
     /// Where a page ends: what one read may cost, as one subscriber must not
     /// fill the memory. The event that passes it is still in.
-    pub(crate) const BYTES: usize = 256 * 1024;
+    pub(crate) const BYTES: usize = 64 * 1024;
 
     /// Adds an event in the format of the view.
     pub(crate) fn push(&mut self, view: &View, record: &Record) {
