@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::access::Shown;
 use crate::format::Format;
 use crate::guard::{Guard, SEC_FETCH_SITE};
+use crate::inbound::Published;
 use crate::peer::Peer;
 use crate::publication::{Address, Audience};
 use crate::record::Record;
@@ -100,13 +101,15 @@ pub fn request(input: &[u8]) {
     let kind = kind.and_then(|kind| kind.to_str().ok());
     for read in [
         inbound::publish(kind, query, input.body),
-        inbound::fact(kind, input.body),
-        inbound::update(kind, input.body),
+        inbound::fact(kind, input.body).map(Published::One),
+        inbound::update(kind, input.body).map(Published::One),
     ] {
         match read {
-            Ok(publication) => {
-                assert!(publication.data.len() <= 4 * MAX_DATA);
-                written(&publication);
+            Ok(published) => {
+                for publication in each(published) {
+                    assert!(publication.data.len() <= 4 * MAX_DATA);
+                    written(&publication);
+                }
             }
             Err(refusal) => refused(refusal.status.as_u16(), &refusal.why),
         }
@@ -128,6 +131,13 @@ pub fn request(input: &[u8]) {
     ntfy::fuzzing::request(&input);
 }
 
+fn each(published: Published) -> Vec<Publication> {
+    match published {
+        Published::One(publication) => vec![publication],
+        Published::Batch(publications) => publications,
+    }
+}
+
 /// What passes the guard comes from no page that nobody allowed.
 fn guarded(input: &Input<'_>) {
     static GUARD: LazyLock<Guard> = LazyLock::new(|| {
@@ -143,7 +153,7 @@ fn guarded(input: &Input<'_>) {
         let value = input.headers.get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    match GUARD.check(remote, &input.uri, &input.headers) {
+    match GUARD.check(remote, &input.method, &input.uri, &input.headers) {
         Err(denied) => {
             refused(denied.status.as_u16(), &denied.why);
             assert_eq!(denied.cors, None);
@@ -316,8 +326,10 @@ mod tests {
             ntfy::fuzzing::written(&publication);
             let document = serde_json::json!({"data": data, "topic": "t"}).to_string();
             let published = inbound::publish(Some("application/json"), None, document.as_bytes()).unwrap();
-            prop_assert_eq!(&published.data, &data);
-            ntfy::fuzzing::written(&published);
+            for publication in each(published) {
+                prop_assert_eq!(&publication.data, &data);
+                ntfy::fuzzing::written(&publication);
+            }
         }
 
         #[test]
