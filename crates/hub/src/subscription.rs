@@ -460,7 +460,7 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let mut ages: Vec<_> = (0..1000).map(|_| lifetime(hour, &mut random)).collect();
         ages.sort();
-        let minutes = |minutes| Duration::from_secs(minutes * 60);
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         assert!(minutes(54) <= ages[0] && ages[0] < minutes(55));
         assert!(minutes(65) < ages[999] && ages[999] <= minutes(66));
         assert!(ages.windows(2).all(|two| two[1] - two[0] < minutes(1)));
