@@ -549,4 +549,55 @@ mod tests {
         assert!(found.iter().map(|record| &*record.data).eq(expected));
         assert_eq!((found[0].at, found[299].at), (701, 1000));
     }
+
+    #[tokio::test]
+    async fn what_was_for_those_who_listened_goes_soon() {
+        let stats = watch::Sender::new(HubStats::default());
+        let mut config = HubConfig::new(Store::Memory);
+        let log = Log::open(&mut config, stats.clone(), Arc::default()).unwrap();
+        let passing = || Publication {
+            transient: true,
+            ..Publication::to_everyone("x")
+        };
+        let kept = Publication::to_everyone("kept");
+        log.append(vec![passing(), kept, passing()]).await.unwrap();
+        let cleaned = async || {
+            log.trim();
+            log.probe().await.unwrap();
+            let stats = *stats.borrow();
+            (stats.events, stats.bytes)
+        };
+        // Who lags by less than the time between two of these still gets it.
+        assert_eq!(cleaned().await, (3, 6));
+        log.append(vec![passing()]).await.unwrap();
+        assert_eq!(cleaned().await, (2, 5));
+        assert_eq!(cleaned().await, (1, 4));
+        assert_eq!((log.floor(), log.head()), (0, 4));
+    }
+
+    #[tokio::test]
+    async fn a_long_clean_up_goes_on_by_itself() {
+        let now = Arc::new(std::sync::atomic::AtomicI64::new(0));
+        let clock = now.clone();
+        let stats = watch::Sender::new(HubStats::default());
+        let mut config = HubConfig::new(Store::Memory);
+        config.clock =
+            Arc::new(move || Timestamp::from_millisecond(clock.load(Ordering::Relaxed)).unwrap());
+        let log = Log::open(&mut config, stats.clone(), Arc::default()).unwrap();
+        let brief = |_| Publication {
+            ttl: Some(Duration::from_secs(1)),
+            ..Publication::to_everyone("x")
+        };
+        for _ in 0..10 {
+            log.append((0..1000).map(brief).collect()).await.unwrap();
+        }
+        now.store(2000, Ordering::Relaxed);
+        log.trim();
+        let kept = Publication::to_everyone("kept");
+        let seq = log.append(vec![kept]).await.unwrap();
+        assert_eq!(seq, [Some(10_001)]);
+        let mut stats = stats.subscribe();
+        stats.wait_for(|stats| stats.events == 1).await.unwrap();
+        assert_eq!(stats.borrow().bytes, 4);
+    }
 }

@@ -1,5 +1,6 @@
 //! One subscriber: a cursor that walks along the log.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -139,9 +140,9 @@ pub(crate) async fn subscribe(
         demo: request.demo,
         heartbeat,
         quiet_until: Instant::now() + heartbeat,
-        old_at: hub.config().max_age.map(|age| {
-            let tenth = fastrand::f64().mul_add(0.2, 0.9);
-            Instant::now() + age.mul_f64(tenth)
+        old_at: hub.config().max_age.and_then(|age| {
+            let mut random = hub.random().lock().unwrap_or_else(PoisonError::into_inner);
+            Instant::now().checked_add(lifetime(age, &mut random))
         }),
         ended: false,
         seat,
@@ -153,6 +154,12 @@ pub(crate) async fn subscribe(
             Some((bytes, subscription))
         },
     ))
+}
+
+/// How long a stream lives: about `age`, a tenth sooner or later.
+fn lifetime(age: Duration, random: &mut fastrand::Rng) -> Duration {
+    Duration::try_from_secs_f64(age.as_secs_f64() * random.f64().mul_add(0.2, 0.9))
+        .unwrap_or(Duration::MAX)
 }
 
 /// Where a start lies in the log, and what cannot be replayed from it.
@@ -440,5 +447,23 @@ impl Subscription {
             self.view.format.bye(reason, &mut out);
             out.freeze()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_do_not_grow_old_together() {
+        let mut random = fastrand::Rng::with_seed(11);
+        let hour = Duration::from_secs(3600);
+        let mut ages: Vec<_> = (0..1000).map(|_| lifetime(hour, &mut random)).collect();
+        ages.sort();
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        assert!(minutes(54) <= ages[0] && ages[0] < minutes(55));
+        assert!(minutes(65) < ages[999] && ages[999] <= minutes(66));
+        assert!(ages.windows(2).all(|two| two[1] - two[0] < minutes(1)));
+        assert!(lifetime(Duration::MAX, &mut random) >= hour);
     }
 }

@@ -7,6 +7,8 @@
 )]
 
 mod backup;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod feeds;
 mod hubs;
 mod notifier;
@@ -15,5 +17,7 @@ mod send;
 #[cfg(unix)]
 mod serve;
 mod serve_config;
+#[cfg(target_os = "linux")]
+mod storage;
 mod support;
 mod token;

@@ -101,6 +101,10 @@ impl Running {
         Self { child, out, err }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end, as a system does.
     pub(crate) fn terminate(&self) {
         self.signal("-TERM");

@@ -696,3 +696,56 @@ fn millis(time: Duration) -> i64 {
 fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes as they are counted, in the log and by the way.
+    fn bytes(db: &Connection) -> u64 {
+        let sql = format!("SELECT coalesce(sum({BYTES}), 0) FROM log");
+        db.query_row(&sql, [], |row| number(row, 0)).unwrap()
+    }
+
+    #[test]
+    fn a_transaction_deletes_so_much_and_counts_it() {
+        let epoch = Epoch::random(&mut fastrand::Rng::with_seed(3));
+        let mut db = connect(None).unwrap();
+        prepare(&mut db, epoch).unwrap();
+        let tx = db.transaction().unwrap();
+        let uid = |uid| Address::Uid(crate::Uid::parse(uid).unwrap());
+        let to = Audience::Only(vec![uid("1"), uid("22"), uid("1")]);
+        let mut total = 0;
+        for seq in 1..=100 {
+            let mut publication = Publication::new(to.clone(), "四".repeat(10));
+            publication.transient = seq % 10 == 0;
+            publication.ttl = (seq % 10 == 5).then_some(Duration::ZERO);
+            let record = Record::new(Position { epoch, seq }, 0, &publication);
+            total += insert(&tx, &record, &publication).unwrap();
+        }
+        assert_eq!((total, bytes(&tx)), (100 * 35, 100 * 35));
+        let most = |rows, bytes| Most { rows, bytes };
+
+        let some = delete_expired(&tx, 0, most(4, 1000)).unwrap();
+        assert_eq!((some.rows, some.bytes, some.more), (4, 140, true));
+        let some = delete_expired(&tx, 0, most(4, 36)).unwrap();
+        assert_eq!((some.rows, some.bytes, some.more), (2, 70, true));
+        let rest = delete_expired(&tx, 0, most(4, 1000)).unwrap();
+        assert_eq!((rest.rows, rest.last, rest.more), (4, Some(95), false));
+        let past = delete_transient(&tx, 49, most(100, 10_000)).unwrap();
+        assert_eq!((past.rows, past.last, past.more), (4, Some(40), false));
+
+        // 86 are left. Those up to the floor go, and so many bytes in all.
+        let low = delete_oldest(&tx, 12, 0, most(100, 10_000)).unwrap();
+        assert_eq!((low.rows, low.last, low.more), (10, Some(12), false));
+        let over = delete_oldest(&tx, 12, 36, most(100, 10_000)).unwrap();
+        assert_eq!((over.rows, over.last, over.more), (2, Some(14), false));
+        let both = delete_oldest(&tx, 16, 100, most(2, 10_000)).unwrap();
+        assert_eq!((both.rows, both.last, both.more), (2, Some(17), true));
+        assert_eq!(bytes(&tx), 72 * 35);
+        let left: u64 = tx
+            .query_row("SELECT count(*) FROM address", [], |row| number(row, 0))
+            .unwrap();
+        assert_eq!(left, 72 * 2);
+    }
+}

@@ -237,3 +237,78 @@ async fn a_head_request_takes_no_place() {
     assert_eq!(stream.status, 404);
     server.stop().await;
 }
+
+/// Streams that are ended for their age say so, and lose nothing by it.
+#[tokio::test]
+async fn a_stream_that_grows_old_is_resumed_whole() {
+    let server = Server::start(HubConfig {
+        max_age: Some(std::time::Duration::from_millis(150)),
+        ..memory()
+    })
+    .await;
+    let mut stream = server.open("/events?uid=1&control=1").await;
+    let (mut numbers, mut rotations, mut published) = (Vec::new(), 0, 0);
+    while rotations < 6 {
+        server.publish(json!({"uid": 1, "data": published})).await;
+        published += 1;
+        while numbers.len() < published {
+            match stream.next().await {
+                Some(event) if event.name == "message" => {
+                    numbers.push(event.data.parse::<usize>().unwrap());
+                }
+                Some(event) if event.name == "bye" => {
+                    assert_eq!(event.data, json!({"reason": "rotation"}).to_string());
+                    assert_eq!(stream.next().await, None);
+                    rotations += 1;
+                    // It misses some while it is away.
+                    server.publish(json!({"uid": 1, "data": published})).await;
+                    published += 1;
+                    let id = stream.last_event_id().to_owned();
+                    stream = server.resume("/events?uid=1&control=1", &id).await;
+                }
+                Some(event) => assert_eq!(event.name, "hello"),
+                None => panic!("an end without a word"),
+            }
+        }
+    }
+    assert_eq!(numbers, (0..published).collect::<Vec<_>>());
+    drop(stream);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_address_and_one_uid_have_so_many_places() {
+    let server = Server::start(HubConfig {
+        max_streams_per_ip: 4,
+        max_streams_per_uid: 2,
+        ..memory()
+    })
+    .await;
+    let refused = async |path: &str| {
+        let refused = get(server.address, path).await;
+        assert_eq!(refused.status, 429, "{path}");
+        refused.error()
+    };
+    // A uid that is named twice takes one place.
+    let first = server.open("/events?uid=1&uid=1&uid=2").await;
+    let second = server.open("/push?uid=1").await;
+    assert!(
+        refused("/events?uid=3&uid=1")
+            .await
+            .contains("one uid may have 2")
+    );
+    let third = server.open("/events?uid=2").await;
+    assert!(refused("/push?uid=2").await.contains("one uid"));
+    let _fourth = server.open("/sse").await;
+    assert!(refused("/sse").await.contains("one address may have 4"));
+    server.subscribers(4).await;
+
+    drop((first, third));
+    server.subscribers(2).await;
+    let _both = server.open("/events?uid=1&uid=2").await;
+    assert!(refused("/events?uid=1").await.contains("one uid"));
+    drop(second);
+    server.subscribers(2).await;
+    let _again = server.open("/events?uid=1").await;
+    server.stop().await;
+}

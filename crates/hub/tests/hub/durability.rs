@@ -247,3 +247,103 @@ async fn what_is_too_old_goes_when_the_hub_starts() {
     assert_eq!(events.len(), 9);
     server.stop().await;
 }
+
+/// The log of the first release, as it wrote it.
+#[tokio::test]
+async fn a_log_of_the_first_layout_is_kept_aside_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub.db");
+    let old = include_bytes!("../fixtures/hub.v1.db");
+    std::fs::write(&path, old).unwrap();
+    // Left by an attempt that was cut off.
+    let backup = folder.path().join("hub.db.v1.bak");
+    std::fs::write(folder.path().join("hub.db.v1.bak.part"), "half").unwrap();
+    let config = || HubConfig {
+        clock: Arc::new(|| Timestamp::from_second(1_763_717_100).unwrap()),
+        ..HubConfig::new(Store::Path(path.clone()))
+    };
+
+    let server = Server::start(config()).await;
+    assert_eq!(server.hub.position().to_string(), "a833bdcdb6.6");
+    let bytes = server.hub.watch().borrow().bytes;
+    let data = [
+        "to everyone",
+        "你好，1",
+        "two\nlines",
+        r#"{"n":1}"#,
+        "with a key",
+        "a hundred years",
+    ];
+    let addresses = ["u1", "tdoor", "u张三"];
+    let expected: usize = data.iter().chain(&addresses).map(|text| text.len()).sum();
+    assert_eq!(bytes, expected as u64);
+    let mut stream = server
+        .open("/events?uid=1&uid=%E5%BC%A0%E4%B8%89&poll=1")
+        .await;
+    let events = stream.rest().await;
+    let seen: Vec<_> = events.iter().map(|event| event.data.as_str()).collect();
+    assert_eq!(seen, data);
+    assert_eq!(events[1], Event::new("like", "你好，1", "a833bdcdb6.2"));
+    assert_eq!(stream.retry(), Some(7));
+    assert_eq!(
+        server
+            .publish(json!({"data": "other", "id": "build-7"}))
+            .await,
+        "a833bdcdb6.5"
+    );
+    let new = server.publish(json!({"data": "new"})).await;
+    assert_eq!(new, "a833bdcdb6.7");
+    server.stop().await;
+
+    // What was kept aside is the old log, for the old program.
+    let kept = rusqlite::Connection::open(&backup).unwrap();
+    let (version, head): (i64, i64) = kept
+        .query_row(
+            "SELECT (SELECT user_version FROM pragma_user_version), head FROM hub",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    assert_eq!((version, head), (1, 6));
+    let text: Vec<String> = kept
+        .prepare("SELECT data FROM log ORDER BY seq")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(text, data);
+    drop(kept);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&backup).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    assert!(!folder.path().join("hub.db.v1.bak.part").exists());
+    // It is kept once: the next start does not need it.
+    std::fs::remove_file(&backup).unwrap();
+    let server = Server::start(config()).await;
+    assert_eq!(server.hub.position().seq, 7);
+    assert!(!backup.exists());
+    server.stop().await;
+}
+
+/// No layout is changed that could not be kept aside.
+#[tokio::test]
+async fn without_a_copy_an_old_log_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub.db");
+    std::fs::write(&path, include_bytes!("../fixtures/hub.v1.db")).unwrap();
+    std::fs::create_dir(folder.path().join("hub.db.v1.bak.part")).unwrap();
+    let refused = Hub::open(HubConfig::new(Store::Path(path.clone()))).err();
+    assert!(
+        matches!(refused, Some(HubError::Unopened { .. })),
+        "{refused:?}"
+    );
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let version: i64 = db
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 1);
+}

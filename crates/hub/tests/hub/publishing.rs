@@ -192,3 +192,121 @@ async fn health_and_the_way_around() {
     );
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_batch_is_stored_whole() {
+    let server = Server::memory().await;
+    let mut stream = server.open("/events?uid=1").await;
+    let before = server.publish(json!({"id": "k0", "data": "before"})).await;
+    let batch = json!([
+        {"data": "a", "id": "k1"},
+        {"uid": 2, "data": "for two"},
+        {"event": "like", "uid": 1},
+        {"data": "again", "id": "k1"},
+        {"data": "before", "id": "k0"},
+    ]);
+    let answer = post(server.address, "/publish", &batch.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let epoch = server.hub.epoch();
+    let ids = [2, 3, 4, 2, 1].map(|seq| format!("{epoch}.{seq}"));
+    assert_eq!(answer.json(), json!({"ids": ids}));
+    assert_eq!(ids[4], before);
+    // The whole batch again is the same, but for what has no id.
+    let again = post(server.address, "/publish", &batch.to_string()).await;
+    let ids_again = [2, 5, 6, 2, 1].map(|seq| format!("{epoch}.{seq}"));
+    assert_eq!(again.json(), json!({"ids": ids_again}));
+    let seen: Vec<_> = stream.take(4).await.into_iter().map(|e| e.id).collect();
+    assert_eq!(seen, [1, 2, 4, 6].map(|seq| format!("{epoch}.{seq}")));
+
+    let (empty, typo, second) = (
+        "[]",
+        r#"[{"data":1},{"dta":2}]"#,
+        r#"[{"data":1},{"data":2,"uids":[]},{"data":3}]"#,
+    );
+    for (body, part) in [
+        (empty, "empty"),
+        (typo, "index 1"),
+        (second, "index 1 is refused: the lists"),
+        (r#"[{"data":1},"#, "not a batch"),
+    ] {
+        for headers in [&[("Content-Type", "application/json")][..], &[]] {
+            let refused =
+                request(server.address, "POST", "/publish", headers, body.as_bytes()).await;
+            assert_eq!(refused.status, 400, "{body}");
+            assert!(refused.error().contains(part), "{}", refused.body);
+        }
+    }
+    assert_eq!(server.hub.position().seq, 6);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_needs_each_right_and_a_log_that_takes_all_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hub.db");
+    let server = Server::start(HubConfig::new(hub::Store::Path(path.clone()))).await;
+    let new = hub::NewToken {
+        name: "one".to_owned(),
+        read: false,
+        write: true,
+        admin: false,
+        uids: vec![hub::Uid::parse("1").unwrap()],
+        topics: Vec::new(),
+    };
+    let (_, token) = server.hub.create_token(new).await.unwrap();
+    let bearer = format!("Bearer {}", token.secret());
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Authorization", bearer.as_str()),
+    ];
+    let send = async |batch: serde_json::Value| {
+        let body = batch.to_string();
+        request(
+            server.address,
+            "POST",
+            "/publish",
+            &headers,
+            body.as_bytes(),
+        )
+        .await
+    };
+    let own = json!({"uid": 1, "data": "x"});
+    let refused = send(json!([own, own, {"uid": 2, "data": "y"}])).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.error().contains("index 2"), "{}", refused.body);
+    assert_eq!(send(json!([own, {"data": "y"}])).await.status, 403);
+    assert_eq!(server.hub.position().seq, 0);
+
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let trigger = "CREATE TRIGGER bad BEFORE INSERT ON log WHEN new.data = 'bad'
+                   BEGIN SELECT raise(FAIL, 'no'); END";
+    other.execute_batch(trigger).unwrap();
+    let bad = json!({"uid": 1, "data": "bad"});
+    assert_eq!(send(json!([own, own, bad, own])).await.status, 503);
+    assert_eq!(server.hub.position().seq, 0);
+    assert_eq!(send(json!([own, own])).await.status, 200);
+    let events = server.open("/events?uid=1&poll=1").await.rest().await;
+    assert_eq!(events.len(), 2);
+    assert_eq!(server.hub.watch().borrow().bytes, 2 + 2 * "u1".len() as u64);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_may_be_longer_than_one_publication() {
+    let server = Server::memory().await;
+    let one = |len| json!({"data": "x".repeat(len)}).to_string();
+    let batch = |count, len| format!("[{}]", vec![one(len); count].join(","));
+    let twelve = post(server.address, "/publish", &batch(12, 1_000_000)).await;
+    assert_eq!(twelve.status, 200, "{}", twelve.body);
+    assert_eq!(twelve.json()["ids"].as_array().unwrap().len(), 12);
+    let thousand = post(server.address, "/publish", &batch(1000, 1)).await;
+    assert_eq!(thousand.json()["ids"].as_array().unwrap().len(), 1000);
+    let more = post(server.address, "/publish", &batch(1001, 1)).await;
+    assert_eq!(more.status, 400);
+    assert!(more.error().contains("more than 1000"), "{}", more.body);
+    let element = post(server.address, "/publish", &batch(1, MAX_DATA)).await;
+    assert_eq!(element.status, 413);
+    assert!(element.error().contains("index 0"), "{}", element.body);
+    assert_eq!(server.hub.position().seq, 1012);
+    server.stop().await;
+}
