@@ -514,11 +514,54 @@ fn private_file(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
     use jiff::Timestamp;
 
     use super::*;
     use crate::format::Format;
     use crate::publication::{Address, Filter, Topic};
+
+    #[tokio::test]
+    async fn a_publisher_that_leaves_frees_no_room_for_what_it_left() {
+        let mut config = HubConfig::new(Store::Memory);
+        let log = Log::open(&mut config, watch::Sender::default(), Arc::default()).unwrap();
+        let Readers::Shared(db) = &log.readers else {
+            panic!("a memory log has one connection");
+        };
+        let data = "x".repeat(MAX_DATA);
+        {
+            let _the_writer_waits = lock_db(db);
+            let mut append = Box::pin(log.append(vec![Publication::to_everyone(data)]));
+            assert!(append.as_mut().now_or_never().is_none());
+            drop(append);
+            assert!(log.waiting.available_permits() <= Log::WAITING - MAX_DATA);
+        }
+        // What follows in the queue is answered later.
+        log.probe().await.unwrap();
+        assert_eq!(log.waiting.available_permits(), Log::WAITING);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_leaves_frees_no_place_while_it_is_read_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        drop(open_file(&path, Epoch::random(&mut fastrand::Rng::new())).unwrap());
+        let readers = Readers::pool(path);
+        let (go_on, waits) = std::sync::mpsc::channel::<()>();
+        let mut read = Box::pin(readers.run(move |_| {
+            let _ = waits.recv();
+            Ok(())
+        }));
+        assert!(read.as_mut().now_or_never().is_none());
+        drop(read);
+        let Readers::Pool { places, .. } = &readers else {
+            panic!("a file has a pool");
+        };
+        assert_eq!(places.available_permits(), Readers::PLACES - 1);
+        drop(go_on);
+        let all = places.acquire_many(Readers::PLACES as u32).await;
+        assert!(all.is_ok());
+    }
 
     #[tokio::test]
     async fn what_is_to_come_is_listed_in_pages() {

@@ -250,3 +250,32 @@ impl Drop for Seat {
         self.hub.count_subscribers();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HubConfig, Store};
+
+    #[test]
+    fn a_whole_network_of_ipv6_counts_as_one_address() {
+        let hub = Hub::open(HubConfig {
+            max_streams_per_ip: 1,
+            ..HubConfig::new(Store::Memory)
+        })
+        .unwrap();
+        let from = |ip: &str| Visitor {
+            peer: Peer::Remote(ip.parse().unwrap()),
+            addresses: Vec::new(),
+            device: None,
+            path: "/events".to_owned(),
+            token: None,
+            ticket: None,
+        };
+        let seat = Seat::take(&hub, from("2001:db8::1")).unwrap();
+        let second = Seat::take(&hub, from("2001:db8::2:1"));
+        assert_eq!(second.err(), Some(Full::Ip));
+        assert!(Seat::take(&hub, from("2001:db8:0:1::1")).is_ok());
+        drop(seat);
+        assert!(Seat::take(&hub, from("2001:db8::2:1")).is_ok());
+    }
+}

@@ -171,6 +171,20 @@ mod tests {
     }
 
     #[test]
+    fn addresses_take_memory_too() {
+        let mut window = Window::after(0);
+        let uids = (0..1000).map(|nth| format!("{nth:0128}"));
+        let to: Vec<_> = uids
+            .map(|uid| Address::Uid(Uid::parse(&uid).unwrap()))
+            .collect();
+        let fit = Window::BYTES as u64 / (1000 * 128);
+        for seq in 1..=fit + 1 {
+            window.push(entry(seq, Audience::Only(to.clone()), 1));
+        }
+        assert!(window.read(&view(Vec::new()), 0, 0).is_none());
+    }
+
+    #[test]
     fn a_page_ends_and_the_next_goes_on() {
         let mut window = Window::after(0);
         for seq in 1..=3 {

@@ -22,6 +22,7 @@ mod page;
 mod presence;
 mod publishing;
 mod replay;
+mod review;
 mod scheduled;
 mod security;
 mod shutdown;
