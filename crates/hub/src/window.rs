@@ -31,7 +31,7 @@ impl Entry {
 
     /// About what it takes of the memory.
     fn size(&self) -> usize {
-        self.record.data.len() + self.frame.len()
+        self.record.data.len() + self.record.to.size() + self.frame.len()
     }
 }
 
