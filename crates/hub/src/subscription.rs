@@ -1,5 +1,6 @@
 //! One subscriber: a cursor that walks along the log.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -70,6 +71,9 @@ pub(crate) enum Opening {
 const GREETING: &str = "站内信链接成功！";
 const GREETING_RETRY: Duration = Duration::from_secs(3);
 
+/// Longer times are this long: no clock counts for ever.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// Opens a stream. The cursor stands when this returns: what is published from
 /// now on is in it.
 pub(crate) async fn subscribe(
@@ -124,7 +128,7 @@ pub(crate) async fn subscribe(
     }
     seat.place().cursor.store(cursor, Ordering::Relaxed);
 
-    let heartbeat = view.format.heartbeat(hub.config().heartbeat);
+    let heartbeat = view.format.heartbeat(hub.config().heartbeat).min(LONGEST);
     let subscription = Subscription {
         hub: hub.clone(),
         head,
@@ -140,8 +144,9 @@ pub(crate) async fn subscribe(
         heartbeat,
         quiet_until: Instant::now() + heartbeat,
         old_at: hub.config().max_age.map(|age| {
-            let tenth = fastrand::f64().mul_add(0.2, 0.9);
-            Instant::now() + age.mul_f64(tenth)
+            let chance = || hub.random().lock().unwrap_or_else(PoisonError::into_inner);
+            let tenth = chance().f64().mul_add(0.2, 0.9);
+            Instant::now() + age.min(LONGEST).mul_f64(tenth)
         }),
         ended: false,
         seat,
