@@ -689,3 +689,34 @@ fn too_many(why: &str, wait: Duration) -> NotLetIn {
         wait: Some(wait),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+
+    /// All who sit behind one router, or in one container's network, have one
+    /// address.
+    #[tokio::test]
+    async fn the_wrong_tokens_of_a_neighbour_lock_nobody_out() {
+        let hub = Hub::open(HubConfig::new(Store::Memory)).unwrap();
+        let new = NewToken {
+            name: "Ada".to_owned(),
+            write: true,
+            ..NewToken::default()
+        };
+        let (_, token) = hub.create_token(new).await.unwrap();
+        let peer = Peer::Remote([192, 0, 2, 1].into());
+        let try_it = async |secret: &str| {
+            let uri: Uri = format!("/publish?token={secret}").parse().unwrap();
+            let shown = Shown::of(&uri, &HeaderMap::new());
+            let known = hub.access().identify(peer, Need::Write, true, shown).await;
+            known.map_err(|refused| refused.refusal.status.as_u16())
+        };
+        for nth in 0..WRONG.burst {
+            assert_eq!(try_it(&format!("fb_{nth}")).await, Err(401));
+        }
+        assert_eq!(try_it("fb_wrong").await, Err(429));
+        assert!(try_it(token.secret()).await.is_ok());
+    }
+}
