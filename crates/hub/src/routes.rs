@@ -152,9 +152,7 @@ async fn let_in(
     path: &str,
     shown: Shown,
 ) -> Result<Caller, NotLetIn> {
-    // ntfy's paths are decoded where they are answered.
-    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
-    let need = Need::of(method, &path);
+    let need = Need::of(method, path);
     let asks = site.guard.asks();
     let access = site.hub.access();
     let caller = access.identify(peer, need, asks, shown).await?;
