@@ -70,6 +70,7 @@ status-unread = { $count ->
    *[other] { $count } unread messages
 }
 status-hub-off = The hub is off
+status-hub-starting = The hub is starting
 status-hub-on = The hub listens on { $url } ({ $count } listening)
 status-no-feeds = No feeds yet
 reconnect-unknown = There is no feed “{ $name }”. “feedbell status” lists them.

@@ -162,7 +162,7 @@ hub-in-use = Another hub uses { $path }. Stop it, then switch the hub on again.
 hub-newer = The hub’s log { $path } was written by a newer Feedbell. Update Feedbell; the log stays as it is.
 hub-damaged = The hub’s log { $path } is damaged. Move it away to start with an empty history.
 hub-tls = The hub cannot speak HTTPS: { $why }.
-hub-token = A hub on the network needs a token. Create one on the page of the hub, or listen on 127.0.0.1.
+hub-token = Other computers cannot use the hub yet: it needs a token. Create one on the page of the hub, or with “feedbell token create”.
 hub-token-unusable = The token in the settings cannot be used: it may have letters, digits and signs, and no spaces. Change “token” under [hub] in the settings file.
 
 ## Presets

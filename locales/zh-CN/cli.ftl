@@ -69,6 +69,7 @@ status-unread = { $count ->
    *[other] { $count } 条未读消息
 }
 status-hub-off = 广播站已关闭
+status-hub-starting = 广播站正在启动
 status-hub-on = 广播站正在监听 { $url }（{ $count } 个订阅者）
 status-no-feeds = 还没有订阅源
 reconnect-unknown = 没有订阅源“{ $name }”。“feedbell status”会列出它们。

@@ -159,7 +159,7 @@ hub-in-use = 另一个广播站正在使用 { $path }。请先停止它，再重
 hub-newer = 广播站的记录 { $path } 由更新版本的 Feedbell 写入。请更新 Feedbell；记录保持原样。
 hub-damaged = 广播站的记录 { $path } 已损坏。请移走它，以便从空记录开始。
 hub-tls = 广播站无法使用 HTTPS：{ $why }。
-hub-token = 面向网络的广播站需要令牌。请在广播站页面创建一个，或改为监听 127.0.0.1。
+hub-token = 其他电脑还不能使用广播站：它需要令牌。请在广播站页面创建一个，或使用 feedbell token create。
 hub-token-unusable = 设置中的令牌无法使用：令牌只能由字母、数字和符号组成，不能有空格。请修改设置文件中 [hub] 下的 token。
 
 ## 预设

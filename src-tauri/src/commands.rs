@@ -3,8 +3,8 @@
 use notifier::{
     NotifierHandle,
     view::{
-        AppView, FeedForm, GeneralForm, HubForm, MessageDetail, MessagePage, MessageQuery, Refusal,
-        SendForm, SettingsView, Text,
+        AppView, FeedForm, GeneralForm, HubForm, HubLists, HubMode, MessageDetail, MessagePage,
+        MessageQuery, NewTokenView, Refusal, SendForm, SettingsView, Text, TokenForm,
     },
 };
 use tauri::{AppHandle, State};
@@ -86,6 +86,40 @@ pub(crate) async fn save_general(notifier: Notifier<'_>, form: GeneralForm) -> R
 #[tauri::command]
 pub(crate) async fn save_hub(notifier: Notifier<'_>, form: HubForm) -> Result<(), Refusal> {
     notifier.save_hub(form).await
+}
+
+#[tauri::command]
+pub(crate) async fn switch_hub(notifier: Notifier<'_>, mode: HubMode) -> Result<(), Refusal> {
+    notifier.switch_hub(mode).await
+}
+
+#[tauri::command]
+pub(crate) async fn hub_lists(notifier: Notifier<'_>) -> Result<HubLists, Refusal> {
+    notifier.hub_lists().await
+}
+
+/// The answer carries the secret, to the window that asked and to nobody else.
+#[tauri::command]
+pub(crate) async fn create_token(
+    notifier: Notifier<'_>,
+    form: TokenForm,
+) -> Result<NewTokenView, Refusal> {
+    notifier.create_token(form).await
+}
+
+#[tauri::command]
+pub(crate) async fn revoke_token(notifier: Notifier<'_>, id: String) -> Result<(), Refusal> {
+    notifier.revoke_token(id).await
+}
+
+#[tauri::command]
+pub(crate) async fn disconnect(notifier: Notifier<'_>, id: u64, ban: bool) -> Result<(), Refusal> {
+    notifier.disconnect(id, ban).await
+}
+
+#[tauri::command]
+pub(crate) async fn unban(notifier: Notifier<'_>, uid: String) -> Result<(), Refusal> {
+    notifier.unban(uid).await
 }
 
 #[tauri::command]

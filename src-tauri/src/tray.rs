@@ -2,7 +2,7 @@
 
 use notifier::{
     Localizer,
-    view::{AppView, FeedState, FeedView, HubState, Text},
+    view::{AppView, FeedState, FeedView, HubMode, HubState, Text},
 };
 use tauri::{
     AppHandle,
@@ -118,7 +118,7 @@ pub(crate) fn look(app: &AppView, localizer: &Localizer) -> Look {
         } else {
             localizer.get("tray-hub")
         },
-        on: hub_on,
+        on: app.hub.mode != HubMode::Off,
     });
     items.push(Item::Line);
     items.push(choice("settings", localizer.get("tray-settings")));
@@ -330,8 +330,11 @@ mod tests {
             }],
             hub: HubView {
                 state: HubState::Off,
+                mode: HubMode::Off,
                 subscribers: 0,
+                max: 0,
                 events: 0,
+                keep_days: 0,
             },
             pause: None,
             troubles: Vec::new(),

@@ -56,7 +56,9 @@ MESSAGES = {
 # Texts that must be seen, as they are or as "@id" of the language's files.
 EXPECTED = {
     "inbox": ["@ui-rail-all", "@ui-detail-why", "@ui-action-pin", "Likes"],
-    "hub": ["@ui-hub-sub", "@ui-hub-anywhere", "curl", "EventSource"],
+    "hub": ["@ui-hub-sub", "@ui-hub-anywhere", "@ui-hub-now", "@ui-tokens", "curl", "EventSource"],
+    "hub-first": ["@ui-token-first", "@ui-token-create", "@ui-token-stay-local", "curl"],
+    "hub-token": ["@ui-token-made-about", "@ui-hub-where-lan", "fb_", "$TOKEN"],
     "settings": ["@ui-settings-general", "@ui-settings-hub", "@ui-feed-add", "Likes"],
     "editor": ["@ui-feed-url", "@ui-feed-preset", "@ui-rules", "@ui-advanced", "@ui-test"],
     "advanced": ["@ui-resume", "@ui-delivery", "@ui-proxy", "@ui-certificate"],
@@ -169,6 +171,22 @@ def of_the_window(studio, locale, theme):
                 window.click(at(button))
                 window.element(at(sign))
                 picture(view, EXPECTED[view])
+            window.click(at("rail-hub"))
+            window.click(at("hub-lan"))
+            window.element(at("token-form"))
+            picture("hub-first", EXPECTED["hub-first"])
+            window.click(at("token-create"))
+            window.element(at("token-secret"))
+            desk.until(lambda: bell.status()["hub"]["state"].get("lan"), "others reach the hub")
+            window.element(at("tokens"))
+            picture("hub-token", EXPECTED["hub-token"])
+            window.click(at("token-done"))
+            window.resize(*NARROW)
+            picture("hub-narrow", EXPECTED["hub"][1:])
+            window.resize(*WIDE)
+            window.click(at("hub-local"))
+            desk.until(lambda: not bell.status()["hub"]["state"].get("lan", True), "this computer alone")
+
             window.click(at("rail-add"))
             window.type(at("feed-url"), feed.url.replace("/events", "/nowhere"))
             window.click(at("feed-test"))

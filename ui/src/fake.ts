@@ -406,7 +406,7 @@ export class Fake implements Backend {
       kind: 'running', url, lan, wants_token, no_network, guarded: lan,
       also: this.scene === 'lan-full' ? ['http://10.8.0.6:2355', 'http://[fd12:3456:789a::14]:2355'] : [],
       curl: `curl ${url}/publish${auth} \\\n  -d '{"event":"like","data":"Coffee is ready"}'`,
-      receive: `const hub = new EventSource(\n  "${url}/events?uid=mira${lan ? '&token=TOKEN' : ''}");\nhub.addEventListener("like",\n  e => console.log(e.data));`,
+      receive: `const hub = new EventSource(\n  "${url}/events${lan ? '" +\n  "' : ''}?uid=mira${lan ? '&token=TOKEN' : ''}");\nhub.addEventListener("like",\n  e => console.log(e.data));`,
       fingerprint: this.#settings.hub.tls === 'off' ? null : 'sha256:5f2b8c1e90d7a4463be1c05fd2987e6a11b3c9f0e4d85a7260fb13c4d9e87a52',
     };
   }

@@ -303,7 +303,7 @@ pub(crate) enum TokenCommand {
     Revoke {
         /// The token's id or name
         #[arg(value_name = "ID|NAME")]
-        token: String,
+        which: String,
         #[command(flatten)]
         at: TokensAt,
     },

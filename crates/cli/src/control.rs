@@ -112,6 +112,7 @@ fn summary(app: &AppView) -> Vec<Text> {
     let unread = Text::new("status-unread").with("count", app.unread);
     let hub = match &app.hub.state {
         HubState::Off => Text::new("status-hub-off"),
+        HubState::Starting => Text::new("status-hub-starting"),
         HubState::Running { url, .. } => Text::new("status-hub-on")
             .with("url", url.as_str())
             .with("count", app.hub.subscribers),

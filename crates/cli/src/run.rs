@@ -150,6 +150,7 @@ impl Face<'_> {
             && told.is_none_or(|told| told.hub.state != app.hub.state)
         {
             self.tell(&Text::new("run-try"));
+            let curl = curl.replace('\n', "\n    ");
             self.terminal.note(&format!("    {curl}"));
         }
         self.told = Some(app);
@@ -159,10 +160,14 @@ impl Face<'_> {
         let mut news = Vec::new();
         if told.is_none_or(|told| told.hub.state != app.hub.state) {
             match &app.hub.state {
-                HubState::Running { url, .. } => {
+                HubState::Running {
+                    url, wants_token, ..
+                } => {
                     news.push(Text::new("run-hub").with("url", url.as_str()));
+                    news.extend(wants_token.then(|| Text::new("hub-token")));
                 }
                 HubState::Failed { why } => news.push(why.clone()),
+                HubState::Starting => {}
                 HubState::Off => news.extend(told.map(|_| Text::new("status-hub-off"))),
             }
         }

@@ -25,7 +25,7 @@ pub(crate) async fn token(command: TokenCommand, terminal: &Terminal) -> anyhow:
     let done = match command {
         TokenCommand::Create(options) => create(options, terminal).await,
         TokenCommand::List { json, at } => list(json, at, terminal).await,
-        TokenCommand::Revoke { token, at } => revoke(&token, at, terminal).await,
+        TokenCommand::Revoke { which, at } => revoke(&which, at, terminal).await,
     };
     match done {
         Ok(()) => Ok(Ended::Done),

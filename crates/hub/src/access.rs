@@ -691,8 +691,54 @@ fn too_many(why: &str, wait: Duration) -> NotLetIn {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::Store;
+    use crate::publication::Filter;
+
+    fn some() -> impl Strategy<Value = Vec<Address>> {
+        let one = (any::<bool>(), 0..5u8).prop_map(|(user, n)| {
+            let name = n.to_string();
+            if user {
+                Address::Uid(Uid::parse(&name).unwrap())
+            } else {
+                Address::Topic(crate::Topic::parse(&name).unwrap())
+            }
+        });
+        prop::collection::vec(one, 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn lists_hold_whatever_is_asked_for(
+            only in some(),
+            wanted in some(),
+            to in some(),
+            everyone: bool,
+            fixed: bool,
+        ) {
+            let rights = Rights { only: fixed.then_some(only.clone()), ..Rights::all() };
+            let within = |address: &Address| !fixed || only.contains(address);
+            let filter = Filter { everyone, addresses: wanted.clone() };
+            let audience = if to.is_empty() { Audience::Everyone } else { Audience::Only(to.clone()) };
+            // What a stream that may be opened takes is everyone's or within.
+            if rights.may_read(&wanted) && filter.takes(&audience) {
+                prop_assert!(to.is_empty() || to.iter().any(within));
+            }
+            prop_assert_eq!(rights.may_read(&wanted), wanted.iter().all(within));
+            prop_assert_eq!(
+                rights.may_write(&audience),
+                if to.is_empty() { !fixed } else { to.iter().all(within) }
+            );
+            // Who names nobody is never refused, and never gets more.
+            let own: Vec<_> = rights.own_uids().into_iter().map(Address::Uid).collect();
+            prop_assert!(rights.may_read(&own) && own.iter().all(within));
+            // Without the right itself lists help nobody.
+            let none = Rights { read: false, write: false, ..rights };
+            prop_assert!(!none.may_read(&wanted) && !none.may_write(&audience));
+        }
+    }
 
     /// All who sit behind one router, or in one container's network, have one
     /// address.

@@ -370,7 +370,13 @@ fn without_secrets(uri: &Uri) -> String {
             _ => segment.to_owned(),
         }
     });
-    let mut shown = segments.collect::<Vec<_>>().join("/");
+    // However the path to a ticket is spelled.
+    let path = percent_encoding::percent_decode_str(uri.path()).decode_utf8_lossy();
+    let mut shown = if path.starts_with("/hub/tickets/") {
+        "/hub/tickets/…".to_owned()
+    } else {
+        segments.collect::<Vec<_>>().join("/")
+    };
     for (index, pair) in uri
         .query()
         .into_iter()
@@ -567,7 +573,9 @@ mod tests {
             ("/events?ToKeN=x=y&since=1", "/events?ToKeN=…&since=1"),
             ("/a/sse?auth=QmVhcmVy&poll", "/a/sse?auth=…&poll"),
             ("/events?%74icket=ft_1", "/events?%74icket=…"),
-            ("/hub/tickets/ft_abc", "/hub/tickets/ft_…"),
+            ("/hub/tickets/ft_abc", "/hub/tickets/…"),
+            ("/hub/%74ickets/%66t_abc", "/hub/tickets/…"),
+            ("/door/fb_abc", "/door/fb_…"),
             ("/", "/"),
         ] {
             assert_eq!(without_secrets(&uri.parse().unwrap()), shown);

@@ -33,6 +33,9 @@ mod connection;
 mod demo;
 mod device;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod inbound;
 mod limits;

@@ -8,6 +8,8 @@
 mod actions;
 mod delay;
 mod errors;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod message;
 mod params;
 mod probes;

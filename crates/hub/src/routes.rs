@@ -630,6 +630,10 @@ pub(crate) fn refuse(status: StatusCode, why: &str) -> Response {
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, scheme);
     }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let seconds = HeaderValue::from_static("5");
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
     response
 }
 

@@ -499,9 +499,13 @@ impl Running {
 
     /// Lines for a web page that receive what the other lines send.
     fn receive(&self, url: &str) -> String {
-        let token = if self.guarded { "&token=TOKEN" } else { "" };
+        let query = if self.guarded {
+            "\" +\n  \"?uid=mira&token=TOKEN"
+        } else {
+            "?uid=mira"
+        };
         format!(
-            "const hub = new EventSource(\n  \"{url}/events?uid=mira{token}\");\n\
+            "const hub = new EventSource(\n  \"{url}/events{query}\");\n\
              hub.addEventListener(\"like\",\n  e => console.log(e.data));"
         )
     }

@@ -90,6 +90,13 @@ fn hostile() -> impl Strategy<Value = String> {
         Just("\0".to_owned()),
         Just("\u{feff}".to_owned()),
         Just(": ".to_owned()),
+        Just(":".to_owned()),
+        Just(" ".to_owned()),
+        Just("\u{2028}".to_owned()),
+        Just("\u{2029}".to_owned()),
+        Just("\u{85}".to_owned()),
+        Just("\u{b}\u{c}\u{1c}".to_owned()),
+        Just("x".repeat(2000)),
         Just("id: 9".to_owned()),
         Just("event: gap".to_owned()),
         Just("data: x".to_owned()),
@@ -135,6 +142,37 @@ proptest! {
     }
 
     #[test]
+    fn many_frames_are_as_many_events_wherever_the_bytes_are_cut(
+        all in prop::collection::vec((hostile(), hostile(), hostile(), any::<u64>()), 0..6),
+    ) {
+        let mut out = BytesMut::new();
+        let mut expected = Reading::default();
+        for (data, name, id, retry) in &all {
+            let (name, id) = (EventName::parse(name).ok(), EventId::parse(id).ok());
+            let mut frame = Frame::new().data(data).retry(Duration::from_millis(*retry));
+            if let Some(name) = &name { frame = frame.event(name); }
+            if let Some(id) = &id { frame = frame.id(id); }
+            let before = out.len();
+            frame.write(&mut out);
+            prop_assert_eq!(&out[before..], &frame.to_bytes()[..]);
+            if let Some(id) = id { expected.last_event_id = id.to_string(); }
+            expected.retry = Some(*retry);
+            expected.events.push(Seen {
+                name: name.map_or("message".into(), |name| name.to_string()),
+                data: normalised(data),
+                last_event_id: expected.last_event_id.clone(),
+            });
+        }
+        let text = std::str::from_utf8(&out).unwrap();
+        prop_assert_eq!(&read(text), &expected);
+        // What a connection that broke anywhere has said is the beginning of it, and nothing else.
+        for cut in (0..=text.len()).step_by(1 + text.len() / 8).filter(|cut| text.is_char_boundary(*cut)) {
+            let broken = read(&text[..cut]).events;
+            prop_assert!(expected.events.starts_with(&broken));
+        }
+    }
+
+    #[test]
     fn nothing_that_passes_as_a_name_or_an_id_can_end_its_line(text in hostile()) {
         let breaks = text.chars().any(|c| matches!(c, '\r' | '\n' | '\0'));
         if breaks {
@@ -158,4 +196,17 @@ fn a_frame_with_an_id_alone_moves_the_cursor_and_shows_nothing() {
     let seen = read(std::str::from_utf8(&out).unwrap());
     assert_eq!(seen.last_event_id, "7f.9");
     assert!(seen.events.is_empty());
+}
+
+#[test]
+fn the_longest_retry_is_still_digits_and_huge_data_is_whole() {
+    let data = format!("{}\r{}", "x".repeat(1 << 20), "\n".repeat(1 << 16));
+    let frame = Frame::new().data(&data).retry(Duration::MAX);
+    let bytes = frame.to_bytes();
+    let seen = read(std::str::from_utf8(&bytes).unwrap());
+    assert_eq!(seen.events.len(), 1);
+    assert_eq!(seen.events[0].data, normalised(&data));
+    let retry = bytes.strip_prefix(b"retry: ").unwrap();
+    let end = retry.iter().position(|b| *b == b'\n').unwrap();
+    assert!(end > 0 && retry[..end].iter().all(u8::is_ascii_digit));
 }

@@ -16,3 +16,4 @@ mod send;
 mod serve;
 mod serve_config;
 mod support;
+mod token;

@@ -6,9 +6,7 @@ use fastrand::Rng;
 
 /// Users and topics there are: few of the first hear much, the others little.
 pub(crate) const USERS: usize = 120;
-pub(crate) const TOPICS: usize = 12;
-/// Whether the hub takes arrays.
-const BATCHES: bool = false;
+pub(crate) const TOPICS: usize = 30;
 /// Event names that publishers use.
 const NAMES: [Option<&str>; 4] = [None, Some("like"), Some("build done"), Some("消息")];
 
@@ -97,8 +95,7 @@ impl Ledger {
                 70..85 => Way::Text,
                 85 => Way::Fact,
                 86..92 => Way::Update,
-                _ if BATCHES => Way::Batch(batch),
-                _ => Way::Document,
+                _ => Way::Batch(batch),
             };
             let together = match way {
                 Way::Batch(_) => rng.usize(2..12),
@@ -165,8 +162,8 @@ impl Publication {
         let mut to = To::default();
         match (way, rng.usize(..100)) {
             (Way::Ntfy, _) => to.topics.push(rng.usize(..TOPICS)),
-            (Way::Fact, _) | (_, 0..3) => to.everyone = true,
-            (Way::Update, _) | (_, 3..65) => to.users.push(user(rng)),
+            (Way::Fact, _) | (_, 0..2) => to.everyone = true,
+            (Way::Update, _) | (_, 2..65) => to.users.push(user(rng)),
             (_, 65..90) => to.topics.push(rng.usize(..TOPICS)),
             _ => {
                 to.users = (0..rng.usize(1..6)).map(|_| user(rng)).collect();

@@ -3,6 +3,7 @@
 //! its method can mean.
 
 use axum::http::Method;
+use percent_encoding::percent_decode_str;
 
 use super::{Rights, is_loopback};
 use crate::peer::Peer;
@@ -30,7 +31,8 @@ impl Need {
         if method == Method::OPTIONS {
             return Self::Nothing;
         }
-        match segments(path).as_slice() {
+        let path = percent_decode_str(path).decode_utf8_lossy();
+        match segments(&path).as_slice() {
             ["" | "healthz"] | ["hub", "page", ..] | ["v1", "health"] if gets => Self::Nothing,
             ["healthz", ..] => Self::Nothing,
             ["metrics"] => Self::Metrics,
@@ -131,6 +133,12 @@ mod tests {
             ("OPTIONS /door", Need::Nothing),
             ("GET /favicon.ico", Need::Any),
             ("TRACE /events", Need::Write),
+            // Handlers decode, so no other spelling may need less.
+            ("GET /door/publis%68", Need::Write),
+            ("GET /door%2Fpublish", Need::Write),
+            ("GET /d/%6Ason", Need::Listen),
+            ("POST /hub%2Ftickets", Need::Read),
+            ("GET /hub/tokens/..%2F..%2Fhealthz", Need::Admin),
         ] {
             let (method, path) = request.split_once(' ').unwrap();
             let method = method.parse().unwrap();

@@ -18,6 +18,7 @@ mod metrics;
 mod ntfy_corpus;
 mod ntfy_properties;
 mod ntfy_streams;
+mod openapi;
 mod page;
 mod presence;
 mod publishing;

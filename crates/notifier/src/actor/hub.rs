@@ -420,7 +420,7 @@ fn token_view(token: TokenInfo) -> TokenView {
         uids: token.uids.iter().map(ToString::to_string).collect(),
         topics: token.topics.iter().map(ToString::to_string).collect(),
         created: token.created.as_millisecond(),
-        used: token.used.map(|used| used.as_millisecond()),
+        used: token.used.map(jiff::Timestamp::as_millisecond),
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod edges;
 mod fixtures;
+mod hub;
 mod lifecycle;
 mod many;
 mod presets;
