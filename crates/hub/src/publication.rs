@@ -20,8 +20,8 @@ pub struct Publication {
     pub event: Option<EventName>,
     /// Any text; often JSON.
     pub data: String,
-    /// A second publication with the same key is the same event, for as long as
-    /// the first is in the history.
+    /// A second publication with the same key to the same audience is the same
+    /// event, for as long as the first is in the history.
     pub key: Option<EventId>,
     /// For how long it is replayed; absent: as long as the history goes.
     pub ttl: Option<Duration>,
