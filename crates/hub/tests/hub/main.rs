@@ -25,6 +25,7 @@ mod presence;
 mod publishing;
 mod replay;
 mod retention;
+mod review;
 mod scheduled;
 mod security;
 mod shutdown;
