@@ -27,6 +27,7 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
     let config = NotifierConfig {
         settings: places.settings.clone(),
         data: places.data.clone(),
+        hub_socket: places.hub.clone(),
         trying: options.trying,
         keyring: true,
         clock: notifier::system_clock(),

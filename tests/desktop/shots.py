@@ -182,7 +182,7 @@ def of_the_window(studio, locale, theme):
             picture("hub-token", EXPECTED["hub-token"])
             window.click(at("token-done"))
             window.resize(*NARROW)
-            picture("hub-narrow", EXPECTED["hub"])
+            picture("hub-narrow", EXPECTED["hub"][1:])
             window.resize(*WIDE)
             window.click(at("hub-local"))
             desk.until(lambda: not bell.status()["hub"]["state"].get("lan", True), "this computer alone")

@@ -165,8 +165,8 @@ export class Fake implements Backend {
         last_heard: form.enabled ? Date.now() - 3000 : null,
       })),
       hub: {
-        state: this.#hubState(), mode: this.#hubMode(), max: this.scene === 'lan-full' ? 900 : 500, keep_days: 7,
-        subscribers: !this.#settings.hub.on ? 0 : this.scene === 'lan-full' ? 900 : this.#hub.listening.length, events: this.scene === 'lan-first' ? 0 : 1284,
+        state: this.#hubState(), mode: this.#hubMode(), max: this.scene === 'lan-full' ? 120 : 500, keep_days: 7,
+        subscribers: !this.#settings.hub.on ? 0 : this.scene === 'lan-full' ? 120 : this.#hub.listening.length, events: this.scene === 'lan-first' ? 0 : 1284,
       },
       pause: this.#pause,
       troubles: this.scene === 'trouble' ? [plain('fake-refused-token')] : this.scene === 'deaf' ? [plain('fake-port')] : [],
@@ -422,7 +422,7 @@ export class Fake implements Backend {
       one(3, ['hall-panel'], 'curl', '192.168.1.60', 1600),
     ];
     if (this.scene === 'lan-full') {
-      for (let id = 4; id <= 900; id += 1) listening.push(one(id, [`desk-${id}`], id % 3 === 0 ? null : 'Chrome on Windows', `10.0.${id % 7}.${id % 250}`, id));
+      for (let id = 4; id <= 120; id += 1) listening.push(one(id, [`desk-${id}`], id % 3 === 0 ? null : 'Chrome on Windows', `10.0.${id % 7}.${id % 250}`, id));
       listening[3] = { ...listening[3]!, uids: [], topics: ['build', 'a-topic-with-a-name-that-is-long'], device: 'python-requests' };
       listening[4] = { ...listening[4]!, uids: [], address: null };
     }

@@ -260,7 +260,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N", default_value_t = 1000.0, value_parser = rate)]
     pub(crate) publish_rate: f64,
     /// Publishes that it may make at once
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) publish_burst: u32,
     /// How the log on standard error is written; FEEDBELL_LOG says how much
     #[arg(long, value_name = "FORMAT", default_value = "text")]

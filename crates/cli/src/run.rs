@@ -28,6 +28,7 @@ pub(crate) async fn run(options: Run, terminal: &Terminal) -> anyhow::Result<End
     let started = notifier::start(NotifierConfig {
         settings: places.settings.clone(),
         data: places.data.clone(),
+        hub_socket: places.hub.clone(),
         trying: options.trying,
         keyring: true,
         clock: notifier::system_clock(),

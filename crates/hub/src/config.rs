@@ -79,7 +79,7 @@ impl HubConfig {
             max_streams_per_ip: 900,
             max_streams_per_uid: 900,
             rate: Rate {
-                burst: 1000,
+                burst: 10_000,
                 per_second: 1000.0,
             },
             max_age: None,

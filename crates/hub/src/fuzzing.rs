@@ -169,7 +169,7 @@ fn guarded(input: &Input<'_>) {
                     port.is_empty() || digits.bytes().all(|b| b.is_ascii_digit())
                 })
             };
-            assert!(OWN.iter().any(|own| named(&own)), "{host:?} passes");
+            assert!(OWN.iter().any(|own| named(own)), "{host:?} passes");
             match text(&ORIGIN) {
                 Some(origin) if origin == ALLOWED => {
                     assert_eq!(pass.cors.as_deref(), Some(ALLOWED));

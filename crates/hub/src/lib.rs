@@ -37,6 +37,7 @@ mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
+mod health;
 mod inbound;
 mod limits;
 mod local;
@@ -240,9 +241,10 @@ impl Hub {
         self.0.log.is_alive()
     }
 
-    /// Whether the log takes a publication right now: it writes to find out.
+    /// Whether the log takes a publication right now: it writes to find out, and
+    /// there is room for the largest.
     pub async fn is_healthy(&self) -> bool {
-        self.0.log.probe().await.is_ok()
+        health::ready(self).await.is_ok()
     }
 
     fn access(&self) -> &access::Access {

@@ -52,7 +52,7 @@ impl<K: Eq + Hash> Buckets<K> {
     /// and is paid for afterwards.
     pub(crate) fn take(&self, who: K, count: u32, now: i64) -> Result<(), Duration> {
         self.with(who, now, |left| {
-            if *left < 1.0 {
+            if count > 0 && *left < 1.0 {
                 return Err(1.0 - *left);
             }
             *left -= f64::from(count);
@@ -141,6 +141,7 @@ mod tests {
             Err(Duration::from_millis(500)),
             "half a second for one"
         );
+        assert_eq!(buckets.take("a", 0, 1000), Ok(()), "nothing is always left");
         assert!(buckets.is_empty("a", 1499));
         assert_eq!(buckets.take("b", 1, 1000), Ok(()), "each for themselves");
         assert_eq!(buckets.take("a", 1, 1500), Ok(()));

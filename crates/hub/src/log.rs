@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::config::Clock;
 use crate::message::MessageId;
@@ -33,7 +33,7 @@ pub(crate) struct Log {
     jobs: mpsc::Sender<Job>,
     /// Bytes of publications that may wait for the writer; publishers beyond
     /// that wait before they hand theirs over.
-    waiting: Semaphore,
+    waiting: Arc<Semaphore>,
     head: watch::Receiver<u64>,
     shared: Arc<Shared>,
     readers: Readers,
@@ -62,6 +62,9 @@ enum Job {
     Append {
         publications: Vec<Publication>,
         answer: Answer<Vec<Option<u64>>>,
+        /// Held for as long as the publications are, also when their publisher
+        /// has left.
+        _room: OwnedSemaphorePermit,
     },
     /// Takes back what is scheduled for this audience with this sequence.
     Cancel {
@@ -92,7 +95,7 @@ impl Log {
     /// Most jobs in one transaction, and most that wait for the next.
     const BATCH: usize = 256;
     const WAITING: usize = 32 << 20;
-    /// A place for a key, an audience and the row around the data.
+    /// A place for a key and the row around the data.
     const OVERHEAD: usize = 512;
 
     pub(crate) fn open(
@@ -178,7 +181,7 @@ impl Log {
         Ok(Self {
             epoch: extent.epoch,
             jobs,
-            waiting: Semaphore::new(Self::WAITING),
+            waiting: Arc::new(Semaphore::new(Self::WAITING)),
             head,
             shared,
             readers,
@@ -224,18 +227,19 @@ impl Log {
             if len > MAX_DATA {
                 return Err(HubError::TooLarge { len });
             }
-            size += len + Self::OVERHEAD;
+            size += len + publication.to.size() + Self::OVERHEAD;
         }
         // More than there is room for at all waits until all of it is free.
         let size = size.min(Self::WAITING) as u32;
-        let _waiting = self
-            .waiting
-            .acquire_many(size)
+        let waiting = self.waiting.clone();
+        let room = waiting
+            .acquire_many_owned(size)
             .await
             .map_err(|_| HubError::Stopped)?;
         self.ask(|answer| Job::Append {
             publications,
             answer,
+            _room: room,
         })
         .await
     }
@@ -369,7 +373,7 @@ enum Readers {
     Shared(Arc<Mutex<Connection>>),
     Pool {
         path: PathBuf,
-        places: Semaphore,
+        places: Arc<Semaphore>,
         idle: Arc<Mutex<Vec<Connection>>>,
     },
 }
@@ -380,7 +384,7 @@ impl Readers {
     fn pool(path: PathBuf) -> Self {
         Self::Pool {
             path,
-            places: Semaphore::new(Self::PLACES),
+            places: Arc::new(Semaphore::new(Self::PLACES)),
             idle: Arc::default(),
         }
     }
@@ -396,9 +400,12 @@ impl Readers {
                 tokio::task::spawn_blocking(move || read(&lock_db(&db))).await
             }
             Self::Pool { path, places, idle } => {
-                let _place = places.acquire().await.map_err(|_| HubError::Stopped)?;
+                let place = places.clone().acquire_owned().await;
+                let place = place.map_err(|_| HubError::Stopped)?;
                 let (path, idle) = (path.clone(), idle.clone());
                 tokio::task::spawn_blocking(move || {
+                    // Until it is read, also when nobody waits for it any more.
+                    let _place = place;
                     let own = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
                     let db = own.map_or_else(|| store::connect_reader(&path), Ok)?;
                     let result = read(&db);
@@ -514,11 +521,54 @@ fn private_file(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
     use jiff::Timestamp;
 
     use super::*;
     use crate::format::Format;
     use crate::publication::{Address, Filter, Topic};
+
+    #[tokio::test]
+    async fn a_publisher_that_leaves_frees_no_room_for_what_it_left() {
+        let mut config = HubConfig::new(Store::Memory);
+        let log = Log::open(&mut config, watch::Sender::default(), Arc::default()).unwrap();
+        let Readers::Shared(db) = &log.readers else {
+            panic!("a memory log has one connection");
+        };
+        let data = "x".repeat(MAX_DATA);
+        {
+            let _the_writer_waits = lock_db(db);
+            let mut append = Box::pin(log.append(vec![Publication::to_everyone(data)]));
+            assert!(append.as_mut().now_or_never().is_none());
+            drop(append);
+            assert!(log.waiting.available_permits() <= Log::WAITING - MAX_DATA);
+        }
+        // What follows in the queue is answered later.
+        log.probe().await.unwrap();
+        assert_eq!(log.waiting.available_permits(), Log::WAITING);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_leaves_frees_no_place_while_it_is_read_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        drop(open_file(&path, Epoch::random(&mut fastrand::Rng::new())).unwrap());
+        let readers = Readers::pool(path);
+        let (go_on, waits) = std::sync::mpsc::channel::<()>();
+        let mut read = Box::pin(readers.run(move |_| {
+            let _ = waits.recv();
+            Ok(())
+        }));
+        assert!(read.as_mut().now_or_never().is_none());
+        drop(read);
+        let Readers::Pool { places, .. } = &readers else {
+            panic!("a file has a pool");
+        };
+        assert_eq!(places.available_permits(), Readers::PLACES - 1);
+        drop(go_on);
+        let all = places.acquire_many(Readers::PLACES as u32).await;
+        assert!(all.is_ok());
+    }
 
     #[tokio::test]
     async fn what_is_to_come_is_listed_in_pages() {

@@ -13,8 +13,8 @@ use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::HubError;
 use crate::access::Caller;
+use crate::health;
 use crate::inbound::Refusal;
 use crate::metrics::{self, Process};
 use crate::peer::Peer;
@@ -146,35 +146,20 @@ fn is_from_here(peer: Peer, uri: &Uri, headers: &HeaderMap) -> bool {
     own && address.is_loopback()
 }
 
-/// Alive: it answers, and has not lost what writes its log. Whoever is not alive
-/// has to be started anew.
 async fn live(State(site): Shared) -> Response {
-    if site.hub.is_alive() {
-        json(StatusCode::OK, &json!({"healthy": true}))
-    } else {
-        let body = json!({"healthy": false, "error": "the hub has stopped; start it anew"});
-        json(StatusCode::SERVICE_UNAVAILABLE, &body)
-    }
+    answer(health::alive(&site.hub))
 }
 
-/// Ready: the log takes a publication right now.
 async fn ready(State(site): Shared) -> Response {
-    match site.hub.log().probe().await {
+    answer(health::ready(&site.hub).await)
+}
+
+fn answer(health: Result<(), &str>) -> Response {
+    match health {
         Ok(()) => json(StatusCode::OK, &json!({"healthy": true})),
         Err(why) => {
-            let body = json!({"healthy": false, "error": trouble(&why)});
+            let body = json!({"healthy": false, "error": why});
             json(StatusCode::SERVICE_UNAVAILABLE, &body)
         }
-    }
-}
-
-/// What anybody may know of why the log takes nothing.
-fn trouble(why: &HubError) -> &'static str {
-    match why {
-        full if full.is_disk_full() => {
-            "the disk is full: nothing can be published until there is room"
-        }
-        HubError::NotStored { .. } => "the log cannot be written: look into what the hub says",
-        _ => "the log does not answer",
     }
 }

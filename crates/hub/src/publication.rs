@@ -20,8 +20,8 @@ pub struct Publication {
     pub event: Option<EventName>,
     /// Any text; often JSON.
     pub data: String,
-    /// A second publication with the same key is the same event, for as long as
-    /// the first is in the history.
+    /// A second publication with the same key to the same audience is the same
+    /// event, for as long as the first is in the history.
     pub key: Option<EventId>,
     /// For how long it is replayed; absent: as long as the history goes.
     pub ttl: Option<Duration>,
@@ -110,6 +110,14 @@ impl Address {
         }
     }
 
+    fn size(&self) -> usize {
+        let name = match self {
+            Self::Uid(uid) => uid.as_str(),
+            Self::Topic(topic) => topic.as_str(),
+        };
+        size_of::<Self>() + name.len()
+    }
+
     /// Reads back what [`to_column`](Self::to_column) wrote, also a name that
     /// was checked by other rules then.
     fn from_column(column: &str) -> Option<Self> {
@@ -124,6 +132,14 @@ impl Address {
 }
 
 impl Audience {
+    /// About the bytes that it takes of the memory.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Everyone => 0,
+            Self::Only(to) => to.iter().map(Address::size).sum(),
+        }
+    }
+
     /// The audience as one text, the same for the same addresses in whatever
     /// order. No address has a line break in it.
     pub(crate) fn to_column(&self) -> String {

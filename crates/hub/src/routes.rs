@@ -83,10 +83,10 @@ impl Hub {
         Ok(Router::new()
             .route("/", get(index))
             .route("/hub/page/{*path}", get(asset))
-            .route("/events", get(events))
-            .route("/push", get(push))
-            .route("/sse", get(sse))
-            .route("/test", get(test))
+            .route("/events", get(events).head(head))
+            .route("/push", get(push).head(head))
+            .route("/sse", get(sse).head(head))
+            .route("/test", get(test).head(head))
             .route("/publish", post(publish))
             .route("/fact", post(fact))
             .route("/update", post(update))
@@ -259,6 +259,11 @@ async fn events(
         Opening::Board
     };
     native(&site, &caller, &uri, &headers, opening, None).await
+}
+
+/// The head of a stream, which opens none: no place is taken, and no ticket used.
+async fn head() -> impl IntoResponse {
+    [(header::CONTENT_TYPE, Format::Sse.content_type())]
 }
 
 async fn push(

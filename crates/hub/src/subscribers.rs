@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use crate::Hub;
+use crate::limits::neighbourhood;
 use crate::peer::Peer;
 use crate::publication::{Address, Uid};
 
@@ -91,7 +92,7 @@ struct Places {
 impl Places {
     fn add(&mut self, place: Arc<Place>) {
         if let Peer::Remote(ip) = place.visitor.peer {
-            *self.per_ip.entry(ip).or_default() += 1;
+            *self.per_ip.entry(neighbourhood(ip)).or_default() += 1;
         }
         for uid in place.visitor.uids() {
             *self.per_uid.entry(uid.clone()).or_default() += 1;
@@ -104,7 +105,7 @@ impl Places {
             return;
         };
         if let Peer::Remote(ip) = place.visitor.peer {
-            take_one(&mut self.per_ip, &ip);
+            take_one(&mut self.per_ip, &neighbourhood(ip));
         }
         for uid in place.visitor.uids() {
             take_one(&mut self.per_uid, uid);
@@ -191,8 +192,9 @@ impl Seat {
             if places.all.len() >= config.max_streams {
                 return Err(Full::Hub);
             }
-            if let Peer::Remote(ip) = &visitor.peer
-                && places.per_ip.get(ip).copied().unwrap_or(0) >= config.max_streams_per_ip
+            let of_ip = |ip| places.per_ip.get(&neighbourhood(ip)).copied().unwrap_or(0);
+            if let Peer::Remote(ip) = visitor.peer
+                && of_ip(ip) >= config.max_streams_per_ip
             {
                 return Err(Full::Ip);
             }
@@ -248,5 +250,34 @@ impl Drop for Seat {
         self.hub.metrics().ended.add(self.ended, 1);
         self.hub.subscribers().lock().remove(self.place.id);
         self.hub.count_subscribers();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HubConfig, Store};
+
+    #[test]
+    fn a_whole_network_of_ipv6_counts_as_one_address() {
+        let hub = Hub::open(HubConfig {
+            max_streams_per_ip: 1,
+            ..HubConfig::new(Store::Memory)
+        })
+        .unwrap();
+        let from = |ip: &str| Visitor {
+            peer: Peer::Remote(ip.parse().unwrap()),
+            addresses: Vec::new(),
+            device: None,
+            path: "/events".to_owned(),
+            token: None,
+            ticket: None,
+        };
+        let seat = Seat::take(&hub, from("2001:db8::1")).unwrap();
+        let second = Seat::take(&hub, from("2001:db8::2:1"));
+        assert_eq!(second.err(), Some(Full::Ip));
+        assert!(Seat::take(&hub, from("2001:db8:0:1::1")).is_ok());
+        drop(seat);
+        assert!(Seat::take(&hub, from("2001:db8::2:1")).is_ok());
     }
 }

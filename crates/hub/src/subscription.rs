@@ -71,6 +71,9 @@ pub(crate) enum Opening {
 const GREETING: &str = "站内信链接成功！";
 const GREETING_RETRY: Duration = Duration::from_secs(3);
 
+/// Longer times are this long: no clock counts for ever.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// Opens a stream. The cursor stands when this returns: what is published from
 /// now on is in it.
 pub(crate) async fn subscribe(
@@ -125,7 +128,7 @@ pub(crate) async fn subscribe(
     }
     seat.place().cursor.store(cursor, Ordering::Relaxed);
 
-    let heartbeat = view.format.heartbeat(hub.config().heartbeat);
+    let heartbeat = view.format.heartbeat(hub.config().heartbeat).min(LONGEST);
     let subscription = Subscription {
         hub: hub.clone(),
         head,

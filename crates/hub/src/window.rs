@@ -31,7 +31,7 @@ impl Entry {
 
     /// About what it takes of the memory.
     fn size(&self) -> usize {
-        self.record.data.len() + self.frame.len()
+        self.record.data.len() + self.record.to.size() + self.frame.len()
     }
 }
 
@@ -172,6 +172,20 @@ mod tests {
         window.push(entry(next, Audience::Everyone, Window::BYTES / 2 - 20));
         assert!(window.read(&all, next - 2, 0).is_none());
         assert_eq!(window.read(&all, next - 1, 0).unwrap().last, Some(next));
+    }
+
+    #[test]
+    fn addresses_take_memory_too() {
+        let mut window = Window::after(0);
+        let uids = (0..1000).map(|nth| format!("{nth:0128}"));
+        let to: Vec<_> = uids
+            .map(|uid| Address::Uid(Uid::parse(&uid).unwrap()))
+            .collect();
+        let fit = Window::BYTES as u64 / (1000 * 128);
+        for seq in 1..=fit + 1 {
+            window.push(entry(seq, Audience::Only(to.clone()), 1));
+        }
+        assert!(window.read(&view(Vec::new()), 0, 0).is_none());
     }
 
     #[test]

@@ -45,8 +45,9 @@ pub(crate) struct Plan {
     pub(crate) settings: HubSettings,
     /// Relative paths in the settings begin here.
     pub(crate) folder: PathBuf,
-    /// The log, the socket and the hub's own certificate lie here.
+    /// The log and the hub's own certificate lie here.
     pub(crate) data: PathBuf,
+    pub(crate) socket: PathBuf,
     pub(crate) secrets: Secrets,
     /// A taken port is replaced by a free one.
     pub(crate) any_port: bool,
@@ -343,8 +344,7 @@ async fn start(
         .local_addr()
         .map_err(|why| opening(why.to_string()))?;
     let mut doors = Doors::new(listener);
-    let socket = crate::hub_socket(&plan.data);
-    match Local::open(&socket) {
+    match Local::open(&plan.socket) {
         Ok(local) => doors.local = Some(local),
         // Only a way for programs of this user to need no token.
         Err(why) => tracing::warn!(%why, "the hub has no socket of its own"),

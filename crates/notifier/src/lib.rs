@@ -11,6 +11,7 @@
 //! let config = NotifierConfig {
 //!     settings: "/home/ada/.config/feedbell/settings.toml".into(),
 //!     data: "/home/ada/.local/share/feedbell".into(),
+//!     hub_socket: "/run/user/1000/feedbell/hub.sock".into(),
 //!     trying: false,
 //!     keyring: true,
 //!     clock: notifier::system_clock(),
@@ -48,13 +49,6 @@ pub use notifier::{Clock, NotifierConfig, NotifierError, NotifierHandle, Reach, 
 pub use presets::{PresetFilter, UnknownPreset, guess_preset};
 pub use ring::Announcement;
 pub use text::{Locale, Localizer};
-
-/// Where the embedded hub of this data folder has its own socket, which asks its user's programs
-/// for no token.
-#[must_use]
-pub fn hub_socket(data: &std::path::Path) -> std::path::PathBuf {
-    data.join("hub.sock")
-}
 
 /// The system's clock.
 #[must_use]

@@ -30,6 +30,8 @@ pub struct NotifierConfig {
     pub settings: PathBuf,
     /// The folder of the inbox and the hub's log.
     pub data: PathBuf,
+    /// The hub's own socket, over which programs of this user need no token.
+    pub hub_socket: PathBuf,
     /// Start the hub and a feed subscribed to it, whatever the settings say.
     pub trying: bool,
     /// Whether secrets go to the system's keyring.

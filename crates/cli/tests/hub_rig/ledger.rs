@@ -7,8 +7,6 @@ use fastrand::Rng;
 /// Users and topics there are: few of the first hear much, the others little.
 pub(crate) const USERS: usize = 120;
 pub(crate) const TOPICS: usize = 30;
-/// Whether the hub takes arrays.
-const BATCHES: bool = false;
 /// Event names that publishers use.
 const NAMES: [Option<&str>; 4] = [None, Some("like"), Some("build done"), Some("消息")];
 
@@ -97,8 +95,7 @@ impl Ledger {
                 70..85 => Way::Text,
                 85 => Way::Fact,
                 86..92 => Way::Update,
-                _ if BATCHES => Way::Batch(batch),
-                _ => Way::Document,
+                _ => Way::Batch(batch),
             };
             let together = match way {
                 Way::Batch(_) => rng.usize(2..12),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params};
+use sha2::{Digest as _, Sha256};
 use sse::{EventId, EventName};
 
 use crate::message::MessageId;
@@ -195,9 +196,10 @@ pub(crate) fn known(
     tx: &Transaction<'_>,
     publication: &Publication,
 ) -> rusqlite::Result<Option<Known>> {
+    let key = key_column(publication);
     let queries = [
         (
-            publication.key.as_ref().map(EventId::as_str),
+            key.as_deref(),
             "SELECT seq FROM log WHERE key = ?1",
             "SELECT 1 FROM scheduled WHERE key = ?1",
         ),
@@ -220,6 +222,25 @@ pub(crate) fn known(
     Ok(None)
 }
 
+/// How the key is written: for each audience apart, so that nobody's number
+/// stands for an event to somebody else. No key has a line break in it.
+fn key_column(publication: &Publication) -> Option<String> {
+    let key = publication.key.as_ref()?.as_str();
+    Some(match &publication.to {
+        Audience::Everyone => key.to_owned(),
+        to => {
+            let whom = Sha256::digest(to.to_column());
+            let whom = whom.iter().map(|byte| format!("{byte:02x}"));
+            format!("{key}\n{}", whom.collect::<String>())
+        }
+    })
+}
+
+/// Reads back the key that [`key_column`] wrote.
+fn key_of(column: &str) -> Option<EventId> {
+    EventId::parse(column.split('\n').next()?).ok()
+}
+
 /// Appends one event; says its bytes.
 pub(crate) fn insert(
     tx: &Transaction<'_>,
@@ -238,7 +259,7 @@ pub(crate) fn insert(
         record.event.as_ref().map(EventName::as_str),
         record.retry.map(millis),
         publication.fact,
-        publication.key.as_ref().map(EventId::as_str),
+        key_column(publication),
         record.data,
         record.message.as_ref().map(MessageId::as_str),
         record.transient,
@@ -311,7 +332,7 @@ pub(crate) fn insert_scheduled(
         publication.event.as_ref().map(EventName::as_str),
         publication.retry.map(millis),
         publication.fact,
-        publication.key.as_ref().map(EventId::as_str),
+        key_column(publication),
         publication.message.as_ref().map(MessageId::as_str),
         publication.transient,
         audience,
@@ -385,7 +406,7 @@ fn publication(row: &Row<'_>) -> rusqlite::Result<Publication> {
         to: Audience::from_column(row.get_ref(8)?.as_str()?),
         event: text(2)?.and_then(|name| EventName::parse(name).ok()),
         data: row.get(9)?,
-        key: text(5)?.and_then(|key| EventId::parse(key).ok()),
+        key: text(5)?.and_then(key_of),
         ttl: time(1)?,
         retry: time(3)?,
         fact: row.get(4)?,

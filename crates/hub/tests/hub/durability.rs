@@ -37,7 +37,9 @@ async fn a_restart_keeps_history_epoch_and_keys() {
     assert_eq!(stream.rest().await, before);
     assert_eq!(stream.retry(), Some(7));
     assert_eq!(
-        server.publish(json!({"data": "other", "id": "k"})).await,
+        server
+            .publish(json!({"data": "other", "uid": 1, "id": "k"}))
+            .await,
         second
     );
     let mut resumed = server.resume("/events?uid=1", &first).await;

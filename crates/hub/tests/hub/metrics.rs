@@ -282,3 +282,42 @@ async fn alive_and_ready() {
     assert_eq!(get(server.address, "/healthz").await.status, 200);
     server.stop().await;
 }
+
+/// Programs of this machine read them without a token; others, and pages and
+/// proxies that only seem to be of this machine, do not.
+#[tokio::test]
+async fn they_are_for_this_machine_and_for_admins() {
+    let hub = hub::Hub::open(memory()).unwrap();
+    let token = |admin| hub::NewToken {
+        name: format!("{admin}"),
+        read: true,
+        write: true,
+        admin,
+        uids: Vec::new(),
+        topics: Vec::new(),
+    };
+    let (_, admin) = hub.create_token(token(true)).await.unwrap();
+    let (_, other) = hub.create_token(token(false)).await.unwrap();
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let address = ([127, 0, 0, 1], listener.local_addr().unwrap().port()).into();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let serving = tokio::spawn(hub::serve(hub, listener, stop.clone().cancelled_owned()));
+    let [admin, other] = [&admin, &other].map(|token| format!("Bearer {}", token.secret()));
+    let away = ("X-Forwarded-For", "203.0.113.7");
+    let page = ("Host", "rebound.example");
+    let cases: [(&[(&str, &str)], u16); 7] = [
+        (&[], 200),
+        (&[("Authorization", &other)], 200),
+        (&[("Authorization", "Bearer fb_unknown")], 401),
+        (&[away], 403),
+        (&[page], 403),
+        (&[away, ("Authorization", &other)], 403),
+        (&[away, page, ("Authorization", &admin)], 200),
+    ];
+    for (headers, status) in cases {
+        let answer = request(address, "GET", "/metrics", headers, b"").await;
+        assert_eq!(answer.status, status, "{headers:?}: {}", answer.body);
+    }
+    stop.cancel();
+    soon("the hub to stop", serving).await.unwrap().unwrap();
+}

@@ -42,6 +42,7 @@ impl Actor {
             settings,
             folder: self.folder(),
             data: self.config.data.clone(),
+            socket: self.config.hub_socket.clone(),
             secrets: self.secrets.clone(),
             any_port: self.config.trying,
             own_token: self.hub_token.clone(),

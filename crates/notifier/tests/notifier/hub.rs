@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use notifier::{
-    NotifierHandle, hub_socket,
+    NotifierHandle,
     view::{
         Arg, FeedState, HubLists, HubMode, HubState, NewTokenView, SendForm, SendTo, TokenForm,
     },
@@ -485,7 +485,7 @@ async fn programs_of_the_user_need_nothing_on_the_socket() {
     let made = first_token(&mut bell).await;
     on_the_network(&mut bell).await;
     let mut listening = listen(port, "/events?uid=a", Some(&made.secret)).await;
-    let mut socket = UnixStream::connect(hub_socket(&desk.data())).await.unwrap();
+    let mut socket = UnixStream::connect(desk.hub_socket()).await.unwrap();
     let body = r#"{"event":"like","data":"over the socket"}"#;
     let head = format!(
         "POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -499,7 +499,7 @@ async fn programs_of_the_user_need_nothing_on_the_socket() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     until(&mut listening, "over the socket").await;
     bell.stop().await;
-    assert!(!hub_socket(&desk.data()).exists());
+    assert!(!desk.hub_socket().exists());
 }
 
 #[tokio::test]

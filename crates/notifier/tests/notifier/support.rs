@@ -45,6 +45,10 @@ impl Desk {
         self.folder.path().join("data")
     }
 
+    pub(crate) fn hub_socket(&self) -> PathBuf {
+        self.path("run/hub.sock")
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -76,6 +80,7 @@ impl Desk {
         let config = NotifierConfig {
             settings: self.settings_path(),
             data: self.data(),
+            hub_socket: self.hub_socket(),
             trying,
             keyring: false,
             clock: system_clock(),
