@@ -59,6 +59,11 @@ impl Client {
         })
     }
 
+    /// Another connection to the same hub.
+    pub(crate) fn again(&self) -> Self {
+        Self::connect(&self.address).unwrap()
+    }
+
     pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> Option<()> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
@@ -413,8 +418,12 @@ fn between_the_log_and_the_answer_a_kill_is_made_good_by_the_same_id() {
     let mut stored_first = 0;
     for when in [3, 4, 6, 9] {
         let data = home.path().join(format!("data{when}"));
-        let inject = format!("inject=fdatasync:signal=SIGKILL:when={when}");
-        let options = ["-e", "trace=fdatasync", "-e", &inject, "-o", "/dev/null"];
+        let inject = format!("inject=fdatasync,fsync:signal=SIGKILL:when={when}");
+        let log = data.join("hub.db-wal");
+        let log = log.to_str().unwrap();
+        // Calls are counted for each thread; the writer's are those of interest.
+        let calls = "trace=fdatasync,fsync";
+        let options = ["-P", log, "-e", calls, "-e", &inject, "-o", "/dev/null"];
         let mut command = traced(&home, &data, &options);
         let (mut hub, address) = serve(&mut command);
         let mut client = Client::connect(&address).unwrap();
