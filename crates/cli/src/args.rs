@@ -166,7 +166,7 @@ impl Way {
 pub(crate) struct Send {
     /// The text; - reads it from standard input
     pub(crate) text: String,
-    /// Only to this user; repeatable
+    /// To this user, and not to everyone; repeatable
     #[arg(long, value_name = "UID")]
     pub(crate) to: Vec<String>,
     /// The event name
@@ -187,6 +187,9 @@ pub(crate) struct Send {
     /// The one certificate the hub may have, as it says it at its start
     #[arg(long, value_name = "sha256:HEX")]
     pub(crate) pin: Option<Pin>,
+    /// Let the token go over plain http to a private address
+    #[arg(long)]
+    pub(crate) plain_http: bool,
 }
 
 const SERVE_LAYERS: &str = "\
@@ -347,6 +350,9 @@ pub(crate) struct TokensAt {
     /// The one certificate the hub may have, as it says it at its start
     #[arg(long, value_name = "sha256:HEX", requires = "hub")]
     pub(crate) pin: Option<Pin>,
+    /// Let the token go over plain http to a private address
+    #[arg(long, requires = "hub")]
+    pub(crate) plain_http: bool,
     /// The folder of a hub's log, whether the hub runs or not
     #[arg(long, value_name = "DIR", conflicts_with = "hub")]
     pub(crate) data: Option<PathBuf>,

@@ -18,7 +18,9 @@ use crate::{args, exit::Ended, terminal::Terminal};
 
 /// The databases of the data folder: the hub's log, who may use the hub, and
 /// the inbox.
-const DATABASES: [&str; 3] = ["hub.db", "hub-access.db", "inbox.db"];
+/// The hub's log.
+const LOG: &str = "hub.db";
+const DATABASES: [&str; 3] = [LOG, "hub-access.db", "inbox.db"];
 /// What lies beside them: the hub's own certificate, which its clients know.
 const BESIDE: [&str; 2] = ["hub-cert.pem", "hub-key.pem"];
 
@@ -160,6 +162,11 @@ fn copy_database(from: &Path, to: &Path) -> Result<(), Trouble> {
         Backup::new(&source, &mut copy)?.run_to_completion(i32::MAX, Duration::ZERO, None)?;
         // One file, without a journal beside it.
         copy.pragma_update(None, "journal_mode", "DELETE")?;
+        if from.file_name().is_some_and(|name| name == LOG) {
+            // Put back, it goes on otherwise than the original did: with an
+            // epoch of its own, who had got further hears of a gap.
+            copy.execute("UPDATE hub SET epoch = lower(hex(randomblob(5)))", [])?;
+        }
         copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
     };
     match copy().map_err(not_copied)?.as_str() {

@@ -29,6 +29,11 @@ pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<E
     } else {
         options.text
     };
+    if data.trim().is_empty() {
+        // A command that printed nothing must not ring everybody.
+        terminal.note(&terminal.get("send-nothing"));
+        return Ok(Ended::Trouble);
+    }
     let publication = Publication {
         uids: options.to,
         topic: options.topic,
@@ -38,10 +43,11 @@ pub(crate) async fn send(options: Send, terminal: &Terminal) -> anyhow::Result<E
         ..Publication::default()
     };
     let token = options.token.filter(|token| !token.is_empty());
-    let pin = options.pin;
+    let (pin, plain_http) = (options.pin, options.plain_http);
     let at = |url: Url| HubAddress {
         token,
         pin,
+        plain_http,
         ..HubAddress::new(url)
     };
     let sent = match options.hub {

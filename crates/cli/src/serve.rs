@@ -30,6 +30,8 @@ use crate::{
 
 /// Files that a hub has open beside its streams: the log, publishers, the rest.
 const OTHER_FILES: u64 = 100;
+/// Characters of a token that others may try to guess.
+const SHORTEST_TOKEN: usize = 16;
 
 pub(crate) async fn serve(flags: &ArgMatches, terminal: &Terminal) -> anyhow::Result<Ended> {
     let places = Places::find()?;
@@ -67,6 +69,14 @@ pub(crate) async fn serve(flags: &ArgMatches, terminal: &Terminal) -> anyhow::Re
     let Some(tokens) = tokens(&options.tokens) else {
         return trouble(Text::new("serve-bad-token"));
     };
+    if !options.listen.ip().to_canonical().is_loopback()
+        && tokens
+            .iter()
+            .any(|token| token.secret().len() < SHORTEST_TOKEN)
+    {
+        let address = options.listen.to_string();
+        return trouble(Text::new("serve-weak-token").with("address", address));
+    }
     let tls = match tls(&options, &plan) {
         Ok(tls) => tls,
         Err(why) => return trouble(why),
@@ -208,10 +218,10 @@ fn config(options: Serve, plan: &Plan, tokens: Vec<Token>) -> HubConfig {
     config
 }
 
-/// `None`: one of them is no token. Empty ones are none at all.
+/// `None`: one of them is no token. An empty one is none either: whoever gives it
+/// meant to ask for one.
 fn tokens(secrets: &[String]) -> Option<Vec<Token>> {
-    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
-    secrets.map(|secret| Token::new(secret)).collect()
+    secrets.iter().map(|secret| Token::new(secret)).collect()
 }
 
 fn tls(options: &Serve, plan: &Plan) -> Result<TlsMode, Text> {

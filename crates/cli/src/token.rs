@@ -110,7 +110,7 @@ async fn create(options: CreateToken, terminal: &Terminal) -> Result<(), Stopped
 }
 
 async fn list(as_json: bool, at: TokensAt, terminal: &Terminal) -> Result<(), Stopped> {
-    let (tokens, at) = Tokens::at(at).await?.list().await?;
+    let (tokens, at) = Tokens::there(at).await?.list().await?;
     if as_json {
         terminal.say(&json!({"tokens": tokens}).to_string())?;
         return Ok(());
@@ -137,7 +137,7 @@ async fn list(as_json: bool, at: TokensAt, terminal: &Terminal) -> Result<(), St
 }
 
 async fn revoke(which: &str, at: TokensAt, terminal: &Terminal) -> Result<(), Stopped> {
-    let tokens = Tokens::at(at).await?;
+    let tokens = Tokens::there(at).await?;
     let (known, at) = tokens.list().await?;
     let named = |field| {
         let found = known.iter().filter(move |token| token[field] == which);
@@ -172,11 +172,23 @@ enum Tokens {
 }
 
 impl Tokens {
+    /// Those that are there: a look makes no files.
+    async fn there(at: TokensAt) -> Result<Self, Stopped> {
+        let kept = [LOG, "hub-access.db"];
+        let is_none = |folder: &&PathBuf| !kept.iter().any(|file| folder.join(file).exists());
+        if let Some(folder) = at.data.as_ref().filter(is_none) {
+            let none = Text::new("token-no-log").with("path", folder.display().to_string());
+            return Err(Stopped::Said(Ended::Trouble, none));
+        }
+        Self::at(at).await
+    }
+
     async fn at(at: TokensAt) -> Result<Self, Stopped> {
         if let Some(url) = at.hub {
             return Ok(Self::Hub(HubAddress {
                 token: at.token.filter(|token| !token.is_empty()),
                 pin: at.pin,
+                plain_http: at.plain_http,
                 ..HubAddress::new(url)
             }));
         }

@@ -12,7 +12,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::{
-    client::{install_crypto, is_loopback, pinned, place},
+    client::{install_crypto, is_loopback, may_travel, pinned, place},
+    config::FeedConfig,
     pin::Pin,
     trouble::{End, StopReason, Trouble, Words, sort},
 };
@@ -37,6 +38,9 @@ pub struct HubAddress {
     pub pin: Option<Pin>,
     /// Its own socket on this computer, which is used instead of the network.
     pub socket: Option<PathBuf>,
+    /// The token may go over plain http to a private address. To this computer
+    /// it always may, to a public address never.
+    pub plain_http: bool,
 }
 
 impl HubAddress {
@@ -48,6 +52,7 @@ impl HubAddress {
             token: None,
             pin: None,
             socket: None,
+            plain_http: false,
         }
     }
 
@@ -133,6 +138,12 @@ pub enum PublishError {
         /// Host and port.
         address: String,
     },
+    /// Nothing was sent: the token would have travelled unencrypted.
+    #[error("the token may not go there: {why}")]
+    Unencrypted {
+        /// Why, with the way out.
+        why: StopReason,
+    },
     /// The address or the token cannot be used in a request.
     #[error("the request cannot be made: {detail}")]
     BadRequest {
@@ -147,6 +158,7 @@ impl PublishError {
     pub fn words(&self) -> Words {
         match self {
             Self::Unreachable { why, .. } => why.words(),
+            Self::Unencrypted { why } => why.words(),
             Self::Unanswered { address } => {
                 Words::new("publish-unanswered", [("address", address.clone())])
             }
@@ -182,7 +194,8 @@ struct Sentence {
 /// # Errors
 /// See [`PublishError`]; except with `Unanswered`, nothing was published.
 pub async fn publish(hub: &HubAddress, publication: &Publication) -> Result<String, PublishError> {
-    let request = request(hub, &Method::POST, &["publish"])?.json(publication);
+    let request = request(hub, &Method::POST, &["publish"]).await?;
+    let request = request.json(publication);
     let body = answer(hub, request, LONGEST_ANSWER).await?;
     match serde_json::from_slice(&body) {
         Ok(Stored { id }) => Ok(id),
@@ -203,7 +216,7 @@ pub async fn ask(
     path: &[&str],
     body: Option<&Value>,
 ) -> Result<Value, PublishError> {
-    let mut request = request(hub, method, path)?;
+    let mut request = request(hub, method, path).await?;
     if let Some(body) = body {
         request = request.json(body);
     }
@@ -237,12 +250,19 @@ async fn answer(
     })
 }
 
-fn request(
+async fn request(
     hub: &HubAddress,
     method: &Method,
     path: &[&str],
 ) -> Result<reqwest::RequestBuilder, PublishError> {
     install_crypto();
+    if hub.token.is_some() && hub.socket.is_none() {
+        let mut config = FeedConfig::new(hub.url.clone());
+        config.plain_http = hub.plain_http;
+        may_travel(&config, &hub.url)
+            .await
+            .map_err(|why| PublishError::Unencrypted { why })?;
+    }
     let bad = |detail: String| PublishError::BadRequest { detail };
     let mut url = hub.url.clone();
     url.path_segments_mut()

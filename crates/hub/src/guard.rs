@@ -6,6 +6,9 @@
 //! `Sec-Fetch-Site` (an `<img>` sends no `Origin`). Programs send neither of the
 //! last two and pass. What other machines reach asks for a token instead.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
 use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -23,6 +26,8 @@ pub(crate) struct Guard {
     asks: bool,
     /// Whether there is a web page.
     page: bool,
+    /// Origins whose refusal was told.
+    told: Mutex<HashSet<String>>,
 }
 
 /// A request that may go on.
@@ -51,12 +56,26 @@ impl Guard {
             origins: config.allow_origins.clone(),
             asks: !loopback || !config.tokens.is_empty(),
             page: config.pages.is_some(),
+            told: Mutex::default(),
         }
     }
 
     /// Whether everybody is asked for a token here.
     pub(crate) fn asks(&self) -> bool {
         self.asks
+    }
+
+    /// A browser shows its page nothing of a refusal, so the log has it: each
+    /// origin once, and not without end.
+    fn tell(&self, origin: &str) {
+        const MOST: usize = 64;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < MOST && origin.len() <= 256 && told.insert(origin.to_owned()) {
+            tracing::warn!(
+                %origin,
+                "pages of this origin were refused; --allow-origin lets them in"
+            );
+        }
     }
 
     /// Keeps foreign pages out, from the first lines of a request alone.
@@ -114,6 +133,7 @@ impl Guard {
                     "pages of {origin} may not use this hub; start it with --allow-origin {origin} \
                      if you trust them"
                 );
+                self.tell(origin);
                 return Err(denied(StatusCode::FORBIDDEN, why));
             }
             None if self.page && page::is_visited(method, uri, headers) => None,

@@ -75,6 +75,11 @@ pub(crate) fn publish(
         Kind::Json => true,
         Kind::Text => return text(&query, body).map(Published::One),
         Kind::Form | Kind::Unknown => false,
+        Kind::Multipart => {
+            return Err(Refusal::bad(
+                "a multipart form is no publication: send JSON, or a text",
+            ));
+        }
     };
     if !said && (is_addressed(&query) || !starts_like_json(body)) {
         return text(&query, body).map(Published::One);
@@ -85,7 +90,8 @@ pub(crate) fn publish(
         document(body).map(Published::One)
     };
     parsed.map_err(|mut refusal| {
-        if !said {
+        // Only where the JSON itself is broken may it have been meant as a text.
+        if !said && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() {
             refusal
                 .why
                 .push_str("; a text that starts like JSON needs the Content-Type text/plain");
@@ -99,7 +105,7 @@ pub(crate) fn may_be_batch(content_type: Option<&str>, query: Option<&str>, star
     opens_array(start)
         && match kind(content_type) {
             Kind::Json => true,
-            Kind::Text => false,
+            Kind::Text | Kind::Multipart => false,
             Kind::Form | Kind::Unknown => !is_addressed(&pairs(query).collect::<Vec<_>>()),
         }
 }
@@ -180,9 +186,13 @@ impl<'de> Deserialize<'de> for Documents<'de> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
+    #[serde(default, deserialize_with = "given")]
     uid: Option<Value>,
+    #[serde(default, deserialize_with = "given")]
     uids: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "given")]
     topic: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     topics: Option<Vec<String>>,
     event: Option<String>,
     #[serde(borrow)]
@@ -190,6 +200,14 @@ struct Document<'a> {
     id: Option<Value>,
     ttl: Option<u64>,
     retry: Option<u64>,
+}
+
+/// A field that is there and null is no field that is missing: whoever sends no
+/// user where one belongs does not mean everyone.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 fn document(body: &[u8]) -> Result<Publication, Refusal> {
@@ -250,6 +268,11 @@ fn text(query: &[(String, String)], body: &[u8]) -> Result<Publication, Refusal>
             .find(|(name, _)| name == wanted)
             .map(|(_, value)| value.as_str())
     };
+    if data.is_empty() && one("event").is_none() {
+        return Err(Refusal::bad(
+            "this says nothing: give it a text or an `event`",
+        ));
+    }
     let number = |wanted: &str| match one(wanted).map(str::parse::<u64>) {
         None => Ok(None),
         Some(Ok(number)) => Ok(Some(number)),
@@ -468,6 +491,7 @@ enum Kind {
     Json,
     Text,
     Form,
+    Multipart,
     Unknown,
 }
 
@@ -486,6 +510,7 @@ fn kind(content_type: Option<&str>) -> Kind {
         "application/json" => Kind::Json,
         json if json.starts_with("application/") && json.ends_with("+json") => Kind::Json,
         text if text.starts_with("text/") => Kind::Text,
+        parts if parts.starts_with("multipart/") => Kind::Multipart,
         _ => Kind::Unknown,
     }
 }

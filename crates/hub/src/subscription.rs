@@ -104,7 +104,10 @@ pub(crate) async fn subscribe(
         seq: cursor,
     };
     let id = position.to_id();
-    format.first(position, now, &mut out);
+    // A poll is all there is at once: its lines begin with the first event.
+    if !request.poll || view.format != Format::Lines {
+        format.first(position, now, &mut out);
+    }
     if request.control {
         format.hello(position, hub.config().heartbeat, &mut out);
     }
@@ -274,7 +277,10 @@ impl Subscription {
             if let Some(reason) = self.end() {
                 return self.bye(reason);
             }
-            if *self.head.borrow_and_update() > self.cursor {
+            let head = *self.head.borrow_and_update();
+            // A poll ends where it began to look, however fast others publish.
+            let done = self.poll && self.cursor >= self.view.opened;
+            if head > self.cursor && !done {
                 match self.advance().await {
                     Ok(Some(bytes)) => return Some(bytes),
                     Ok(None) => continue,
