@@ -33,6 +33,13 @@ struct Small {
     sequence: Option<u8>,
 }
 
+impl Small {
+    /// What makes a second one the same.
+    fn key(&self) -> Option<(u8, u8)> {
+        Some((self.key?, self.to))
+    }
+}
+
 /// Everyone, one uid, one topic, or both of these.
 fn audience(to: u8) -> Audience {
     let uid = Address::Uid(Uid::parse("1").unwrap());
@@ -71,14 +78,15 @@ struct Model {
     /// From the first on, without a hole.
     log: Vec<Taken>,
     scheduled: Vec<Taken>,
-    keys: HashMap<u8, Option<usize>>,
+    /// By key and audience: the place in the log, or none for what is to come.
+    keys: HashMap<(u8, u8), Option<usize>>,
     made: usize,
 }
 
 impl Model {
     fn store(&mut self, mut taken: Taken, now: i64) -> usize {
         taken.expires = taken.small.ttl.map(|ttl| now + i64::from(ttl) * 1000);
-        if let Some(key) = taken.small.key {
+        if let Some(key) = taken.small.key() {
             self.keys.insert(key, Some(self.log.len()));
         }
         self.log.push(taken);
@@ -104,7 +112,11 @@ impl Model {
             .retain(|taken| (taken.small.to, taken.small.sequence) != (to, Some(sequence)));
         let keys = &mut self.keys;
         // What was taken back was never there: its key is free.
-        let left: Vec<_> = self.scheduled.iter().map(|taken| taken.small.key).collect();
+        let left: Vec<_> = self
+            .scheduled
+            .iter()
+            .map(|taken| taken.small.key())
+            .collect();
         keys.retain(|key, place| place.is_some() || left.contains(&Some(*key)));
         (before - self.scheduled.len()) as u64
     }
@@ -113,7 +125,7 @@ impl Model {
     fn publish(&mut self, small: &Small, now: i64) -> (String, Option<usize>) {
         self.made += 1;
         let name = format!("{} {small:?}", self.made);
-        let known = small.key.and_then(|key| self.keys.get(&key));
+        let known = small.key().and_then(|key| self.keys.get(&key));
         if let Some(place) = known {
             return (name, *place);
         }
@@ -131,7 +143,7 @@ impl Model {
         if due <= now {
             return (name, Some(self.store(taken, now)));
         }
-        if let Some(key) = small.key {
+        if let Some(key) = small.key() {
             self.keys.insert(key, None);
         }
         self.scheduled.push(taken);
