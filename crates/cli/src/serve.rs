@@ -241,22 +241,24 @@ fn own_certificate(options: &Serve, plan: &Plan) -> Result<Tls, TlsError> {
 }
 
 /// Says where the hub is, the address first: scripts read that line.
-fn introduce(doors: &Doors, terminal: &Terminal) -> anyhow::Result<()> {
+/// Says where it listens. Nobody reading it any more is no reason to end.
+fn introduce(doors: &Doors, terminal: &Terminal) -> std::io::Result<()> {
     let address = doors.tcp.local_addr()?;
     let (plain, tls) = match &doors.tls {
         TlsMode::Off => (true, None),
         TlsMode::On(tls) => (true, Some(tls)),
         TlsMode::Required(tls) => (false, Some(tls)),
     };
+    let say = |line: String| drop(terminal.say(&line));
     if plain {
-        terminal.say(&format!("listening on http://{address}"))?;
+        say(format!("listening on http://{address}"));
     }
     if let Some(tls) = tls {
-        terminal.say(&format!("listening on https://{address}"))?;
-        terminal.say(&format!("certificate {}", tls.fingerprint()))?;
+        say(format!("listening on https://{address}"));
+        say(format!("certificate {}", tls.fingerprint()));
     }
     if let Some(local) = &doors.local {
-        terminal.say(&format!("listening on {}", local.path().display()))?;
+        say(format!("listening on {}", local.path().display()));
     }
     Ok(())
 }

@@ -169,7 +169,7 @@ fn guarded(input: &Input<'_>) {
                     port.is_empty() || digits.bytes().all(|b| b.is_ascii_digit())
                 })
             };
-            assert!(OWN.iter().any(|own| named(own)), "{host:?} passes");
+            assert!(OWN.iter().any(named), "{host:?} passes");
             match text(&ORIGIN) {
                 Some(origin) if origin == ALLOWED => {
                     assert_eq!(pass.cors.as_deref(), Some(ALLOWED));
@@ -182,7 +182,12 @@ fn guarded(input: &Input<'_>) {
                 }
                 None => {
                     let site = text(&SEC_FETCH_SITE).unwrap_or_default();
-                    assert!(!matches!(site.as_str(), "cross-site" | "same-site"));
+                    // A link to the page shows it, and tells nobody anything.
+                    let mode = text(&HeaderName::from_static("sec-fetch-mode"));
+                    let link = input.uri.path() == "/"
+                        && mode.is_some_and(|mode| mode == "navigate")
+                        && matches!(input.method, Method::GET | Method::HEAD);
+                    assert!(link || !matches!(site.as_str(), "cross-site" | "same-site"));
                 }
             }
         }
@@ -311,12 +316,14 @@ mod tests {
             ])
             .prop_map(str::to_owned),
             any::<char>().prop_map(String::from),
-            Just("x".repeat(70_000)),
+            Just("x".repeat(5000)),
         ];
         prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn whatever_is_published_is_written_as_one_event(data in hostile(), name in "\\PC{0,12}", id in "\\PC{1,12}") {
             let mut publication = Publication::to_everyone(data.clone());

@@ -531,10 +531,7 @@ async fn long_body(
     request: Request,
     batched: impl Fn(&[u8]) -> bool,
 ) -> Result<Vec<u8>, Refusal> {
-    let too_large = |most| Refusal {
-        status: StatusCode::PAYLOAD_TOO_LARGE,
-        why: format!("the body has more than {most} bytes"),
-    };
+    promises(&request, inbound::MAX_BATCH)?;
     let mut chunks = request.into_body().into_data_stream();
     let read = async {
         let (mut body, mut place) = (Vec::new(), None);
@@ -558,6 +555,22 @@ async fn long_body(
         .unwrap_or_else(|_| Err(late()))
 }
 
+/// Refuses a body that says itself that it is too long, before any of it came.
+fn promises(request: &Request, most: usize) -> Result<(), Refusal> {
+    let promised = http_body::Body::size_hint(request.body()).lower();
+    if promised > most as u64 {
+        return Err(too_large(most));
+    }
+    Ok(())
+}
+
+fn too_large(most: usize) -> Refusal {
+    Refusal {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        why: format!("the body has more than {most} bytes"),
+    }
+}
+
 fn late() -> Refusal {
     Refusal {
         status: StatusCode::REQUEST_TIMEOUT,
@@ -566,13 +579,13 @@ fn late() -> Refusal {
 }
 
 pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes), Refusal> {
+    promises(&request, MAX_DATA)?;
     let content_type = content_type(&request);
     match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok((content_type, body)),
-        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Refusal {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            why: format!("the body has more than {MAX_DATA} bytes"),
-        }),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(too_large(MAX_DATA))
+        }
         Ok(Err(_)) => Err(Refusal::bad("the body did not arrive")),
         Err(_) => Err(late()),
     }

@@ -3,7 +3,6 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
-    path::Path,
     process::{Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -34,9 +33,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Hub {
     pub(crate) fn new(options: &[&str]) -> Self {
-        let home = tempfile::Builder::new();
+        let home = tempfile::Builder::new()
+            .prefix("feedbell-hub-rig-")
+            .tempdir();
         Self {
-            home: { home }.prefix("feedbell-hub-rig-").tempdir().unwrap(),
+            home: home.unwrap(),
             options: options.iter().map(|&option| option.to_owned()).collect(),
             address: None,
             child: None,
@@ -45,10 +46,6 @@ impl Hub {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address.unwrap()
-    }
-
-    pub(crate) fn home(&self) -> &Path {
-        self.home.path()
     }
 
     /// Starts it, and waits until it listens.

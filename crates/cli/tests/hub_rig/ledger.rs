@@ -193,7 +193,7 @@ impl Publication {
                     .take(1000)
                     .collect::<String>()
                     .trim()
-                    .to_owned()
+                    .to_owned();
             }
             Way::Document | Way::Text | Way::Batch(_) => {}
         }

@@ -10,7 +10,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stdout,
     reason = "a test fails by a panic, in its helpers too, and says what it did"
 )]
 
@@ -48,7 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the progress is looked at, and how soon a refused connection is tried again.
 const LOOK: Duration = Duration::from_millis(200);
 const PUBLISHERS: usize = 12;
-const OPTIONS: [&str; 4] = ["--max-streams", "3000", "--max-age", "10"];
+const OPTIONS: [&str; 4] = ["--max-streams", "3000", "--max-age", "30"];
 /// The most memory the hub may ever hold, in KiB, whatever passes through it.
 const MEMORY: u64 = 400 << 10;
 

@@ -308,7 +308,7 @@ impl Subscriber {
                 }
                 Some(FeedUpdate::LastEventId(id)) => self.last_event_id = id,
                 Some(FeedUpdate::Skipped { .. }) => {
-                    self.strange("an event was left out".to_owned())
+                    self.strange("an event was left out".to_owned());
                 }
                 Some(FeedUpdate::State(_)) => {}
                 None => return self.strange("the client gave up".to_owned()),

@@ -139,7 +139,7 @@ pub(crate) fn written(publication: &Publication) {
         let asked =
             subscribe::request(kind, "t", &params, &HeaderMap::new(), Timestamp::UNIX_EPOCH);
         let Ok(asked) = asked else {
-            panic!("a topic is no topic");
+            unreachable!("a topic is one");
         };
         let mut out = BytesMut::new();
         asked.format.event(&record, &mut out);

@@ -141,7 +141,7 @@ impl Stream {
         Self::send(address, "GET", path, &headers, b"").await
     }
 
-    async fn send(
+    pub(crate) async fn send(
         address: SocketAddr,
         method: &str,
         path: &str,

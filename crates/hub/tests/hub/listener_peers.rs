@@ -354,3 +354,21 @@ async fn resets_harm_nothing() {
     assert_eq!(server.hub.position().seq, 0);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_body_that_promises_too_much_is_refused_before_it_comes() {
+    let server = Server::memory().await;
+    // To ntfy's clients a long body is an upload, which is off.
+    for (path, status) in [
+        ("/publish", 413),
+        ("/fact", 413),
+        ("/update", 413),
+        ("/door", 400),
+        ("/", 413),
+    ] {
+        let length = [("Content-Length", "1000000000000")];
+        let stream = Stream::send(server.address, "POST", path, &length, b"{").await;
+        assert_eq!(stream.status, status, "{path}");
+    }
+    server.stop().await;
+}
