@@ -24,11 +24,14 @@ fn said(out: &Lines) -> Vec<String> {
     said
 }
 
+/// Long enough for other machines.
+const TOKEN: &str = "tk_0123456789abcdef";
+
 #[test]
 fn on_other_machines_there_is_https_with_a_certificate_that_stays() {
     let home = Home::new();
     let fingerprint = |more: &[&str]| {
-        let arguments = ["serve", "--listen", "0.0.0.0:0", "--token", "tk_1"];
+        let arguments = ["serve", "--listen", "0.0.0.0:0", "--token", TOKEN];
         let mut hub = home.start(&[&arguments, more].concat());
         let lines = said(&hub.out);
         assert!(

@@ -137,11 +137,31 @@ pub(crate) fn prepare(db: &mut Connection, epoch: Epoch) -> rusqlite::Result<()>
     }
     if found < 2 {
         tx.execute_batch(SECOND)?;
+        part_keys(&tx)?;
     }
     if found < VERSION {
         tx.pragma_update(None, "user_version", VERSION)?;
     }
     tx.commit()
+}
+
+/// Version 1 wrote keys for all audiences together.
+fn part_keys(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let mut keyed = tx.prepare(
+        "SELECT log.seq, key, group_concat(address, char(10)) FROM log JOIN address USING (seq)
+         WHERE key IS NOT NULL GROUP BY seq",
+    )?;
+    let mut write = tx.prepare("UPDATE log SET key = ?2 WHERE seq = ?1")?;
+    let mut rows = keyed.query([])?;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(0)?;
+        let to = Audience::from_column(row.get_ref(2)?.as_str()?);
+        let Some(key) = key_of(row.get_ref(1)?.as_str()?) else {
+            continue;
+        };
+        write.execute(params![seq, key_for(&key, &to)])?;
+    }
+    Ok(())
 }
 
 /// Copies the whole database into an empty file.
@@ -225,15 +245,19 @@ pub(crate) fn known(
 /// How the key is written: for each audience apart, so that nobody's number
 /// stands for an event to somebody else. No key has a line break in it.
 fn key_column(publication: &Publication) -> Option<String> {
-    let key = publication.key.as_ref()?.as_str();
-    Some(match &publication.to {
-        Audience::Everyone => key.to_owned(),
-        to => {
+    let key = publication.key.as_ref()?;
+    Some(key_for(key, &publication.to))
+}
+
+fn key_for(key: &EventId, to: &Audience) -> String {
+    match to {
+        Audience::Everyone => key.as_str().to_owned(),
+        Audience::Only(_) => {
             let whom = Sha256::digest(to.to_column());
             let whom = whom.iter().map(|byte| format!("{byte:02x}"));
             format!("{key}\n{}", whom.collect::<String>())
         }
-    })
+    }
 }
 
 /// Reads back the key that [`key_column`] wrote.

@@ -266,7 +266,7 @@ async fn a_log_of_the_first_layout_is_kept_aside_and_goes_on() {
     };
 
     let server = Server::start(config()).await;
-    assert_eq!(server.hub.position().to_string(), "a833bdcdb6.6");
+    assert_eq!(server.hub.position().to_string(), "a833bdcdb6.7");
     let bytes = server.hub.watch().borrow().bytes;
     let data = [
         "to everyone",
@@ -275,8 +275,9 @@ async fn a_log_of_the_first_layout_is_kept_aside_and_goes_on() {
         r#"{"n":1}"#,
         "with a key",
         "a hundred years",
+        "for two",
     ];
-    let addresses = ["u1", "tdoor", "u张三"];
+    let addresses = ["u1", "tdoor", "u张三", "tdoor", "u张三"];
     let expected: usize = data.iter().chain(&addresses).map(|text| text.len()).sum();
     assert_eq!(bytes, expected as u64);
     let mut stream = server
@@ -293,8 +294,13 @@ async fn a_log_of_the_first_layout_is_kept_aside_and_goes_on() {
             .await,
         "a833bdcdb6.5"
     );
-    let new = server.publish(json!({"data": "new"})).await;
-    assert_eq!(new, "a833bdcdb6.7");
+    // Keys are of an audience now, those from before too.
+    let two = json!({"data": "other", "id": "for-two", "uid": "张三", "topic": "door"});
+    assert_eq!(server.publish(two).await, "a833bdcdb6.7");
+    let new = server
+        .publish(json!({"data": "new", "id": "for-two"}))
+        .await;
+    assert_eq!(new, "a833bdcdb6.8");
     server.stop().await;
 
     // What was kept aside is the old log, for the old program.
@@ -306,7 +312,7 @@ async fn a_log_of_the_first_layout_is_kept_aside_and_goes_on() {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .unwrap();
-    assert_eq!((version, head), (1, 6));
+    assert_eq!((version, head), (1, 7));
     let text: Vec<String> = kept
         .prepare("SELECT data FROM log ORDER BY seq")
         .unwrap()
@@ -326,7 +332,7 @@ async fn a_log_of_the_first_layout_is_kept_aside_and_goes_on() {
     // It is kept once: the next start does not need it.
     std::fs::remove_file(&backup).unwrap();
     let server = Server::start(config()).await;
-    assert_eq!(server.hub.position().seq, 7);
+    assert_eq!(server.hub.position().seq, 8);
     assert!(!backup.exists());
     server.stop().await;
 }

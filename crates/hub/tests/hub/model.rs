@@ -34,7 +34,7 @@ struct Small {
 }
 
 impl Small {
-    /// What makes it the same event again.
+    /// What makes a second one the same.
     fn key(&self) -> Option<(u8, u8)> {
         Some((self.key?, self.to))
     }
@@ -78,7 +78,7 @@ struct Model {
     /// From the first on, without a hole.
     log: Vec<Taken>,
     scheduled: Vec<Taken>,
-    /// By key and audience.
+    /// By key and audience: the place in the log, or none for what is to come.
     keys: HashMap<(u8, u8), Option<usize>>,
     made: usize,
 }

@@ -47,7 +47,7 @@ async fn a_text_is_published_by_its_address() {
         ("/publish", &[], "plain words"),
         ("/publish", &[], r#"{"event":"named","data":"by curl -d"}"#),
         ("/publish?uid=2", &[], "not for one"),
-        ("/publish", &text[..], ""),
+        ("/publish?event=bare", &text[..], ""),
     ] {
         let answer = request(server.address, "POST", path, headers, body.as_bytes()).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
