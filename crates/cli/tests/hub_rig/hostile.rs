@@ -404,7 +404,7 @@ fn oversized() -> Vec<Case> {
         ),
         raw(
             "a length over the limit",
-            Words(413, "1048576"),
+            Words(413, "16777216"),
             format!(
                 "POST /publish HTTP/1.1\r\n{host}{plain}Content-Length: 1000000000000\r\n\r\n{}",
                 long((1 << 20) + 1)

@@ -65,7 +65,7 @@ async fn a_text_is_published_by_its_address() {
             ("message", "open"),
             ("message", "plain words"),
             ("named", "by curl -d"),
-            ("message", "")
+            ("bare", "")
         ]
     );
     server.stop().await;
