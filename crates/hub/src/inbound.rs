@@ -693,8 +693,14 @@ mod tests {
                 }
             }
         }
+        for nothing in [
+            publish(curl, None, b""),
+            publish(Some("text/plain"), Some("uid=1"), b""),
+        ] {
+            let refusal = nothing.unwrap_err();
+            assert!(refusal.why.contains("says nothing"), "{refusal:?}");
+        }
         for body in [
-            "",
             "hello",
             "[warning] disk full",
             "[2025-11-21 10:00] backup done",

@@ -308,9 +308,9 @@ impl Log {
             return Ok(page);
         }
         self.metrics.read_from_disk.add(1);
-        let view = view.clone();
+        let (view, told) = (view.clone(), self.head());
         self.readers
-            .run(move |db| store::page(db, &view, cursor, now))
+            .run(move |db| store::page(db, &view, cursor, told, now))
             .await
     }
 
@@ -343,7 +343,10 @@ impl Log {
     /// The JSON array of the facts, and up to where it reaches.
     pub(crate) async fn board(&self) -> Result<(String, u64), HubError> {
         let now = self.now();
-        self.readers.run(move |db| store::board(db, now)).await
+        let told = self.head();
+        self.readers
+            .run(move |db| store::board(db, told, now))
+            .await
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, HubError> {
@@ -568,6 +571,31 @@ mod tests {
         drop(go_on);
         let all = places.acquire_many(Readers::PLACES as u32).await;
         assert!(all.is_ok());
+    }
+
+    /// A disk has an event a moment before it is told.
+    #[tokio::test]
+    async fn a_reader_gets_nothing_that_is_not_told_yet() {
+        let mut config = HubConfig::new(Store::Memory);
+        let log = Log::open(&mut config, watch::Sender::default(), Arc::default()).unwrap();
+        let mut fact = Publication::to_everyone("1");
+        fact.fact = true;
+        log.append(vec![fact.clone(), fact]).await.unwrap();
+        let view = View {
+            filter: Filter::default(),
+            format: crate::format::Format::Sse,
+            opened: 0,
+        };
+        let read = log.readers.run(move |db| {
+            let pages = [1, 2].map(|told| store::page(db, &view, 0, told, 0));
+            let boards = [1, 2].map(|told| store::board(db, told, 0));
+            let pages = pages.map(|page| page.map(|page| (page.last, page.scanned)));
+            Ok((pages, boards))
+        });
+        let (pages, boards) = read.await.unwrap();
+        assert_eq!(pages.map(Result::unwrap), [(Some(1), 1), (Some(2), 2)]);
+        let boards = boards.map(Result::unwrap);
+        assert_eq!(boards, [("[1]".to_owned(), 1), ("[1,1]".to_owned(), 2)]);
     }
 
     #[tokio::test]

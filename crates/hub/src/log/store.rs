@@ -636,7 +636,15 @@ pub(crate) fn newest(db: &Connection, view: &View) -> rusqlite::Result<Option<u6
 }
 
 /// What `view` takes of the events after `cursor`.
-pub(crate) fn page(db: &Connection, view: &View, cursor: u64, now: i64) -> rusqlite::Result<Page> {
+/// Nothing beyond `told`: whoever had read an event that is committed but not told
+/// yet, and came back with its number, would seem to be ahead of the log.
+pub(crate) fn page(
+    db: &Connection,
+    view: &View,
+    cursor: u64,
+    told: u64,
+    now: i64,
+) -> rusqlite::Result<Page> {
     let tx = db.unchecked_transaction()?;
     let Extent {
         epoch, head, floor, ..
@@ -645,13 +653,16 @@ pub(crate) fn page(db: &Connection, view: &View, cursor: u64, now: i64) -> rusql
     let mut seqs: Vec<(u64, usize)> = Vec::new();
     {
         let mut index = tx.prepare_cached(
-            "SELECT seq FROM address WHERE address = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+            "SELECT seq FROM address WHERE address = ?1 AND seq > ?2 AND seq <= ?3
+             ORDER BY seq LIMIT ?4",
         )?;
+        let upto = told.cast_signed();
         for (nth, (address, _)) in columns.iter().enumerate() {
             let after = cursor.max(floor).cast_signed();
-            let found = index.query_map(params![address, after, ROWS.cast_signed()], |row| {
-                number(row, 0)
-            })?;
+            let found = index
+                .query_map(params![address, after, upto, ROWS.cast_signed()], |row| {
+                    number(row, 0)
+                })?;
             for seq in found {
                 seqs.push((seq?, nth));
             }
@@ -684,21 +695,22 @@ pub(crate) fn page(db: &Connection, view: &View, cursor: u64, now: i64) -> rusql
         }
     }
     if !more {
-        page.scanned = page.scanned.max(head);
+        page.scanned = page.scanned.max(head.min(told));
     }
     Ok(page)
 }
 
 /// The JSON array of the facts, and up to where it reaches. Of more facts than
 /// fit, the newest.
-pub(crate) fn board(db: &Connection, now: i64) -> rusqlite::Result<(String, u64)> {
+pub(crate) fn board(db: &Connection, told: u64, now: i64) -> rusqlite::Result<(String, u64)> {
     let tx = db.unchecked_transaction()?;
     let Extent { head, floor, .. } = extent(&tx)?;
     let mut newest = tx.prepare_cached(
         "SELECT data FROM log
-         WHERE fact AND seq > ?1 AND (expires IS NULL OR expires > ?2) ORDER BY seq DESC",
+         WHERE fact AND seq > ?1 AND seq <= ?3 AND (expires IS NULL OR expires > ?2)
+         ORDER BY seq DESC",
     )?;
-    let mut rows = newest.query([floor.cast_signed(), now])?;
+    let mut rows = newest.query([floor.cast_signed(), now, told.cast_signed()])?;
     let (mut facts, mut bytes) = (Vec::<String>::new(), 0);
     while let Some(row) = rows.next()? {
         let fact: String = row.get(0)?;
@@ -709,7 +721,7 @@ pub(crate) fn board(db: &Connection, now: i64) -> rusqlite::Result<(String, u64)
         facts.push(fact);
     }
     facts.reverse();
-    Ok((format!("[{}]", facts.join(",")), head))
+    Ok((format!("[{}]", facts.join(",")), head.min(told)))
 }
 
 /// A stored event.

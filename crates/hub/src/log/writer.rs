@@ -140,17 +140,21 @@ impl Writer {
                 ..
             }) => {
                 self.state = state;
-                if !entries.is_empty() {
-                    let window = &self.shared.window;
-                    let mut window = window.write().unwrap_or_else(PoisonError::into_inner);
-                    entries.into_iter().for_each(|entry| window.push(entry));
-                }
                 let Extent {
                     head, floor, bytes, ..
                 } = state.extent;
+                // Nobody reads the new entries before the new head is told: whoever
+                // came back with one of their numbers would seem to be ahead of it.
+                let shared = self.shared.clone();
+                let mut window = shared
+                    .window
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
+                entries.into_iter().for_each(|entry| window.push(entry));
                 self.shared.tell_floor(floor);
                 self.head
                     .send_if_modified(|told| mem::replace(told, head) != head);
+                drop(window);
                 self.stats.send_if_modified(|stats| {
                     let before = *stats;
                     stats.events = state.kept;
