@@ -128,3 +128,21 @@ fn a_pinned_hub_is_reached_over_https() {
     let ran = home.run(&["send", "--hub", &plain, "x"]);
     assert!(ran.code == 1 && ran.err.contains(&url), "{}", ran.err);
 }
+
+#[test]
+fn nothing_is_not_sent_and_a_token_travels_encrypted() {
+    let home = Home::new();
+    // An address of the documentation: nobody is there, and nobody is asked.
+    let far = ["--hub", "http://192.0.2.2:9", "--token", "tk_secret"];
+    for (arguments, part) in [
+        (&["send", "", far[0], far[1]][..], "empty"),
+        (&["send", " \n", far[0], far[1]], "empty"),
+        (&["send", "x", far[0], far[1], far[2], far[3]], "https"),
+        (&["token", "list", far[0], far[1], far[2], far[3]], "https"),
+    ] {
+        let ran = home.run(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
+        assert!(ran.err.contains(part), "{}", ran.err);
+        assert!(!ran.err.contains("tk_secret"), "{}", ran.err);
+    }
+}

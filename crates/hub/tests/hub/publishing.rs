@@ -310,3 +310,26 @@ async fn a_batch_may_be_longer_than_one_publication() {
     assert_eq!(server.hub.position().seq, 1012);
     server.stop().await;
 }
+
+/// A script whose variable holds nothing does not mean everyone.
+#[tokio::test]
+async fn nobody_is_not_everyone() {
+    let server = Server::memory().await;
+    for field in ["uid", "uids", "topic", "topics"] {
+        let answer = crate::post(
+            server.address,
+            "/publish",
+            &json!({field: null, "data": "private"}).to_string(),
+        )
+        .await;
+        assert_eq!(answer.status, 400, "{field}: {}", answer.body);
+    }
+    let form = [("Content-Type", "multipart/form-data; boundary=x")];
+    let body = b"--x\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\nx\r\n--x--\r\n";
+    for (headers, body) in [(&form[..], &body[..]), (&[], b"")] {
+        let answer = request(server.address, "POST", "/publish", headers, body).await;
+        assert_eq!(answer.status, 400, "{}", answer.body);
+    }
+    assert_eq!(server.hub.watch().borrow().events, 0);
+    server.stop().await;
+}
