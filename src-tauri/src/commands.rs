@@ -3,8 +3,9 @@
 use notifier::{
     NotifierHandle,
     view::{
-        AppView, FeedForm, GeneralForm, HubForm, HubLists, HubMode, MessageDetail, MessagePage,
-        MessageQuery, NewTokenView, Refusal, SendForm, SettingsView, Text, TokenForm,
+        AppView, Bulk, BulkDone, Facets, FeedForm, GeneralForm, HubForm, HubLists, HubMode,
+        Imported, MessageDetail, MessagePage, MessageQuery, NewTokenView, Preview, RawEvent,
+        RecentEvent, Refusal, SendForm, SettingsView, Text, TokenForm, Which,
     },
 };
 use tauri::{AppHandle, State};
@@ -38,39 +39,104 @@ pub(crate) async fn message(
 }
 
 #[tauri::command]
+pub(crate) async fn facets(notifier: Notifier<'_>, feeds: Vec<String>) -> Result<Facets, Refusal> {
+    notifier.facets(feeds).await
+}
+
+#[tauri::command]
 pub(crate) async fn mark_read(
     notifier: Notifier<'_>,
-    ids: Vec<i64>,
+    which: Which,
     read: bool,
 ) -> Result<(), Refusal> {
-    notifier.mark_read(ids, read).await
+    notifier.mark_read(which, read).await
 }
 
 #[tauri::command]
-pub(crate) async fn mark_all_read(
+pub(crate) async fn pin(notifier: Notifier<'_>, which: Which, pinned: bool) -> Result<(), Refusal> {
+    notifier.pin(which, pinned).await
+}
+
+#[tauri::command]
+pub(crate) async fn set_done(
+    notifier: Notifier<'_>,
+    which: Which,
+    done: bool,
+) -> Result<(), Refusal> {
+    notifier.done(which, done).await
+}
+
+#[tauri::command]
+pub(crate) async fn delete_messages(notifier: Notifier<'_>, which: Which) -> Result<(), Refusal> {
+    notifier.delete(which).await
+}
+
+#[tauri::command]
+pub(crate) async fn restore_messages(notifier: Notifier<'_>, which: Which) -> Result<(), Refusal> {
+    notifier.restore(which).await
+}
+
+#[tauri::command]
+pub(crate) async fn bulk(
     notifier: Notifier<'_>,
     query: MessageQuery,
-) -> Result<(), Refusal> {
-    notifier.mark_all_read(query).await
+    what: Bulk,
+) -> Result<BulkDone, Refusal> {
+    notifier.bulk(query, what).await
 }
 
 #[tauri::command]
-pub(crate) async fn pin(
+pub(crate) async fn undo_bulk(notifier: Notifier<'_>, done: BulkDone) -> Result<(), Refusal> {
+    notifier.undo_bulk(done).await
+}
+
+#[tauri::command]
+pub(crate) async fn mute(
     notifier: Notifier<'_>,
-    ids: Vec<i64>,
-    pinned: bool,
+    feed: String,
+    until: Option<i64>,
 ) -> Result<(), Refusal> {
-    notifier.pin(ids, pinned).await
+    notifier.mute(feed, until).await
 }
 
 #[tauri::command]
-pub(crate) async fn delete_messages(notifier: Notifier<'_>, ids: Vec<i64>) -> Result<(), Refusal> {
-    notifier.delete(ids).await
+pub(crate) async fn unmute(notifier: Notifier<'_>, feed: String) -> Result<(), Refusal> {
+    notifier.unmute(feed).await
 }
 
 #[tauri::command]
-pub(crate) async fn restore_messages(notifier: Notifier<'_>, ids: Vec<i64>) -> Result<(), Refusal> {
-    notifier.restore(ids).await
+pub(crate) async fn preview(
+    notifier: Notifier<'_>,
+    form: FeedForm,
+    raw: RawEvent,
+) -> Result<Preview, Refusal> {
+    notifier.preview(form, raw).await
+}
+
+#[tauri::command]
+pub(crate) async fn recent_events(
+    notifier: Notifier<'_>,
+    feed: String,
+) -> Result<Vec<RecentEvent>, Refusal> {
+    notifier.recent_events(feed).await
+}
+
+#[tauri::command]
+pub(crate) async fn test_message(notifier: Notifier<'_>, feed: String) -> Result<(), Refusal> {
+    notifier.test_message(feed).await
+}
+
+#[tauri::command]
+pub(crate) async fn import_feeds(
+    notifier: Notifier<'_>,
+    text: String,
+) -> Result<Imported, Refusal> {
+    notifier.import_feeds(text).await
+}
+
+#[tauri::command]
+pub(crate) async fn diagnostics(notifier: Notifier<'_>) -> Result<String, Refusal> {
+    notifier.diagnostics().await
 }
 
 #[tauri::command]

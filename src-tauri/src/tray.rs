@@ -317,6 +317,10 @@ mod tests {
         AppView {
             version: String::new(),
             locale: "en".into(),
+            theme: notifier::view::Theme::System,
+            tray_count: false,
+            latest: Vec::new(),
+            quiet: notifier::view::QuietView::default(),
             unread: 0,
             pinned: 0,
             feeds: vec![FeedView {
@@ -325,6 +329,7 @@ mod tests {
                 address: String::new(),
                 state: FeedState::Live,
                 muted: false,
+                muted_until: None,
                 unread: 0,
                 last_heard: None,
             }],

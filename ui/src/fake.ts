@@ -1,9 +1,10 @@
 import type { Backend } from './backend';
 import type {
-  AppView, FeedForm, FeedState, FieldError, HubLists, HubMode, HubState, MessageDetail, MessageQuery, MessageRow, NewTokenView,
-  Refusal, SecretForm, SendForm, SettingsView, TestOutcome, TestStep, Text, TokenForm, WindowUpdate,
+  AppView, Bulk, BulkDone, Deed, DesktopView, Erase, ExportFormat, Exported, Facets, FeedForm, FeedState, FieldError, GeneralForm,
+  HubLists, HubMode, HubState, Imported, MessageDetail, MessagePage, MessageQuery, MessageRow, NewTokenView, Preview, RawEvent,
+  RecentEvent, Refusal, SecretForm, SendForm, SettingsView, TestOutcome, TestStep, Text, TokenForm, Which, WindowUpdate,
 } from './bindings';
-import { usualConnection } from './forms';
+import { usualConnection, usualGeneral, usualNotification } from './forms';
 
 export const SCENES = ['full', 'first', 'quiet', 'trouble', 'paused', 'many', 'deaf', 'lan', 'lan-first', 'lan-full', 'lan-away', 'slow'] as const;
 export type Scene = (typeof SCENES)[number];
@@ -110,6 +111,10 @@ export class Fake implements Backend {
   #now: number;
   #rows: MessageRow[] = [];
   #deleted = new Map<number, MessageRow>();
+  #undo: MessageRow[] = [];
+  #muted = new Map<string, number>();
+  #desktop: DesktopView = { tray: true, autostart: false, shortcut_trouble: null, newcomer: true, logs: '/home/ada/.local/state/feedbell', data: '/home/ada/.local/share/feedbell' };
+  #place: string | null = null;
   #next = 1;
   #pause: AppView['pause'] = null;
   #settings: SettingsView;
@@ -122,7 +127,7 @@ export class Fake implements Backend {
     this.#now = now;
     const full = scene !== 'first';
     this.#settings = {
-      language: 'auto', keep_days: 30, hub: { on: true, listen: '127.0.0.1:2355', allow_origins: ['http://localhost:3000'], tls: 'off' },
+      general: { ...usualGeneral(), keep_days: 30 }, hub: { on: true, listen: '127.0.0.1:2355', allow_origins: ['http://localhost:3000'], tls: 'off' },
       feeds: full ? this.#feeds() : [], path: '/home/ada/.config/feedbell/settings.toml', errors: [],
       presets: [
         { id: 'likes', name: plain('fake-p-likes'), about: plain('fake-p-likes-about'), example: 'http://localhost:3000/push?uid=1', access: 'none', muted: false, history: false },
@@ -157,10 +162,12 @@ export class Fake implements Backend {
   app(): Promise<AppView> {
     return this.#answer('app', (): AppView => ({
       version: '0.1.0', locale: this.#locale, trying: this.scene === 'first',
+      theme: this.#settings.general.theme, tray_count: this.#settings.general.tray_count, latest: [],
+      quiet: { now: this.#pause === null ? null : { kind: 'paused', until: this.#pause.until }, next: null, breakthrough: this.#settings.general.quiet.breakthrough },
       unread: this.#rows.filter((row) => row.unread).length,
       pinned: this.#rows.filter((row) => row.pinned).length,
       feeds: this.#settings.feeds.map((form, i) => ({
-        id: form.id, name: form.name, address: form.url.split('?')[0] ?? '', muted: form.muted, state: this.#state(form, i),
+        id: form.id, name: form.name, address: form.url.split('?')[0] ?? '', muted: form.muted || this.#muted.has(form.id), muted_until: this.#muted.get(form.id) ?? null, state: this.#state(form, i),
         unread: this.#rows.filter((row) => row.feed === form.id && row.unread).length,
         last_heard: form.enabled ? Date.now() - 3000 : null,
       })),
@@ -173,15 +180,16 @@ export class Fake implements Backend {
     }));
   }
 
-  messages(query: MessageQuery): Promise<{ rows: MessageRow[]; total: number }> {
+  messages(query: MessageQuery): Promise<MessagePage> {
     return this.#answer('messages', () => {
       const words = query.search.toLowerCase().split(/\s+/).filter(Boolean);
-      const match = (row: MessageRow): boolean => (query.feed === null || row.feed === query.feed)
+      const match = (row: MessageRow): boolean => this.#in(query, row) && (query.events.length === 0 || query.events.includes(row.event))
+        && (query.urgency === null || row.urgency !== 'normal') && (words.length > 0 || row.done === query.done)
         && (!query.unread || row.unread) && (!query.pinned || row.pinned)
         && words.every((word) => `${row.title} ${row.excerpt} ${row.feed_name}`.toLowerCase().includes(word));
-      const matching = query.feed === null && !query.unread && !query.pinned && words.length === 0 ? this.#rows : this.#rows.filter(match);
+      const matching = this.#rows.filter(match);
       const from = query.before === null ? 0 : matching.findIndex((row) => row.id < query.before!);
-      return { rows: from < 0 ? [] : matching.slice(from, from + query.limit), total: matching.length };
+      return { rows: from < 0 ? [] : matching.slice(from, from + query.limit), total: matching.length, at_least: false };
     });
   }
 
@@ -202,6 +210,7 @@ export class Fake implements Backend {
         fields: gap ? [] : zh
           ? [['用户', '陈默'], ['文章', '《发布日手记》'], ['收藏夹', '小工具周刊'], ['累计收藏', '112']].map(([name, value]) => ({ name: name!, value: value! }))
           : [['actor.name', 'Inês'], ['post.title', 'Shipping day notes'], ['collection', 'Small tools weekly'], ['data.total', '112']].map(([name, value]) => ({ name: name!, value: value! })),
+        actions: [],
         raw: { name: row.event, id: '8f3c.10542', data },
         ledger: [
           { text: plain('fake-received', { id: '8f3c.10542' }), at: row.received },
@@ -213,29 +222,47 @@ export class Fake implements Backend {
     });
   }
 
-  markRead(ids: number[], read: boolean): Promise<void> { return this.#change('markRead', ids, (row) => ({ ...row, unread: !read && row.kind.kind === 'event' })); }
-  markAllRead(query: MessageQuery): Promise<void> {
-    const ids = this.#rows.filter((row) => query.feed === null || row.feed === query.feed).map((row) => row.id);
-    return this.#change('markAllRead', ids, (row) => ({ ...row, unread: false }));
+  facets(feeds: string[]): Promise<Facets> {
+    return this.#answer('facets', () => ({
+      events: [...new Set(this.#rows.filter((row) => row.event !== '' && (feeds.length === 0 || feeds.includes(row.feed))).map((row) => row.event))],
+    }));
   }
-  pin(ids: number[], pinned: boolean): Promise<void> { return this.#change('pin', ids, (row) => ({ ...row, pinned })); }
-  deleteMessages(ids: number[]): Promise<void> {
+  markRead({ ids }: Which, read: boolean): Promise<void> { return this.#change('markRead', ids, (row) => ({ ...row, unread: !read && row.kind.kind === 'event' })); }
+  pin({ ids }: Which, pinned: boolean): Promise<void> { return this.#change('pin', ids, (row) => ({ ...row, pinned })); }
+  setDone({ ids }: Which, done: boolean): Promise<void> { return this.#change('setDone', ids, (row) => ({ ...row, done, unread: row.unread && !done })); }
+  deleteMessages({ ids }: Which): Promise<void> {
     return this.#tell('deleteMessages', ['inbox', 'app'], () => {
       for (const row of this.#rows) if (ids.includes(row.id)) this.#deleted.set(row.id, row);
       this.#rows = this.#rows.filter((row) => !ids.includes(row.id));
     });
   }
-  restoreMessages(ids: number[]): Promise<void> {
+  restoreMessages({ ids }: Which): Promise<void> {
     return this.#tell('restoreMessages', ['inbox', 'app'], () => {
       const back = ids.flatMap((id) => this.#deleted.get(id) ?? []);
       this.#rows = [...this.#rows, ...back].sort((a, b) => b.id - a.id);
     });
   }
+  bulk(query: MessageQuery, what: Bulk): Promise<BulkDone> {
+    return this.#tell('bulk', ['inbox', 'app'], () => {
+      this.#undo = this.#rows;
+      const meant = (row: MessageRow): boolean => this.#in(query, row) && (what !== 'read' || row.unread);
+      const count = this.#rows.filter(meant).length;
+      this.#rows = what === 'delete' ? this.#rows.filter((row) => !meant(row))
+        : this.#rows.map((row) => (meant(row) ? { ...row, unread: false, done: row.done || what === 'done' } : row));
+      return { what, at: Date.now(), count };
+    });
+  }
+  undoBulk(): Promise<void> { return this.#tell('undoBulk', ['inbox', 'app'], () => { this.#rows = this.#undo; }); }
+  exportMessages(_: MessageQuery, format: ExportFormat): Promise<Exported> {
+    return this.#answer('exportMessages', () => ({ path: `/home/ada/Downloads/feedbell-messages.${format}`, count: this.#rows.length }));
+  }
+  act(): Promise<Deed> { return this.#answer('act', () => ({ kind: 'copy', text: '4711' })); }
+  icon(): Promise<string | null> { return this.#answer('icon', () => null); }
 
   settings(): Promise<SettingsView> { return this.#answer('settings', () => structuredClone(this.#settings)); }
-  saveGeneral(form: { language: string; keep_days: number }): Promise<void> {
+  saveGeneral(form: GeneralForm): Promise<void> {
     return this.#tell('saveGeneral', ['settings', 'app'], () => {
-      Object.assign(this.#settings, form);
+      this.#settings.general = structuredClone(form);
       this.#locale = form.language === 'auto' ? this.#auto : form.language as 'en' | 'zh-CN';
     });
   }
@@ -302,6 +329,18 @@ export class Fake implements Backend {
   pause(until: number | null): Promise<void> { return this.#tell('pause', ['app'], () => { this.#pause = { until }; }); }
   resume(): Promise<void> { return this.#tell('resume', ['app'], () => { this.#pause = null; }); }
   reconnect(): Promise<void> { return this.#tell('reconnect', ['app'], () => undefined); }
+  mute(feed: string, until: number | null): Promise<void> {
+    return this.#tell('mute', ['app', 'settings'], () => {
+      if (until === null) this.#settings.feeds.forEach((form) => { if (form.id === feed) form.muted = true; });
+      else this.#muted.set(feed, until);
+    });
+  }
+  unmute(feed: string): Promise<void> {
+    return this.#tell('unmute', ['app', 'settings'], () => {
+      this.#muted.delete(feed);
+      this.#settings.feeds.forEach((form) => { if (form.id === feed) form.muted = false; });
+    });
+  }
 
   guessPreset(url: string): Promise<string | null> {
     return this.#answer('guessPreset', () => (/\/(sse|json)(\?|$)/.test(url) ? 'ntfy' : url.includes('wikimedia') ? 'wikimedia' : null));
@@ -326,13 +365,49 @@ export class Fake implements Backend {
       if (bad) return this.say({ kind: 'test', update: { kind: 'ended' } });
       for (const [i, sample] of this.#samples().slice(0, 3).entries()) {
         if (i === 0 && !await tell(['first_event', plain('fake-step-first-event'), 'passed', 2140])) return;
-        this.say({ kind: 'test', update: { kind: 'event', raw: { name: sample.event || 'ping', id: null, data: `{"title":"${sample.title}"}` }, verdict: sample.gap ? 'drop' : sample.high ? 'keep' : 'notify', title: sample.title, body: sample.excerpt } });
+        this.say({ kind: 'test', update: { kind: 'event', raw: { name: sample.event || 'ping', id: null, data: `{"title":"${sample.title}"}` }, preview: { ...this.#preview(sample.title, sample.excerpt), verdict: sample.gap ? 'drop' : sample.high ? 'keep' : 'notify' } } });
       }
       if (!await tell(['keep_alive', plain('fake-step-keep-alive'), 'noted', 15_000])) return;
       if (form.connection.resume.kind !== 'off') await tell(['resume', plain('fake-step-resume'), 'passed', 96]);
     })();
   }
   stopTest(): Promise<void> { this.#testing += 1; return Promise.resolve(); }
+  preview(form: FeedForm, raw: RawEvent): Promise<Preview> {
+    const fields = this.#wrong(form);
+    if (fields.length > 0) return Promise.reject(refuse(plain('fake-form'), fields));
+    return this.#answer('preview', () => this.#preview(raw.name, raw.data));
+  }
+  recentEvents(): Promise<RecentEvent[]> {
+    return this.#answer('recentEvents', () => this.#samples().filter((sample) => sample.event !== '').slice(0, 4).map((sample) => ({
+      raw: { name: sample.event, id: null, data: JSON.stringify({ title: sample.title }) },
+      received: this.#now - sample.ago * minute, preview: this.#preview(sample.title, sample.excerpt),
+    })));
+  }
+  testMessage(feed: string): Promise<void> { return this.#tell('testMessage', [], () => { this.arrive('Test', feed); }); }
+  exportFeeds(): Promise<Exported> {
+    return this.#answer('exportFeeds', () => ({ path: '/home/ada/Downloads/feedbell-feeds.toml', count: this.#settings.feeds.length }));
+  }
+  importFeeds(text: string): Promise<Imported> {
+    if (!text.includes('[[feed]]')) return Promise.reject(refuse(plain('fake-form')));
+    return this.#tell('importFeeds', ['settings', 'app'], () => {
+      this.#settings.feeds = this.#feeds();
+      return { feeds: this.#settings.feeds.map(({ id }) => id), secrets: ['Journal'], left_out: [] };
+    });
+  }
+  diagnostics(): Promise<string> { return this.#answer('diagnostics', () => 'Feedbell 0.1.0'); }
+  erase(what: Erase): Promise<void> {
+    return this.#tell('erase', ['settings', 'inbox', 'app'], () => {
+      if (what !== 'settings') this.#rows = [];
+      if (what !== 'messages') this.#settings.general = usualGeneral();
+      if (what === 'everything') this.#settings.feeds = [];
+    });
+  }
+  desktop(): Promise<DesktopView> { return this.#answer('desktop', () => ({ ...this.#desktop })); }
+  setAutostart(on: boolean): Promise<void> { return this.#tell('setAutostart', ['desktop'], () => { this.#desktop.autostart = on; }); }
+  introduced(): Promise<void> { return this.#tell('introduced', ['desktop'], () => { this.#desktop.newcomer = false; }); }
+  openFolder(): Promise<void> { return this.#answer('openFolder', () => undefined); }
+  keepPlace(place: string): Promise<void> { return this.#answer('keepPlace', () => { this.#place = place; }); }
+  lastPlace(): Promise<string | null> { return this.#answer('lastPlace', () => this.#place); }
   send(form: SendForm): Promise<void> {
     return this.#tell('send', [], () => { this.arrive(form.text, 'hub', form.event || 'notify'); });
   }
@@ -378,7 +453,7 @@ export class Fake implements Backend {
     this.asked[what] = (this.asked[what] ?? 0) + 1;
     return this.refusing ? Promise.reject(this.refusing) : new Promise((done) => setTimeout(() => done(give())));
   }
-  #tell<T>(what: string, kinds: ('app' | 'inbox' | 'settings')[], work: () => T): Promise<T> {
+  #tell<T>(what: string, kinds: ('app' | 'inbox' | 'settings' | 'desktop')[], work: () => T): Promise<T> {
     return this.#answer(what, () => {
       const made = work();
       for (const kind of kinds) this.say({ kind });
@@ -388,6 +463,19 @@ export class Fake implements Backend {
   #change(what: string, ids: number[], by: (row: MessageRow) => MessageRow): Promise<void> {
     const some = new Set(ids);
     return this.#tell(what, ['inbox', 'app'], () => { this.#rows = this.#rows.map((row) => (some.has(row.id) ? by(row) : row)); });
+  }
+
+  #in(query: MessageQuery, row: MessageRow): boolean {
+    return (query.feed === null || row.feed === query.feed) && (query.feeds.length === 0 || query.feeds.includes(row.feed));
+  }
+
+  #preview(title: string, body: string): Preview {
+    return {
+      verdict: 'notify', why: plain('fake-rule'), rule: 1, title, body, link: 'https://journal.example/notes/shipping-day', icon: null, urgency: 'normal',
+      group: null, actor: 'Inês', key: null,
+      fields: [{ name: 'actor.name', value: 'Inês' }, { name: 'data.note', value: 'The part about cutting scope' }, { name: 'post.url', value: 'https://journal.example/notes/shipping-day' },
+        { name: 'post.id', value: 'notes/shipping-day' }, { name: 'post.title', value: 'Shipping day notes' }, { name: 'data.total', value: '112' }],
+    };
   }
 
   #hubMode(): HubMode { return !this.#settings.hub.on ? 'off' : this.#settings.hub.listen.startsWith('127.') ? 'local' : 'lan'; }
@@ -457,7 +545,7 @@ export class Fake implements Backend {
       rows.push({
         id: this.#next, feed, feed_name: this.#name(feed), kind: { kind: 'event' }, event: events[i % 5]!,
         title: zh ? `第 ${i + 1} 条消息` : `Message ${i + 1}`, excerpt: zh ? '合成数据' : 'Synthetic data', urgency: 'normal',
-        received: this.#now - 48 * 60 * minute - (count - i) * 7 * minute, unread: i % 997 === 0, pinned: false, silenced: null,
+        received: this.#now - 48 * 60 * minute - (count - i) * 7 * minute, unread: i % 997 === 0, pinned: false, done: false, silenced: null, count: 1, actors: [], others: 0,
       });
       this.#next += 1;
     }
@@ -468,7 +556,7 @@ export class Fake implements Backend {
     for (const { feed, ago, event, title, excerpt, unread = false, pinned = false, high = false, silenced, gap } of [...samples].reverse()) {
       const received = (ago === 0 ? Date.now() : this.#now - ago * minute);
       this.#rows = [{
-        id: this.#next, feed, feed_name: this.#name(feed), event, title, excerpt, received, unread, pinned,
+        id: this.#next, feed, feed_name: this.#name(feed), event, title, excerpt, received, unread, pinned, done: false, count: 1, actors: [], others: 0,
         kind: gap === undefined ? { kind: 'event' } : { kind: 'gap', from: received - gap * minute, to: received },
         urgency: high ? 'high' : 'normal', silenced: silenced ? plain(silenced) : null,
       }, ...this.#rows];
@@ -480,16 +568,16 @@ export class Fake implements Backend {
     const zh = this.#locale === 'zh-CN';
     const feed = (id: string, name: string, more: Partial<FeedForm> = {}): FeedForm => ({
       id, name, url: `https://${id}.example/events?topic=home`, preset: '', enabled: true, muted: false, access: { kind: 'none' },
-      headers: [], stop_on: [], watchdog_seconds: 0, rules: [], ...more,
-      connection: usualConnection(),
+      headers: [], stop_on: [], watchdog_seconds: 0, rules: [],
+      connection: usualConnection(), notification: usualNotification(), keep_days: null, ...more,
     });
     return [
       feed('journal', zh ? '我的日志' : 'Journal', {
         preset: 'likes', access: { kind: 'bearer', token: { kind: 'kept' } }, headers: [{ name: 'X-Api-Key', value: { kind: 'kept' } }], stop_on: ['done'],
         rules: [
-          { name: zh ? '点赞' : 'Likes', events: ['like'], when: '', then: 'notify', title: '{{ actor.name }} liked “{{ post.title }}”', body: '', link: '{{ post.url }}', icon: '', urgency: '', group: '{{ post.id }}', key: '' },
-          { name: zh ? '收藏' : 'Saves', events: ['favorite'], when: '', then: 'notify', title: '{{ actor.name }} saved “{{ post.title }}”', body: '{{ data.note }}', link: '', icon: '', urgency: '', group: '', key: '' },
-          { name: zh ? '其余' : 'Everything else', events: [], when: '', then: 'keep', title: '', body: '', link: '', icon: '', urgency: '', group: '', key: '' },
+          { name: zh ? '点赞' : 'Likes', events: ['like'], when: '', then: 'notify', title: '{{ actor.name }} liked “{{ post.title }}”', body: '', link: '{{ post.url }}', icon: '', urgency: '', group: '{{ post.id }}', actor: '', burst: '', key: '' },
+          { name: zh ? '收藏' : 'Saves', events: ['favorite'], when: '', then: 'notify', title: '{{ actor.name }} saved “{{ post.title }}”', body: '{{ data.note }}', link: '', icon: '', urgency: '', group: '', actor: '', burst: '', key: '' },
+          { name: zh ? '其余' : 'Everything else', events: [], when: '', then: 'keep', title: '', body: '', link: '', icon: '', urgency: '', group: '', actor: '', burst: '', key: '' },
         ],
       }),
       feed('build', zh ? '构建服务器' : 'Build farm', { access: { kind: 'bearer', token: { kind: 'command', command: 'pass show build' } } }),

@@ -1,4 +1,4 @@
-import type { AccessForm, ConnectionForm, FeedForm, SecretForm } from './bindings';
+import type { AccessForm, ConnectionForm, FeedForm, GeneralForm, NotificationForm, SecretForm } from './bindings';
 
 export type AccessKind = AccessForm['kind'];
 export const ACCESS_KINDS: readonly AccessKind[] = ['none', 'bearer', 'basic', 'query', 'cookie'];
@@ -12,6 +12,7 @@ export const usualConnection = (): ConnectionForm => ({
 export const blankFeed = (): FeedForm => ({
   id: '', name: '', url: '', preset: '', enabled: true, muted: false, access: { kind: 'none' },
   headers: [], stop_on: [], watchdog_seconds: 0, rules: [], connection: usualConnection(),
+  notification: usualNotification(), keep_days: null,
 });
 
 /** Access of a kind: the stored one if that is of this kind, else one without a secret yet. */
@@ -86,4 +87,18 @@ export function unencrypted(form: FeedForm): boolean {
   const host = url.hostname;
   if (host === 'localhost' || host.endsWith('.localhost') || host.startsWith('127.') || host === '[::1]') return false;
   return form.access.kind !== 'none' || form.headers.some(({ name }) => name.trim() !== '');
+}
+
+/** The general settings of a new installation. */
+export function usualGeneral(): GeneralForm {
+  return {
+    language: 'auto', theme: 'system', keep_days: 90, hide_content: false, sound: { kind: 'system' },
+    quiet: { on: false, hours: [], breakthrough: 'urgent', follow_system: true },
+    tray_count: false, proxy: '', shortcut: '', window_minutes: 2,
+  };
+}
+
+/** A feed's notifications as they usually are. */
+export function usualNotification(): NotificationForm {
+  return { sound: { kind: 'system' }, hide_content: false, remote_icons: false, http_actions: false };
 }

@@ -241,13 +241,13 @@ export class Model {
     else this.select(null);
   }
 
-  markRead(ids: number[], read: boolean): void { void this.#do(this.backend.markRead(ids, read)); }
+  markRead(ids: number[], read: boolean): void { void this.#do(this.backend.markRead({ ids, bursts: true }, read)); }
 
   markAllRead(): void {
-    void this.#do(this.backend.markAllRead({ ...this.#filter(), before: null, limit: 0 }));
+    void this.#do(this.backend.bulk({ ...this.#filter(), before: null, limit: 0 }, 'read'));
   }
 
-  pin(ids: number[], pinned: boolean): void { void this.#do(this.backend.pin(ids, pinned)); }
+  pin(ids: number[], pinned: boolean): void { void this.#do(this.backend.pin({ ids, bursts: true }, pinned)); }
 
   /** Deletes, and goes on to the next row. */
   delete(ids: number[]): void {
@@ -257,8 +257,8 @@ export class Model {
       const next = [...this.rows.slice(at + 1), ...this.rows.slice(0, at).reverse()].find(rest);
       this.select(this.opened ? null : next?.id ?? null);
     }
-    void this.#do(this.backend.deleteMessages(ids).then(() => {
-      this.say(this.t('toast-deleted', { n: ids.length }), () => this.backend.restoreMessages(ids));
+    void this.#do(this.backend.deleteMessages({ ids, bursts: true }).then(() => {
+      this.say(this.t('toast-deleted', { n: ids.length }), () => this.backend.restoreMessages({ ids, bursts: true }));
     }));
   }
 
@@ -374,6 +374,7 @@ export class Model {
     switch (update.kind) {
       case 'app': void this.#quietly(this.#askApp()); break;
       case 'settings': void this.#quietly(this.#askSettings()); break;
+      case 'desktop': break;
       case 'inbox':
         void this.#quietly(this.#askInbox());
         void this.#quietly(this.#askDetail());
@@ -437,6 +438,12 @@ export class Model {
   #filter(): Filter {
     return {
       feed: this.view.kind === 'feed' ? this.view.id : null,
+      feeds: [],
+      events: [],
+      urgency: null,
+      done: false,
+      burst: null,
+      fold: true,
       unread: this.unreadOnly || this.view.kind === 'unread',
       pinned: this.view.kind === 'pinned',
       search: this.search.trim(),

@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { MessagePage, MessageQuery, MessageRow } from './bindings';
-import { PAGE, Pages, type Filter } from './pages';
+import { EVERYTHING, PAGE, Pages, type Filter } from './pages';
 
-const ALL: Filter = { feed: null, unread: false, pinned: false, search: '' };
+const ALL: Filter = EVERYTHING;
 
 function row(id: number, more: Partial<MessageRow> = {}): MessageRow {
   return {
-    id, feed: 'f', feed_name: 'F', kind: { kind: 'event' }, event: 'like', title: `m${id}`, excerpt: '', urgency: 'normal',
+    id, feed: 'f', feed_name: 'F', kind: { kind: 'event' }, event: 'like', title: `m${id}`, excerpt: '', count: 1, actors: [], others: 0, done: false, urgency: 'normal',
     received: id * 1000, unread: true, pinned: false, silenced: null, ...more,
   };
 }
@@ -25,7 +25,7 @@ function inbox(count: number) {
     open -= 1;
     const matching = rows.filter((each) => (!query.unread || each.unread) && each.title.includes(query.search));
     const below = matching.filter((each) => query.before === null || each.id < query.before);
-    return { rows: below.slice(0, query.limit), total: matching.length };
+    return { rows: below.slice(0, query.limit), total: matching.length, at_least: false };
   };
   return {
     asked, fetch,

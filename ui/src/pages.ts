@@ -3,6 +3,11 @@ import type { MessagePage, MessageQuery, MessageRow } from './bindings';
 /** Which messages are listed: a query without its place. */
 export type Filter = Omit<MessageQuery, 'before' | 'limit'>;
 
+/** The list of all messages. */
+export const EVERYTHING: Filter = {
+  feed: null, feeds: [], events: [], urgency: null, unread: false, pinned: false, done: false, search: '', burst: null, fold: true,
+};
+
 export const PAGE = 200;
 /** Rows below the view that are fetched ahead. */
 const AHEAD = 60;
@@ -25,7 +30,7 @@ export class Pages {
   /** Stays in the list although it no longer matches, until the next refresh without it: the row being read. */
   keep: number | null = null;
 
-  #filter: Filter = { feed: null, unread: false, pinned: false, search: '' };
+  #filter: Filter = EVERYTHING;
   #list = 0;
   #generation = 0;
   #stamps = new WeakMap<MessageRow, number>();

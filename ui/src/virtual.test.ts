@@ -8,7 +8,7 @@ const hour = 3_600_000;
 /** Rows with falling ids, one an hour, the newest at noon. */
 function rows(count: number, newest = count): MessageRow[] {
   return Array.from({ length: count }, (_, i): MessageRow => ({
-    id: newest - i, feed: 'f', feed_name: 'F', kind: { kind: 'event' }, event: '', title: '', excerpt: '', urgency: 'normal',
+    id: newest - i, feed: 'f', feed_name: 'F', kind: { kind: 'event' }, event: '', title: '', excerpt: '', count: 1, actors: [], others: 0, done: false, urgency: 'normal',
     received: noon - i * hour, unread: false, pinned: false, silenced: null,
   }));
 }

@@ -134,7 +134,7 @@ impl Bell {
             urgency: match announcement.urgency {
                 view::Urgency::Low => Urgency::Low,
                 view::Urgency::Normal => Urgency::Normal,
-                view::Urgency::High => Urgency::Critical,
+                view::Urgency::High | view::Urgency::Urgent => Urgency::Critical,
             },
             icon: announcement.icon.clone(),
             actions: self.actions(&announcement, &localizer),

@@ -3,9 +3,13 @@
 //! A loop takes one thing at a time: a request, news of feeds, a timer, a
 //! change of the settings file. Events are stored before anybody hears of them.
 
+mod acts;
 mod follow;
 mod forms;
 mod hub;
+mod keeping;
+mod mapper;
+mod quiet;
 mod requests;
 mod store;
 
@@ -150,7 +154,7 @@ impl Actor {
         presets::load(&presets::folder(&config.settings), &localizer);
         let file = SettingsFile::open(config.settings.clone());
         let localizer = Arc::new(Localizer::new(Locale::from_setting(
-            &file.settings.language,
+            &file.settings.general.language,
         )));
         let now = Instant::now();
         let touched = mpsc::channel(1);
@@ -360,7 +364,7 @@ impl Actor {
     }
 
     fn purge(&mut self, now: Instant) {
-        let keep_days = self.file.settings.keep_days;
+        let keep_days = self.file.settings.general.keep_days;
         let now_ms = self.now_ms();
         let more = match self
             .inbox
@@ -426,12 +430,7 @@ impl Unwritten {
         let owed = draft.filter(|draft| draft.rings()).map(|draft| Owed {
             id: 0,
             feed: entry.feed.clone(),
-            title: draft.title.clone(),
-            body: draft.body.clone(),
-            link: draft.link.clone(),
-            icon: draft.icon.clone(),
-            urgency: draft.urgency,
-            group: draft.group.clone(),
+            shown: draft.shown.clone(),
         });
         Self { entry, owed }
     }
@@ -522,4 +521,8 @@ fn watch_settings(
     .ok()?;
     watcher.watch(&folder, RecursiveMode::NonRecursive).ok()?;
     Some(watcher)
+}
+
+fn not_yet() -> crate::view::Refusal {
+    crate::view::Refusal::of(Text::new("refused-not-yet"))
 }

@@ -15,7 +15,7 @@ use std::{path::PathBuf, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::view::Urgency;
+use crate::{presentation::Presentation, view::Urgency};
 
 use commit::commit_one;
 pub(crate) use entry::{Brings, Draft, Entry, Key, Kind, Outcome, Thread};
@@ -77,18 +77,8 @@ pub(crate) struct Owed {
     pub(crate) id: i64,
     /// The feed's id.
     pub(crate) feed: String,
-    /// The title.
-    pub(crate) title: String,
-    /// The body.
-    pub(crate) body: String,
-    /// Where it leads.
-    pub(crate) link: Option<String>,
-    /// An icon name.
-    pub(crate) icon: Option<String>,
-    /// How urgent.
-    pub(crate) urgency: Urgency,
-    /// Its group.
-    pub(crate) group: Option<String>,
+    /// How it is shown.
+    pub(crate) shown: Presentation,
 }
 
 /// The inbox. One owner, one connection.
@@ -216,12 +206,15 @@ impl Inbox {
             Ok(Owed {
                 id: row.get(0)?,
                 feed: row.get(1)?,
-                title: row.get(2)?,
-                body: row.get(3)?,
-                link: row.get(4)?,
-                icon: row.get(5)?,
-                urgency: urgency_from(row.get(6)?),
-                group: row.get(7)?,
+                shown: Presentation {
+                    title: row.get(2)?,
+                    body: row.get(3)?,
+                    link: row.get(4)?,
+                    icon: row.get(5)?,
+                    urgency: urgency_from(row.get(6)?),
+                    group: row.get(7)?,
+                    ..Presentation::default()
+                },
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -394,6 +387,7 @@ fn urgency_to(urgency: Urgency) -> i64 {
         Urgency::Low => 0,
         Urgency::Normal => 1,
         Urgency::High => 2,
+        Urgency::Urgent => 3,
     }
 }
 
@@ -401,6 +395,7 @@ fn urgency_from(number: i64) -> Urgency {
     match number {
         0 => Urgency::Low,
         2 => Urgency::High,
+        3 => Urgency::Urgent,
         _ => Urgency::Normal,
     }
 }

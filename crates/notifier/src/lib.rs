@@ -33,6 +33,7 @@ mod embedded;
 mod inbox;
 mod machine;
 mod notifier;
+mod presentation;
 mod presets;
 mod ring;
 mod rules;

@@ -9,9 +9,10 @@ use crate::{
     ring::Announcement,
     text::Localizer,
     view::{
-        AppView, FeedForm, GeneralForm, HubForm, HubLists, HubMode, MessageDetail, MessagePage,
-        MessageQuery, NewTokenView, PauseView, Refusal, SendForm, SettingsView, TestUpdate, Text,
-        TokenForm,
+        AppView, Bulk, BulkDone, Deed, Erase, ExportFormat, Exported, Facets, FeedForm,
+        GeneralForm, HubForm, HubLists, HubMode, Imported, MessageDetail, MessagePage,
+        MessageQuery, NewTokenView, PauseView, Preview, RawEvent, RecentEvent, Refusal, SendForm,
+        SettingsView, TestUpdate, Text, TokenForm, Which,
     },
 };
 
@@ -112,11 +113,27 @@ pub(crate) enum Request {
     Message(i64, Reply<Option<MessageDetail>>),
     Link(i64, Reply<Option<String>>),
     Settings(Reply<SettingsView>),
-    MarkRead(Vec<i64>, bool, Reply<()>),
-    MarkAllRead(MessageQuery, Reply<()>),
-    Pin(Vec<i64>, bool, Reply<()>),
-    Delete(Vec<i64>, Reply<()>),
-    Restore(Vec<i64>, Reply<()>),
+    MarkRead(Which, bool, Reply<()>),
+    Pin(Which, bool, Reply<()>),
+    Done(Which, bool, Reply<()>),
+    Delete(Which, Reply<()>),
+    Restore(Which, Reply<()>),
+    Bulk(MessageQuery, Bulk, Reply<BulkDone>),
+    UndoBulk(BulkDone, Reply<()>),
+    Facets(Vec<String>, Reply<Facets>),
+    ExportMessages(MessageQuery, ExportFormat, PathBuf, Reply<Exported>),
+    Act(i64, u32, Reply<Deed>),
+    Icon(i64, Reply<Option<PathBuf>>),
+    Mute(String, Option<i64>, Reply<()>),
+    Unmute(String, Reply<()>),
+    SystemQuiet(bool, Reply<()>),
+    Preview(Box<FeedForm>, RawEvent, Reply<Preview>),
+    RecentEvents(String, Reply<Vec<RecentEvent>>),
+    TestMessage(String, Reply<()>),
+    ExportFeeds(PathBuf, Reply<Exported>),
+    ImportFeeds(String, Reply<Imported>),
+    Diagnostics(Reply<String>),
+    Erase(Erase, Reply<()>),
     SaveGeneral(GeneralForm, Reply<()>),
     SaveHub(HubForm, Reply<()>),
     SwitchHub(HubMode, Reply<()>),
@@ -235,40 +252,181 @@ impl NotifierHandle {
     ///
     /// # Errors
     /// When the inbox cannot be used.
-    pub async fn mark_read(&self, ids: Vec<i64>, read: bool) -> Result<(), Refusal> {
-        self.ask(|reply| Request::MarkRead(ids, read, reply)).await
-    }
-
-    /// Marks all messages that match read.
-    ///
-    /// # Errors
-    /// When the inbox cannot be used.
-    pub async fn mark_all_read(&self, query: MessageQuery) -> Result<(), Refusal> {
-        self.ask(|reply| Request::MarkAllRead(query, reply)).await
+    pub async fn mark_read(&self, which: impl Into<Which>, read: bool) -> Result<(), Refusal> {
+        let which = which.into();
+        self.ask(|reply| Request::MarkRead(which, read, reply))
+            .await
     }
 
     /// Pins or unpins messages.
     ///
     /// # Errors
     /// When the inbox cannot be used.
-    pub async fn pin(&self, ids: Vec<i64>, pinned: bool) -> Result<(), Refusal> {
-        self.ask(|reply| Request::Pin(ids, pinned, reply)).await
+    pub async fn pin(&self, which: impl Into<Which>, pinned: bool) -> Result<(), Refusal> {
+        let which = which.into();
+        self.ask(|reply| Request::Pin(which, pinned, reply)).await
+    }
+
+    /// Puts messages out of the usual lists, or back. What is done is read, too.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn done(&self, which: impl Into<Which>, done: bool) -> Result<(), Refusal> {
+        let which = which.into();
+        self.ask(|reply| Request::Done(which, done, reply)).await
     }
 
     /// Deletes messages; [`NotifierHandle::restore`] takes it back within a day.
     ///
     /// # Errors
     /// When the inbox cannot be used.
-    pub async fn delete(&self, ids: Vec<i64>) -> Result<(), Refusal> {
-        self.ask(|reply| Request::Delete(ids, reply)).await
+    pub async fn delete(&self, which: impl Into<Which>) -> Result<(), Refusal> {
+        let which = which.into();
+        self.ask(|reply| Request::Delete(which, reply)).await
     }
 
     /// Takes a deletion back.
     ///
     /// # Errors
     /// When the inbox cannot be used.
-    pub async fn restore(&self, ids: Vec<i64>) -> Result<(), Refusal> {
-        self.ask(|reply| Request::Restore(ids, reply)).await
+    pub async fn restore(&self, which: impl Into<Which>) -> Result<(), Refusal> {
+        let which = which.into();
+        self.ask(|reply| Request::Restore(which, reply)).await
+    }
+
+    /// Does something with all messages that match; what it gives takes it back.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn bulk(&self, query: MessageQuery, what: Bulk) -> Result<BulkDone, Refusal> {
+        self.ask(|reply| Request::Bulk(query, what, reply)).await
+    }
+
+    /// Takes back what was done with all messages that matched.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn undo_bulk(&self, done: BulkDone) -> Result<(), Refusal> {
+        self.ask(|reply| Request::UndoBulk(done, reply)).await
+    }
+
+    /// What the list of these feeds (none: all) can be filtered by.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn facets(&self, feeds: Vec<String>) -> Result<Facets, Refusal> {
+        self.ask(|reply| Request::Facets(feeds, reply)).await
+    }
+
+    /// Writes all messages that match into a new file in a folder.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used or the file cannot be written.
+    pub async fn export_messages(
+        &self,
+        query: MessageQuery,
+        format: ExportFormat,
+        folder: PathBuf,
+    ) -> Result<Exported, Refusal> {
+        self.ask(|reply| Request::ExportMessages(query, format, folder, reply))
+            .await
+    }
+
+    /// Does what a message offers at this place; the rest is left to the front end.
+    ///
+    /// # Errors
+    /// When there is no such action, it is not allowed, or the server refuses.
+    pub async fn act(&self, id: i64, place: u32) -> Result<Deed, Refusal> {
+        self.ask(|reply| Request::Act(id, place, reply)).await
+    }
+
+    /// The picture of a message's remote icon, fetched if it has one and its feed allows it.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used. A picture that cannot be had is none.
+    pub async fn icon(&self, id: i64) -> Result<Option<PathBuf>, Refusal> {
+        self.ask(|reply| Request::Icon(id, reply)).await
+    }
+
+    /// Mutes a feed until a moment (milliseconds since the Unix epoch) or for good.
+    ///
+    /// # Errors
+    /// When there is no such feed.
+    pub async fn mute(&self, feed: String, until: Option<i64>) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Mute(feed, until, reply)).await
+    }
+
+    /// Ends the muting of a feed.
+    ///
+    /// # Errors
+    /// When there is no such feed.
+    pub async fn unmute(&self, feed: String) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Unmute(feed, reply)).await
+    }
+
+    /// Whether the system's do-not-disturb is on.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn system_quiet(&self, on: bool) -> Result<(), Refusal> {
+        self.ask(|reply| Request::SystemQuiet(on, reply)).await
+    }
+
+    /// What the rules of a feed that need not be saved make of an event.
+    ///
+    /// # Errors
+    /// Wrong fields, each named.
+    pub async fn preview(&self, form: FeedForm, raw: RawEvent) -> Result<Preview, Refusal> {
+        self.ask(|reply| Request::Preview(Box::new(form), raw, reply))
+            .await
+    }
+
+    /// The last events of a feed, newest first.
+    ///
+    /// # Errors
+    /// When the inbox cannot be used.
+    pub async fn recent_events(&self, feed: String) -> Result<Vec<RecentEvent>, Refusal> {
+        self.ask(|reply| Request::RecentEvents(feed, reply)).await
+    }
+
+    /// Sends a test through a feed's rules, the inbox, quiet hours and a real notification.
+    ///
+    /// # Errors
+    /// When there is no such feed, or the inbox cannot be used.
+    pub async fn test_message(&self, feed: String) -> Result<(), Refusal> {
+        self.ask(|reply| Request::TestMessage(feed, reply)).await
+    }
+
+    /// Writes all feeds, without their secrets, into a new file in a folder.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn export_feeds(&self, folder: PathBuf) -> Result<Exported, Refusal> {
+        self.ask(|reply| Request::ExportFeeds(folder, reply)).await
+    }
+
+    /// Adds the feeds of an exported file's text.
+    ///
+    /// # Errors
+    /// When the text is no such file, or the settings cannot be written.
+    pub async fn import_feeds(&self, text: String) -> Result<Imported, Refusal> {
+        self.ask(|reply| Request::ImportFeeds(text, reply)).await
+    }
+
+    /// What helps to find out what is wrong, without secrets and without messages.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn diagnostics(&self) -> Result<String, Refusal> {
+        self.ask(Request::Diagnostics).await
+    }
+
+    /// Erases for good. Nothing takes it back.
+    ///
+    /// # Errors
+    /// When a file cannot be erased; the sentence names it.
+    pub async fn erase(&self, what: Erase) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Erase(what, reply)).await
     }
 
     /// Saves the general settings.

@@ -127,6 +127,8 @@ pub(crate) struct PresetRule {
     pub(crate) icon: String,
     pub(crate) urgency: String,
     pub(crate) group: String,
+    pub(crate) actor: String,
+    pub(crate) burst: String,
     pub(crate) key: String,
 }
 
@@ -162,6 +164,8 @@ impl PresetRule {
             icon: self.icon.clone(),
             urgency: self.urgency.clone(),
             group: self.group.clone(),
+            actor: self.actor.clone(),
+            burst: self.burst.clone(),
             key: self.key.clone(),
         }
     }
@@ -633,7 +637,7 @@ mod tests {
                 own_id: None,
                 nth,
             });
-            let shown = (judged.verdict != Verdict::Drop).then_some(judged.title.as_str());
+            let shown = (judged.verdict != Verdict::Drop).then_some(judged.shown.title.as_str());
             assert_eq!(shown, title, "{} {name} {data}", preset.id);
         }
     }

@@ -123,7 +123,7 @@ impl Ring {
         .with("count", waiting.len());
         let body = Text::new("announce-many-body").with("feeds", feeds.join(", "));
         let ids: Vec<i64> = waiting.iter().map(|message| message.id).collect();
-        let urgency = waiting.iter().map(|message| message.urgency).max();
+        let urgency = waiting.iter().map(|message| message.shown.urgency).max();
         self.in_flight.extend(&ids);
         Some(Announcement {
             key: format!("summary-{}", ids.first().copied().unwrap_or_default()),
@@ -198,16 +198,16 @@ impl Ring {
         self.in_flight.insert(message.id);
         self.gone.remove(&message.id);
         Announcement {
-            key: match &message.group {
+            key: match &message.shown.group {
                 Some(group) => format!("group-{}-{group}", message.feed),
                 None => format!("message-{}", message.id),
             },
             ids: vec![message.id],
-            title: message.title,
-            body: message.body,
-            urgency: message.urgency,
-            icon: message.icon,
-            link: message.link,
+            title: message.shown.title,
+            body: message.shown.body,
+            urgency: message.shown.urgency,
+            icon: message.shown.icon,
+            link: message.shown.link,
         }
     }
 }
@@ -247,18 +247,16 @@ impl Settling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Locale;
+    use crate::{presentation::Presentation, text::Locale};
 
     fn owed(id: i64) -> Owed {
         Owed {
             id,
             feed: "f".into(),
-            title: format!("t{id}"),
-            body: String::new(),
-            link: None,
-            icon: None,
-            urgency: Urgency::Normal,
-            group: None,
+            shown: Presentation {
+                title: format!("t{id}"),
+                ..Presentation::default()
+            },
         }
     }
 
@@ -335,7 +333,10 @@ mod tests {
         let mut ring = Ring::default();
         ring.backlog(owed(1), now);
         let newer = Owed {
-            title: "newer".into(),
+            shown: Presentation {
+                title: "newer".into(),
+                ..Presentation::default()
+            },
             ..owed(1)
         };
         ring.backlog(newer, now);

@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::{
     inbox::{Key, Thread, flattened},
+    presentation::Presentation,
     presets::{Ids, Preset, Then},
     text::Localizer,
     view::{Arg, RuleForm, Text, Urgency, Verdict},
@@ -50,18 +51,8 @@ pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     /// Which rule said so.
     pub(crate) why: Text,
-    /// The title, never empty.
-    pub(crate) title: String,
-    /// The body, plain text.
-    pub(crate) body: String,
-    /// http, https or mailto.
-    pub(crate) link: Option<String>,
-    /// An icon name.
-    pub(crate) icon: Option<String>,
-    /// How urgent.
-    pub(crate) urgency: Urgency,
-    /// Its group.
-    pub(crate) group: Option<String>,
+    /// How it is shown.
+    pub(crate) shown: Presentation,
     /// What makes it the same message again.
     pub(crate) key: Key,
     /// What it is a version of: the newest one of a thread stands for all.
@@ -300,18 +291,19 @@ impl Rules {
         Judged {
             verdict: Verdict::Notify,
             why: Text::new("ledger-default"),
-            title: title
-                .map(|title| one_line(&title, TITLE))
-                .filter(|title| !title.is_empty())
-                .unwrap_or_else(|| one_line(&fallback, TITLE)),
-            body: limited(body.trim(), BODY),
-            link: pick(&["link", "url", "click", "href"]).and_then(|link| safe_link(&link)),
-            icon: None,
-            urgency: data
-                .and_then(|data| data.get("urgency").or_else(|| data.get("priority")))
-                .and_then(urgency)
-                .unwrap_or_default(),
-            group: None,
+            shown: Presentation {
+                title: title
+                    .map(|title| one_line(&title, TITLE))
+                    .filter(|title| !title.is_empty())
+                    .unwrap_or_else(|| one_line(&fallback, TITLE)),
+                body: limited(body.trim(), BODY),
+                link: pick(&["link", "url", "click", "href"]).and_then(|link| safe_link(&link)),
+                urgency: data
+                    .and_then(|data| data.get("urgency").or_else(|| data.get("priority")))
+                    .and_then(urgency)
+                    .unwrap_or_default(),
+                ..Presentation::default()
+            },
             key: Key::replay(event.own_id, event.name, event.data),
             thread: None,
             effect: None,
@@ -342,23 +334,23 @@ impl Rule {
         let render = |template: &str| render(template, context);
         let title = render(&form.title).map(|title| one_line(&title, TITLE));
         if let Some(title) = title.filter(|title| !title.is_empty()) {
-            judged.title = title;
+            judged.shown.title = title;
         }
         if let Some(body) = render(&form.body) {
-            judged.body = limited(body.trim(), BODY);
+            judged.shown.body = limited(body.trim(), BODY);
         }
         if let Some(link) = render(&form.link) {
-            judged.link = safe_link(&link);
+            judged.shown.link = safe_link(&link);
         }
         if let Some(icon) = render(&form.icon) {
-            judged.icon = safe_icon(&icon);
+            judged.shown.icon = safe_icon(&icon);
         }
         if let Some(urgency) = render(&form.urgency).and_then(|word| urgency(&Value::String(word)))
         {
-            judged.urgency = urgency;
+            judged.shown.urgency = urgency;
         }
         if let Some(group) = render(&form.group) {
-            judged.group = Some(group);
+            judged.shown.group = Some(group);
         }
     }
 
@@ -376,7 +368,8 @@ fn urgency(value: &Value) -> Option<Urgency> {
     match word.trim().to_ascii_lowercase().as_str() {
         "low" | "min" | "1" | "2" => Some(Urgency::Low),
         "normal" | "default" | "3" => Some(Urgency::Normal),
-        "high" | "urgent" | "critical" | "max" | "4" | "5" => Some(Urgency::High),
+        "high" | "4" => Some(Urgency::High),
+        "urgent" | "critical" | "max" | "5" => Some(Urgency::Urgent),
         _ => None,
     }
 }
@@ -511,7 +504,7 @@ mod tests {
         for (name, data, title, body) in cases {
             let judged = rules(&[], "").judge(event(name, data));
             assert_eq!(
-                (judged.title.as_str(), judged.body.as_str()),
+                (judged.shown.title.as_str(), judged.shown.body.as_str()),
                 (title, body),
                 "{data}"
             );
@@ -540,9 +533,9 @@ mod tests {
             "like",
             r#"{"count":11,"actor":{"name":"Ada"},"text":"t"}"#,
         ));
-        assert_eq!(many.title, "Ada and others");
-        assert_eq!(many.body, "t");
-        assert_eq!(many.urgency, Urgency::High);
+        assert_eq!(many.shown.title, "Ada and others");
+        assert_eq!(many.shown.body, "t");
+        assert_eq!(many.shown.urgency, Urgency::High);
         let few = rules.judge(event("like", r#"{"count":2}"#));
         assert_eq!(few.verdict, Verdict::Keep);
         assert_eq!(few.why.args["number"], crate::view::Arg::Number(2));
@@ -558,7 +551,7 @@ mod tests {
         ] {
             let data = format!(r#"{{"link":"{link}"}}"#);
             assert_eq!(
-                rules(&[], "").judge(event("like", &data)).link,
+                rules(&[], "").judge(event("like", &data)).shown.link,
                 None,
                 "{link}"
             );
@@ -572,7 +565,10 @@ mod tests {
                 .into(),
             ..RuleForm::default()
         }];
-        assert_eq!(rules(&own, "").judge(event("like", "{}")).title, "Like");
+        assert_eq!(
+            rules(&own, "").judge(event("like", "{}")).shown.title,
+            "Like"
+        );
     }
 
     #[test]
@@ -613,7 +609,7 @@ mod tests {
         assert_eq!(rules.judge(greeting).verdict, Verdict::Drop);
         let notify = rules.judge(event("notify", r#"{"msg":"给1的消息>>hi","uid":1}"#));
         assert_eq!(notify.verdict, Verdict::Notify);
-        assert_eq!(notify.body, "给1的消息>>hi");
+        assert_eq!(notify.shown.body, "给1的消息>>hi");
     }
 
     #[test]
@@ -626,6 +622,6 @@ mod tests {
             children.join(",")
         );
         let judged = rules(&[], "").judge(event("message", &data));
-        assert_eq!(judged.body, "last: 7");
+        assert_eq!(judged.shown.body, "last: 7");
     }
 }

@@ -16,7 +16,9 @@ use std::{
 use toml_edit::DocumentMut;
 use url::Url;
 
-use crate::view::{AccessForm, FieldError, GeneralForm, HubForm, HubTls, RuleForm, Text};
+use crate::view::{
+    AccessForm, FieldError, GeneralForm, HubForm, HubTls, NotificationForm, RuleForm, Text,
+};
 
 pub(crate) use write::{feed_form, hub_form};
 
@@ -24,23 +26,11 @@ pub(crate) use write::{feed_form, hub_form};
 pub(crate) const VERSION: i64 = 1;
 
 /// Everything the user can set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
-    pub(crate) language: String,
-    pub(crate) keep_days: u32,
+    pub(crate) general: GeneralForm,
     pub(crate) hub: HubSettings,
     pub(crate) feeds: Vec<FeedSettings>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            language: "auto".to_owned(),
-            keep_days: 90,
-            hub: HubSettings::default(),
-            feeds: Vec::new(),
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +72,9 @@ pub(crate) struct FeedSettings {
     pub(crate) stop_on: Vec<String>,
     pub(crate) watchdog_seconds: u32,
     pub(crate) connection: Connection,
+    pub(crate) notification: NotificationForm,
+    /// None: as the general settings say.
+    pub(crate) keep_days: Option<u32>,
     pub(crate) rules: Vec<RuleForm>,
 }
 

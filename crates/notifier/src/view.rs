@@ -39,20 +39,88 @@ pub struct AppView {
     pub version: String,
     /// The language in use, resolved: `en` or `zh-CN`.
     pub locale: String,
+    /// How the window looks, from the settings.
+    pub theme: Theme,
+    /// Draw the number of unread messages on the tray's icon.
+    pub tray_count: bool,
     /// Unread messages of all feeds.
     pub unread: u32,
     /// Pinned messages.
     pub pinned: u32,
+    /// The newest messages, a burst as one, for the tray: five at the most.
+    pub latest: Vec<LatestView>,
     /// The configured feeds, in the settings' order.
     pub feeds: Vec<FeedView>,
     /// The embedded hub.
     pub hub: HubView,
     /// Set while notifications are paused.
     pub pause: Option<PauseView>,
+    /// Whether it is quiet now, and why.
+    pub quiet: QuietView,
     /// Standing troubles that need a person, worst first.
     pub troubles: Vec<Text>,
     /// True when started with `--try`.
     pub trying: bool,
+}
+
+/// How the window looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    /// As the system does.
+    #[default]
+    System,
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+/// One of the newest messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct LatestView {
+    /// Inbox id; of a burst its newest message's.
+    #[ts(type = "number")]
+    pub id: i64,
+    /// The title, for a burst the burst's.
+    pub title: String,
+    /// Not read yet.
+    pub unread: bool,
+    /// When it arrived.
+    #[ts(type = "number")]
+    pub received: i64,
+}
+
+/// Whether it is quiet now: one model for window, tray and command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct QuietView {
+    /// Why it is quiet; none: notifications are on.
+    pub now: Option<Quiet>,
+    /// When quiet hours begin next, if there are any and it is not quiet.
+    #[ts(type = "number | null")]
+    pub next: Option<i64>,
+    /// The lowest urgency that rings all the same; none: nothing does.
+    pub breakthrough: Option<Urgency>,
+}
+
+/// Why it is quiet. A pause counts more than quiet hours, these more than the system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Quiet {
+    /// A person paused notifications.
+    Paused {
+        /// When it ends by itself; absent: when the user resumes.
+        #[ts(type = "number | null")]
+        until: Option<i64>,
+    },
+    /// Quiet hours.
+    Hours {
+        /// When they end.
+        #[ts(type = "number")]
+        until: i64,
+    },
+    /// The system's do-not-disturb is on.
+    System,
 }
 
 /// One feed in the rail.
@@ -66,8 +134,11 @@ pub struct FeedView {
     pub address: String,
     /// Its connection.
     pub state: FeedState,
-    /// Its messages make no notification.
+    /// Its messages make no notification now.
     pub muted: bool,
+    /// When that ends by itself, if it does.
+    #[ts(type = "number | null")]
+    pub muted_until: Option<i64>,
     /// Unread messages of this feed.
     pub unread: u32,
     /// When the last byte arrived.
@@ -203,6 +274,8 @@ pub enum Urgency {
     Normal,
     /// Stays on the screen until dismissed, where the system allows.
     High,
+    /// As high, and rings where only the most urgent does.
+    Urgent,
 }
 
 /// Which messages a list shows.
@@ -211,12 +284,25 @@ pub enum Urgency {
 pub struct MessageQuery {
     /// Only this feed.
     pub feed: Option<String>,
+    /// Only those of one of these feeds; none: of all.
+    pub feeds: Vec<String>,
+    /// Only with one of these event names; none: with any.
+    pub events: Vec<String>,
+    /// Only this urgent or more.
+    pub urgency: Option<Urgency>,
     /// Only unread ones.
     pub unread: bool,
     /// Only pinned ones.
     pub pinned: bool,
+    /// Only done ones; otherwise only those that are not, unless words are searched.
+    pub done: bool,
     /// Only those that contain all of these words.
     pub search: String,
+    /// Only the messages of the burst to which this one belongs.
+    #[ts(type = "number | null")]
+    pub burst: Option<i64>,
+    /// A burst is one row, that of its newest message. Not where words are searched.
+    pub fold: bool,
     /// Only messages older than this id: where the last page ended.
     #[ts(type = "number | null")]
     pub before: Option<i64>,
@@ -229,8 +315,77 @@ pub struct MessageQuery {
 pub struct MessagePage {
     /// The rows.
     pub rows: Vec<MessageRow>,
-    /// All messages that match, over all pages.
+    /// All rows that match, over all pages.
     pub total: u32,
+    /// There are more than `total`: counting ended there.
+    pub at_least: bool,
+}
+
+/// What a list can be filtered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, TS)]
+pub struct Facets {
+    /// Event names in the inbox, the most frequent of late first.
+    pub events: Vec<String>,
+}
+
+/// Which messages something is done with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Which {
+    /// Their ids.
+    #[ts(type = "number[]")]
+    pub ids: Vec<i64>,
+    /// Each stands for the whole burst to which it belongs.
+    #[serde(default)]
+    pub bursts: bool,
+}
+
+impl From<Vec<i64>> for Which {
+    fn from(ids: Vec<i64>) -> Self {
+        Self { ids, bursts: false }
+    }
+}
+
+/// What can be done with all messages that match a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Bulk {
+    /// They are read.
+    Read,
+    /// They are done.
+    Done,
+    /// They are deleted.
+    Delete,
+}
+
+/// Something that was done with all messages that matched: what it takes to undo it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct BulkDone {
+    /// What was done.
+    pub what: Bulk,
+    /// When; no two have the same.
+    #[ts(type = "number")]
+    pub at: i64,
+    /// With how many messages.
+    pub count: u32,
+}
+
+/// The format of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// One JSON array.
+    Json,
+    /// Comma-separated values with a head, RFC 4180.
+    Csv,
+}
+
+/// A file that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Exported {
+    /// Where it lies.
+    pub path: String,
+    /// How many messages or feeds are in it.
+    pub count: u32,
 }
 
 /// One row of the message list.
@@ -247,10 +402,16 @@ pub struct MessageRow {
     pub kind: MessageKind,
     /// The event name.
     pub event: String,
-    /// The title, made by a rule. Empty for gaps.
+    /// The title, made by a rule, for a folded burst the burst's. Empty for gaps.
     pub title: String,
     /// The start of the body, one line.
     pub excerpt: String,
+    /// How many messages the row stands for: more than one is a burst.
+    pub count: u32,
+    /// Who did it, the latest first, three at the most; `others` more are not named.
+    pub actors: Vec<String>,
+    /// How many further actors there are.
+    pub others: u32,
     /// How urgent.
     pub urgency: Urgency,
     /// When it arrived.
@@ -260,6 +421,8 @@ pub struct MessageRow {
     pub unread: bool,
     /// Kept on top of things by the user.
     pub pinned: bool,
+    /// Dealt with: not in the usual lists any more.
+    pub done: bool,
     /// Why no notification was shown, if none was.
     pub silenced: Option<Text>,
 }
@@ -292,10 +455,58 @@ pub struct MessageDetail {
     pub link: Option<String>,
     /// The data's own fields, flattened, for reading.
     pub fields: Vec<Field>,
+    /// What the message itself offers to do.
+    pub actions: Vec<ActionView>,
     /// The event as it came.
     pub raw: RawEvent,
     /// What happened to it and why, oldest first.
     pub ledger: Vec<LedgerLine>,
+}
+
+/// Something that a message offers to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ActionView {
+    /// What the button says.
+    pub label: String,
+    /// What it does.
+    pub kind: ActionKind,
+    /// Where it leads, whom it asks, or what it copies.
+    pub target: String,
+    /// Why it cannot be done now; none: it can.
+    pub off: Option<Text>,
+}
+
+/// What an action of a message does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    /// Opens a link.
+    View,
+    /// Copies a text.
+    Copy,
+    /// Sends a request to a server.
+    Http,
+}
+
+/// What is left to the front end of an action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Deed {
+    /// Open this link: http, https or mailto.
+    Open {
+        /// The link.
+        link: String,
+    },
+    /// Copy this text.
+    Copy {
+        /// The text.
+        text: String,
+    },
+    /// Nothing: a server was asked, and answered.
+    Asked {
+        /// What it answered, in one sentence.
+        text: Text,
+    },
 }
 
 /// One field of an event's data.
@@ -308,7 +519,7 @@ pub struct Field {
 }
 
 /// An event as it came over the wire.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct RawEvent {
     /// The event name.
     pub name: String,
@@ -331,10 +542,8 @@ pub struct LedgerLine {
 /// The settings as the window edits them.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 pub struct SettingsView {
-    /// `auto`, `en` or `zh-CN`.
-    pub language: String,
-    /// Days a read message is kept; 0: for ever.
-    pub keep_days: u32,
+    /// The general ones.
+    pub general: GeneralForm,
     /// The hub's settings.
     pub hub: HubForm,
     /// The feeds.
@@ -352,8 +561,93 @@ pub struct SettingsView {
 pub struct GeneralForm {
     /// `auto`, `en` or `zh-CN`.
     pub language: String,
+    /// How the window looks.
+    pub theme: Theme,
     /// Days a read message is kept; 0: for ever.
     pub keep_days: u32,
+    /// Pop-ups say only that something came.
+    pub hide_content: bool,
+    /// The sound of pop-ups, where the feed has none of its own.
+    pub sound: Sound,
+    /// When it is quiet, and what rings all the same.
+    pub quiet: QuietForm,
+    /// Draw the number of unread messages on the tray's icon.
+    pub tray_count: bool,
+    /// A proxy for feeds that name none: `http://`, `https://`, `socks5://` or `socks5h://`;
+    /// `none`: no proxy; empty: the system's.
+    pub proxy: String,
+    /// The keys that bring up the window from anywhere, like `Ctrl+Alt+B`; empty: none.
+    pub shortcut: String,
+    /// Minutes for which a closed window is kept ready; 0: not at all.
+    pub window_minutes: u32,
+}
+
+impl Default for GeneralForm {
+    fn default() -> Self {
+        Self {
+            language: "auto".to_owned(),
+            theme: Theme::System,
+            keep_days: 90,
+            hide_content: false,
+            sound: Sound::System,
+            quiet: QuietForm::default(),
+            tray_count: false,
+            proxy: String::new(),
+            shortcut: String::new(),
+            window_minutes: 2,
+        }
+    }
+}
+
+/// When it is quiet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct QuietForm {
+    /// Whether the hours count.
+    pub on: bool,
+    /// The hours.
+    pub hours: Vec<QuietHours>,
+    /// The lowest urgency that rings all the same; none: nothing does.
+    pub breakthrough: Option<Urgency>,
+    /// Be quiet while the system's do-not-disturb is on.
+    pub follow_system: bool,
+}
+
+impl Default for QuietForm {
+    fn default() -> Self {
+        Self {
+            on: false,
+            hours: Vec::new(),
+            breakthrough: Some(Urgency::Urgent),
+            follow_system: true,
+        }
+    }
+}
+
+/// Hours in which it is quiet, in local time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct QuietHours {
+    /// The weekdays on which they begin: 1 is Monday, 7 is Sunday.
+    pub days: Vec<u8>,
+    /// When they begin, in minutes after midnight.
+    pub from: u16,
+    /// When they end; not after `from` means on the next day.
+    pub until: u16,
+}
+
+/// The sound of a pop-up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Sound {
+    /// As the next wider setting says, at last the desktop.
+    #[default]
+    System,
+    /// None.
+    Silent,
+    /// One of the desktop's sounds, by its name in the sound naming specification.
+    Named {
+        /// `message-new-instant`, `bell`, …
+        name: String,
+    },
 }
 
 /// The hub's settings as a form.
@@ -394,8 +688,26 @@ pub struct FeedForm {
     pub watchdog_seconds: u32,
     /// How it connects, where that differs from the usual.
     pub connection: ConnectionForm,
+    /// How its notifications look and what they may do.
+    pub notification: NotificationForm,
+    /// Days a read message is kept; none: as in the general settings, 0: for ever.
+    pub keep_days: Option<u32>,
     /// Own rules, tried before the preset's; the first match wins.
     pub rules: Vec<RuleForm>,
+}
+
+/// How a feed's notifications look and what its messages may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct NotificationForm {
+    /// Its sound.
+    pub sound: Sound,
+    /// Pop-ups say only that something came.
+    pub hide_content: bool,
+    /// Icons may be fetched from the addresses that its messages name.
+    pub remote_icons: bool,
+    /// Actions of its messages may send requests to public servers.
+    pub http_actions: bool,
 }
 
 /// How a feed connects, where that differs from the usual.
@@ -543,8 +855,12 @@ pub struct RuleForm {
     pub icon: String,
     /// Template that gives `low`, `normal` or `high`.
     pub urgency: String,
-    /// Template; a new notification of the same group replaces the one before.
+    /// Template; messages of the same group are one burst: one row, one notification.
     pub group: String,
+    /// Template; who did it, for bursts.
+    pub actor: String,
+    /// Template over the newest message's fields and `count`; the title of a burst.
+    pub burst: String,
     /// Template; what makes a message the same message again.
     pub key: String,
 }
@@ -740,15 +1056,92 @@ pub enum TestUpdate {
     Event {
         /// The event as it came.
         raw: RawEvent,
-        /// What would happen.
-        verdict: Verdict,
-        /// The notification's title.
-        title: String,
-        /// The notification's body.
-        body: String,
+        /// What the rules make of it.
+        preview: Preview,
     },
     /// The test is over.
     Ended,
+}
+
+/// What a feed's rules make of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct Preview {
+    /// What would happen.
+    pub verdict: Verdict,
+    /// Which rule said so.
+    pub why: Text,
+    /// The place of the own rule that said so.
+    pub rule: Option<u32>,
+    /// The notification's title.
+    pub title: String,
+    /// The notification's body.
+    pub body: String,
+    /// Where a click leads.
+    pub link: Option<String>,
+    /// An icon name, or an address where the feed allows remote icons.
+    pub icon: Option<String>,
+    /// How urgent.
+    pub urgency: Urgency,
+    /// Its group.
+    pub group: Option<String>,
+    /// Who did it.
+    pub actor: Option<String>,
+    /// What makes it the same message again, where a rule says so.
+    pub key: Option<String>,
+    /// The data's own fields, flattened: what templates can name.
+    pub fields: Vec<Field>,
+}
+
+/// An event that came lately, for the mapper.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct RecentEvent {
+    /// The event as it came.
+    pub raw: RawEvent,
+    /// When.
+    #[ts(type = "number")]
+    pub received: i64,
+    /// What the rules make of it.
+    pub preview: Preview,
+}
+
+/// What an import brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct Imported {
+    /// The ids of the new feeds.
+    pub feeds: Vec<String>,
+    /// The names of those that wait for their secrets, switched off until then.
+    pub secrets: Vec<String>,
+    /// What was left out, and why.
+    pub left_out: Vec<Text>,
+}
+
+/// What to erase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Erase {
+    /// All messages, for good. Feeds go on where they are.
+    Messages,
+    /// The settings go back to the defaults; feeds and messages stay.
+    Settings,
+    /// Messages, feeds, settings, secrets, the hub's log and tokens, icons, logs: as on the first day.
+    Everything,
+}
+
+/// What the desktop around the window can do, and is set to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, TS)]
+pub struct DesktopView {
+    /// Somebody shows tray icons.
+    pub tray: bool,
+    /// Feedbell starts when the person logs in.
+    pub autostart: bool,
+    /// Why the keys that bring up the window do not work.
+    pub shortcut_trouble: Option<Text>,
+    /// The person was not told yet where the app lives.
+    pub newcomer: bool,
+    /// The folder of the logs.
+    pub logs: String,
+    /// The folder of the inbox.
+    pub data: String,
 }
 
 /// The steps of a feed test, in their order.
@@ -801,6 +1194,8 @@ pub enum WindowUpdate {
     Inbox,
     /// The settings changed: ask for `settings`.
     Settings,
+    /// What the desktop can do changed: ask for `desktop`.
+    Desktop,
     /// News of the feed test that this window started.
     Test {
         /// The news.

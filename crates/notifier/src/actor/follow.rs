@@ -260,8 +260,10 @@ impl Actor {
     /// Follows a change of the settings, from a form or from an editor alike.
     pub(super) async fn settings_changed(&mut self, before: &Settings) {
         let after = self.file.settings.clone();
-        if after.language != before.language {
-            self.localizer = Arc::new(Localizer::new(Locale::from_setting(&after.language)));
+        if after.general.language != before.general.language {
+            self.localizer = Arc::new(Localizer::new(Locale::from_setting(
+                &after.general.language,
+            )));
         }
         self.follow_hub();
         self.follow_feeds(&after);

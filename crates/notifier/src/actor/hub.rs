@@ -206,6 +206,8 @@ impl Actor {
                 ca: certificate.unwrap_or_default(),
                 ..Connection::default()
             },
+            notification: crate::view::NotificationForm::default(),
+            keep_days: None,
             rules: Vec::new(),
         })
     }

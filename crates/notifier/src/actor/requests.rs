@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Actor, Internal, feed_name, follow::expired, inbox_trouble};
+use super::{Actor, Internal, feed_name, follow::expired, inbox_trouble, mapper::preview_of};
 use crate::{
     Update,
     embedded::HubNow,
@@ -21,7 +21,7 @@ use crate::{
     subscription::{Place, connect_config, expiry, resume_of, shown_address},
     view::{
         AppView, FeedForm, FeedState, FeedView, FieldError, HubForm, RawEvent, Refusal,
-        SettingsView, TestOutcome, TestStep, TestUpdate, Text,
+        SettingsView, TestOutcome, TestStep, TestUpdate, Text, Which,
     },
 };
 
@@ -46,27 +46,56 @@ impl Actor {
                 answer(reply, link);
             }
             Request::Settings(reply) => answer(reply, Ok(self.settings_view())),
-            Request::MarkRead(ids, read, reply) => {
-                let done = self.mark_read(&ids, read);
+            Request::MarkRead(which, read, reply) => {
+                let done = self.mark_read(&which, read);
                 answer(reply, done);
             }
-            Request::MarkAllRead(query, reply) => {
-                let ids = self.read(|inbox, _| inbox.matching_unread(&query));
-                let done = ids.and_then(|ids| self.mark_read(&ids, true));
+            Request::Pin(which, pinned, reply) => {
+                let done = self.change(|inbox| inbox.pin(&which.ids, pinned));
                 answer(reply, done);
             }
-            Request::Pin(ids, pinned, reply) => {
-                let done = self.change(|inbox| inbox.pin(&ids, pinned));
-                answer(reply, done);
-            }
-            Request::Delete(ids, reply) => {
+            Request::Done(which, done, reply) => answer(reply, self.set_done(&which, done)),
+            Request::Delete(which, reply) => {
                 let now = self.now_ms();
-                let done = self.change(|inbox| inbox.delete(&ids, now));
-                self.withdraw(&ids);
+                let done = self.change(|inbox| inbox.delete(&which.ids, now));
+                self.withdraw(&which.ids);
                 answer(reply, done);
             }
-            Request::Restore(ids, reply) => {
-                let done = self.change(|inbox| inbox.restore(&ids));
+            Request::Restore(which, reply) => {
+                let done = self.change(|inbox| inbox.restore(&which.ids));
+                answer(reply, done);
+            }
+            Request::Bulk(query, what, reply) => answer(reply, self.bulk(&query, what)),
+            Request::UndoBulk(done, reply) => answer(reply, self.undo_bulk(&done)),
+            Request::Facets(feeds, reply) => answer(reply, self.facets(&feeds)),
+            Request::ExportMessages(query, format, folder, reply) => {
+                self.export_messages(query, format, folder, reply);
+            }
+            Request::Act(id, place, reply) => self.act(id, place, reply),
+            Request::Icon(id, reply) => self.icon(id, reply),
+            Request::Mute(feed, until, reply) => {
+                let done = self.mute(&feed, until).await;
+                answer(reply, done);
+            }
+            Request::Unmute(feed, reply) => {
+                let done = self.unmute(&feed).await;
+                answer(reply, done);
+            }
+            Request::SystemQuiet(on, reply) => {
+                self.set_system_quiet(on);
+                answer(reply, Ok(()));
+            }
+            Request::Preview(form, raw, reply) => answer(reply, self.preview(&form, &raw)),
+            Request::RecentEvents(feed, reply) => answer(reply, self.recent_events(&feed)),
+            Request::TestMessage(feed, reply) => answer(reply, self.test_message(&feed)),
+            Request::ExportFeeds(folder, reply) => answer(reply, self.export_feeds(&folder)),
+            Request::ImportFeeds(text, reply) => {
+                let done = self.import_feeds(&text).await;
+                answer(reply, done);
+            }
+            Request::Diagnostics(reply) => answer(reply, self.diagnostics()),
+            Request::Erase(what, reply) => {
+                let done = self.erase(what).await;
                 answer(reply, done);
             }
             Request::SaveGeneral(form, reply) => {
@@ -170,6 +199,7 @@ impl Actor {
                 address: shown_address(&feed.settings.url),
                 state: feed.state.clone(),
                 muted: feed.settings.muted,
+                muted_until: None,
                 unread: counts.unread.get(&feed.settings.id).copied().unwrap_or(0),
                 last_heard: feed.last_heard(),
             })
@@ -183,17 +213,22 @@ impl Actor {
                 trouble: true,
             },
             muted: false,
+            muted_until: None,
             unread: counts.unread.get(&left_out.id).copied().unwrap_or(0),
             last_heard: None,
         }));
         AppView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             locale: self.localizer.locale().tag().to_owned(),
+            theme: self.file.settings.general.theme,
+            tray_count: self.file.settings.general.tray_count,
             unread: counts.unread_total(),
             pinned: counts.pinned,
+            latest: Vec::new(),
             feeds,
             hub: self.hub_view(),
             pause: self.pause.clone(),
+            quiet: self.quiet_view(),
             troubles: self.troubles(),
             trying: self.config.trying,
         }
@@ -235,8 +270,7 @@ impl Actor {
     fn settings_view(&self) -> SettingsView {
         let settings = &self.file.settings;
         SettingsView {
-            language: settings.language.clone(),
-            keep_days: settings.keep_days,
+            general: settings.general.clone(),
             hub: HubForm {
                 on: settings.hub.on || self.hub_forced,
                 ..hub_form(&settings.hub)
@@ -257,7 +291,7 @@ impl Actor {
         }
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         work: impl FnOnce(&Inbox, &dyn Fn(&str) -> String) -> Result<T, InboxError>,
     ) -> Result<T, Refusal> {
@@ -276,7 +310,7 @@ impl Actor {
         work(inbox).map_err(|why| refused_inbox(&why))
     }
 
-    fn change(
+    pub(super) fn change(
         &mut self,
         work: impl FnOnce(&mut Inbox) -> Result<(), InboxError>,
     ) -> Result<(), Refusal> {
@@ -286,7 +320,8 @@ impl Actor {
         Ok(())
     }
 
-    fn mark_read(&mut self, ids: &[i64], read: bool) -> Result<(), Refusal> {
+    pub(super) fn mark_read(&mut self, which: &Which, read: bool) -> Result<(), Refusal> {
+        let ids = &which.ids;
         let now = self.now_ms();
         self.change(|inbox| inbox.mark_read(ids, read, now))?;
         if read {
@@ -295,7 +330,7 @@ impl Actor {
         Ok(())
     }
 
-    fn withdraw(&mut self, ids: &[i64]) {
+    pub(super) fn withdraw(&mut self, ids: &[i64]) {
         for key in self.ring.forget(ids) {
             self.tell(Update::Withdraw(key));
         }
@@ -459,15 +494,14 @@ async fn run_test<F: Future<Output = ()>>(
                     nth,
                 });
                 nth += 1;
+                let preview = preview_of(judged, &event.data);
                 TestUpdate::Event {
                     raw: RawEvent {
                         id: event.own_id().map(str::to_owned),
                         name: event.name,
                         data: event.data,
                     },
-                    verdict: judged.verdict,
-                    title: judged.title,
-                    body: judged.body,
+                    preview,
                 }
             }
         };

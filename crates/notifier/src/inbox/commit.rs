@@ -181,12 +181,12 @@ fn store(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<Outcome, 
         draft.event,
         draft.own_id,
         draft.data,
-        draft.title,
-        draft.body,
-        draft.link,
-        draft.icon,
-        urgency_to(draft.urgency),
-        draft.group,
+        draft.shown.title,
+        draft.shown.body,
+        draft.shown.link,
+        draft.shown.icon,
+        urgency_to(draft.shown.urgency),
+        draft.shown.group,
         entry.received,
         gap_from,
         serde_json::to_string(&draft.verdict).unwrap_or_default(),
@@ -206,8 +206,8 @@ fn store(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<Outcome, 
     tx.prepare_cached("INSERT INTO words (rowid, title, body) VALUES (?1, ?2, ?3)")?
         .execute(params![
             id,
-            query::words(&draft.title),
-            query::words(&draft.body)
+            query::words(&draft.shown.title),
+            query::words(&draft.shown.body)
         ])?;
     Ok(match earlier {
         Some(id) => Outcome::Replaced(id),

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::view::{Text, Urgency};
+use crate::{presentation::Presentation, view::Text};
 
 /// What makes two events the same message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,9 @@ impl Entry {
     /// About how many bytes it holds.
     pub(crate) fn size(&self) -> usize {
         match &self.brings {
-            Brings::Message(draft) => draft.data.len() + draft.title.len() + draft.body.len(),
+            Brings::Message(draft) => {
+                draft.data.len() + draft.shown.title.len() + draft.shown.body.len()
+            }
             _ => 0,
         }
     }
@@ -128,17 +130,7 @@ pub(crate) struct Draft {
     /// The data as it came.
     pub(crate) data: String,
     /// Made by the rule.
-    pub(crate) title: String,
-    /// Made by the rule.
-    pub(crate) body: String,
-    /// http, https or mailto.
-    pub(crate) link: Option<String>,
-    /// An icon name.
-    pub(crate) icon: Option<String>,
-    /// How urgent.
-    pub(crate) urgency: Urgency,
-    /// A later notification of the same group replaces this one.
-    pub(crate) group: Option<String>,
+    pub(crate) shown: Presentation,
     /// Which rule said what.
     pub(crate) verdict: Text,
     /// Why there is no notification; none: one is owed.

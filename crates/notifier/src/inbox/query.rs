@@ -67,7 +67,11 @@ impl Inbox {
         let rows = statement
             .query_map(&*filter.values(), |row| read_row(row, &name))?
             .collect::<Result<_, _>>()?;
-        Ok(MessagePage { rows, total })
+        Ok(MessagePage {
+            rows,
+            total,
+            at_least: false,
+        })
     }
 
     /// The ids of all messages that match, for "mark all read".
@@ -247,10 +251,14 @@ fn read_row(row: &Row<'_>, name: &impl Fn(&str) -> String) -> rusqlite::Result<M
         event: row.get(3)?,
         title: row.get(4)?,
         excerpt: excerpt(row.get_ref(5)?.as_str()?),
+        count: 1,
+        actors: Vec::new(),
+        others: 0,
         urgency: urgency_from(row.get(6)?),
         received,
         unread: row.get(8)?,
         pinned: row.get(9)?,
+        done: false,
         silenced: text(row.get(10)?),
     })
 }
@@ -291,6 +299,7 @@ fn read_detail(row: &Row<'_>, name: &impl Fn(&str) -> String) -> rusqlite::Resul
         body: row.get(5)?,
         link: row.get(12)?,
         fields: fields(&data),
+        actions: Vec::new(),
         raw: RawEvent {
             name: list_row.event.clone(),
             id: row.get(13)?,

@@ -45,12 +45,11 @@ impl Desk {
                 event: "like".into(),
                 own_id: own_id.map(str::to_owned),
                 data: data.into(),
-                title: data.into(),
-                body: "body".into(),
-                link: None,
-                icon: None,
-                urgency: Urgency::Normal,
-                group: None,
+                shown: Presentation {
+                    title: data.into(),
+                    body: "body".into(),
+                    ..Presentation::default()
+                },
                 verdict: Text::new("ledger-default"),
                 silenced: None,
                 thread: None,
@@ -381,7 +380,7 @@ fn an_inbox_of_version_1_opens_and_is_kept_as_it_was() {
         (memory.cursor.as_str(), memory.connected_before),
         ("7", true)
     );
-    assert_eq!(inbox.owed().unwrap()[0].title, "second");
+    assert_eq!(inbox.owed().unwrap()[0].shown.title, "second");
     assert!(inbox.state("pause").unwrap().is_some());
     let mut desk = Desk {
         folder,

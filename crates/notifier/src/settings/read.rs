@@ -10,7 +10,8 @@ use super::{Access, Connection, FeedSettings, HubSettings, LeftOut, Secret, Sett
 use crate::{
     presets, rules,
     view::{
-        AccessForm, FeedForm, FieldError, HubTls, ResumeForm, RuleForm, SecretForm, Text, Verdict,
+        AccessForm, FeedForm, FieldError, GeneralForm, HubTls, NotificationForm, ResumeForm,
+        RuleForm, SecretForm, Text, Verdict,
     },
 };
 
@@ -26,7 +27,7 @@ pub(super) fn read(document: &DocumentMut) -> Read {
     let mut errors = Vec::new();
     let mut left_out = Vec::new();
     let mut root = Fields::new(document.as_table(), String::new(), &mut errors);
-    let language = root.words("language").unwrap_or(defaults.language);
+    let language = root.words("language").unwrap_or(defaults.general.language);
     let language = if ["auto", "en", "zh-CN"].contains(&language.as_str()) {
         language
     } else {
@@ -36,7 +37,7 @@ pub(super) fn read(document: &DocumentMut) -> Read {
     let keep_days = root
         .table("inbox")
         .and_then(|mut inbox| inbox.number("keep_days"))
-        .unwrap_or(defaults.keep_days);
+        .unwrap_or(defaults.general.keep_days);
     let hub = root
         .table("hub")
         .map_or_else(HubSettings::default, |mut hub| read_hub(&mut hub));
@@ -66,8 +67,11 @@ pub(super) fn read(document: &DocumentMut) -> Read {
     }
     Read {
         settings: Settings {
-            language,
-            keep_days,
+            general: GeneralForm {
+                language,
+                keep_days,
+                ..GeneralForm::default()
+            },
             hub,
             feeds,
         },
@@ -155,6 +159,8 @@ pub(super) fn check_feed(form: &FeedForm) -> Result<FeedSettings, Vec<FieldError
             .collect(),
         watchdog_seconds: form.watchdog_seconds,
         connection: trimmed(&form.connection),
+        notification: form.notification.clone(),
+        keep_days: form.keep_days,
         rules: form.rules.clone(),
     })
 }
@@ -265,6 +271,8 @@ fn read_feed(fields: &mut Fields<'_, '_>, id: &str, name: &str) -> Option<FeedSe
         stop_on,
         watchdog_seconds,
         connection,
+        notification: NotificationForm::default(),
+        keep_days: None,
         rules,
     })
 }
@@ -686,6 +694,8 @@ fn read_rule(fields: &mut Fields<'_, '_>) -> RuleForm {
         icon: template("icon"),
         urgency: template("urgency"),
         group: template("group"),
+        actor: template("actor"),
+        burst: template("burst"),
         key: template("key"),
         events: fields.list("events"),
     }

@@ -48,6 +48,8 @@ fn form(id: &str) -> FeedForm {
         stop_on: vec!["pause".to_owned()],
         watchdog_seconds: 30,
         connection: crate::view::ConnectionForm::default(),
+        notification: Default::default(),
+        keep_days: None,
         rules: vec![RuleForm {
             title: "{{ door }}".to_owned(),
             ..RuleForm::default()
@@ -67,7 +69,7 @@ fn a_missing_file_means_the_defaults_and_none_is_made() {
 fn everything_is_read() {
     let (_folder, file) = file_with(WRITTEN);
     assert_eq!(file.errors, []);
-    assert_eq!(file.settings.language, "zh-CN");
+    assert_eq!(file.settings.general.language, "zh-CN");
     assert!(file.settings.hub.on);
     let feed = &file.settings.feeds[0];
     assert_eq!(
@@ -100,6 +102,7 @@ fn comments_and_unknown_keys_survive_every_kind_of_write() {
     file.put_general(&GeneralForm {
         language: "en".into(),
         keep_days: 7,
+        ..GeneralForm::default()
     })
     .unwrap();
     let text = on_disk(&file);
@@ -116,7 +119,7 @@ fn comments_and_unknown_keys_survive_every_kind_of_write() {
     assert_eq!(again.settings, file.settings);
     assert_eq!(again.errors, []);
     assert_eq!(again.settings.feeds[1].rules[0].title, "{{ door }}");
-    assert_eq!(again.settings.keep_days, 7);
+    assert_eq!(again.settings.general.keep_days, 7);
     assert!(!again.settings.hub.on);
 
     file.remove_feed("journal").unwrap();
@@ -219,6 +222,7 @@ fn a_file_that_is_no_toml_is_said_with_its_line_and_never_written_over() {
     let saved = file.put_general(&GeneralForm {
         language: "en".into(),
         keep_days: 1,
+        ..GeneralForm::default()
     });
     assert!(matches!(saved, Err(SettingsError::Syntax(_))));
     assert_eq!(on_disk(&file), broken);
@@ -226,7 +230,7 @@ fn a_file_that_is_no_toml_is_said_with_its_line_and_never_written_over() {
     std::fs::write(file.path(), "language = \"en\"").unwrap();
     assert!(file.reload());
     assert_eq!(file.unusable, None);
-    assert_eq!(file.settings.language, "en");
+    assert_eq!(file.settings.general.language, "en");
 }
 
 #[test]
@@ -257,6 +261,7 @@ fn what_others_wrote_meanwhile_is_kept() {
     file.put_general(&GeneralForm {
         language: "auto".into(),
         keep_days: 90,
+        ..GeneralForm::default()
     })
     .unwrap();
     assert!(on_disk(&file).contains("mood = \"better\""));

@@ -28,6 +28,8 @@ pub(crate) fn feed_form(feed: &FeedSettings) -> FeedForm {
         stop_on: feed.stop_on.clone(),
         watchdog_seconds: feed.watchdog_seconds,
         connection: feed.connection.clone(),
+        notification: feed.notification.clone(),
+        keep_days: feed.keep_days,
         rules: feed.rules.clone(),
     }
 }
@@ -209,6 +211,8 @@ fn put_rules(feed: &mut Table, rules: &[RuleForm]) {
             ("icon", &rule.icon),
             ("urgency", &rule.urgency),
             ("group", &rule.group),
+            ("actor", &rule.actor),
+            ("burst", &rule.burst),
             ("key", &rule.key),
         ] {
             set(table, name, words(template));

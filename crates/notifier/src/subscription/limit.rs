@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     inbox::{Draft, Key, Kind, Thread},
+    presentation::Presentation,
     presets::AtMost,
     rules::Rules,
     view::{Text, Urgency},
@@ -100,12 +101,12 @@ impl Limit {
             event: "left-out".to_owned(),
             own_id: None,
             data: serde_json::json!({ "left_out": row.left_out }).to_string(),
-            title: rules.text(&text("left-out")),
-            body: rules.text(&text("left-out-about")),
-            link: None,
-            icon: None,
-            urgency: Urgency::Low,
-            group: None,
+            shown: Presentation {
+                title: rules.text(&text("left-out")),
+                body: rules.text(&text("left-out-about")),
+                urgency: Urgency::Low,
+                ..Presentation::default()
+            },
             verdict: text("ledger-left-out"),
             silenced: None,
             thread: Some(Thread::of(&row.name)),
@@ -140,9 +141,9 @@ mod tests {
         assert!(take(0).is_none());
         assert!(take(1).is_none());
         let first = take(2).unwrap();
-        assert_eq!(first.title, "1 event was left out");
+        assert_eq!(first.shown.title, "1 event was left out");
         let second = take(9).unwrap();
-        assert_eq!(second.title, "2 events were left out");
+        assert_eq!(second.shown.title, "2 events were left out");
         assert_eq!(first.thread, second.thread);
         // The next window brings two more, and the flood goes on in the same row.
         assert!(take(10).is_none());
@@ -153,6 +154,6 @@ mod tests {
         assert!(take(101).is_none());
         let other = take(102).unwrap();
         assert_ne!(other.thread, first.thread);
-        assert_eq!(other.title, "1 event was left out");
+        assert_eq!(other.shown.title, "1 event was left out");
     }
 }

@@ -168,7 +168,7 @@ async fn reading_a_message_takes_its_pop_up_away() {
     assert_eq!(bell.withdrawal().await, b.key);
     assert_eq!(bell.app().await.unread, 1);
     bell.handle
-        .mark_all_read(MessageQuery::default())
+        .bulk(MessageQuery::default(), notifier::view::Bulk::Read)
         .await
         .unwrap();
     assert_eq!(bell.withdrawal().await, a.key);
@@ -561,6 +561,7 @@ async fn another_language_changes_the_texts_of_what_comes_next() {
         .save_general(GeneralForm {
             language: "zh-CN".to_owned(),
             keep_days: 90,
+            ..GeneralForm::default()
         })
         .await
         .unwrap();
@@ -584,6 +585,7 @@ async fn another_language_changes_the_texts_of_what_comes_next() {
         .save_general(GeneralForm {
             language: "xx".to_owned(),
             keep_days: 90,
+            ..GeneralForm::default()
         })
         .await
         .unwrap_err();

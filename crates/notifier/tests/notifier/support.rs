@@ -116,6 +116,8 @@ pub(crate) fn form(name: &str, url: &str, preset: &str) -> FeedForm {
         stop_on: Vec::new(),
         watchdog_seconds: 0,
         connection: ConnectionForm::default(),
+        notification: Default::default(),
+        keep_days: None,
         rules: Vec::new(),
     }
 }

@@ -330,6 +330,7 @@ async fn a_settings_file_broken_while_running_leaves_the_last_good_ones_in_force
     let general = notifier::view::GeneralForm {
         language: "zh-CN".to_owned(),
         keep_days: 1,
+        ..notifier::view::GeneralForm::default()
     };
     let refusal = bell.handle.save_general(general).await.unwrap_err();
     assert_eq!(refusal.text.id, "settings-syntax");
@@ -491,12 +492,15 @@ async fn a_test_shows_each_step_and_what_arrives() {
                 text,
                 ..
             } => steps.push(text.id),
-            TestUpdate::Event {
-                raw,
-                verdict,
-                title,
-                body,
-            } => break (raw.name, raw.data, verdict, title, body),
+            TestUpdate::Event { raw, preview } => {
+                break (
+                    raw.name,
+                    raw.data,
+                    preview.verdict,
+                    preview.title,
+                    preview.body,
+                );
+            }
             other => panic!("{other:?}"),
         }
     };
