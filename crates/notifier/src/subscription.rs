@@ -122,7 +122,8 @@ impl Subscription {
                 &settings.rules,
                 preset.as_deref(),
                 localizer,
-            ),
+            )
+            .remote_icons(settings.notification.remote_icons),
             generation,
             state,
             running: None,
@@ -157,6 +158,8 @@ impl Subscription {
         let presentation = FeedSettings {
             name: new.name.clone(),
             muted: new.muted,
+            notification: new.notification.clone(),
+            keep_days: new.keep_days,
             rules: new.rules.clone(),
             ..self.settings.clone()
         };
@@ -167,7 +170,8 @@ impl Subscription {
     pub(crate) fn adopt(&mut self, settings: FeedSettings, localizer: &Arc<Localizer>) {
         let localizer = Arc::clone(localizer);
         let preset = self.preset.as_deref();
-        self.rules = Rules::new(&settings.name, &settings.rules, preset, localizer);
+        self.rules = Rules::new(&settings.name, &settings.rules, preset, localizer)
+            .remote_icons(settings.notification.remote_icons);
         self.settings = settings;
     }
 

@@ -396,7 +396,8 @@ impl Actor {
         );
         let now_ms = self.now_ms();
         let localizer = self.localizer.clone();
-        let rules = Rules::new(&feed.name, &feed.rules, preset.as_deref(), localizer);
+        let rules = Rules::new(&feed.name, &feed.rules, preset.as_deref(), localizer)
+            .remote_icons(feed.notification.remote_icons);
         let secrets = self.secrets.clone();
         let folder = self.folder();
         let internal = self.internal.0.clone();
