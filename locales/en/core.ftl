@@ -276,6 +276,7 @@ rule-burst-count = The title of a burst can show and compare “count”, but no
 rule-urgency = “{ $value }” is no urgency. Write low, normal, high or urgent, or a template.
 rule-link = “{ $value }” is no link. It should start with http://, https:// or mailto:, or be a template.
 rule-icon = “{ $value }” is no icon. Write an icon name, an address that starts with https://, or a template.
+field-header-twice = The header { $value } is there twice. Remove one.
 field-long = This is too long. At most { $most } characters fit.
 field-most = This number is too large. The most is { NUMBER($most, useGrouping: "false") }.
 field-many = These are too many. At most { $most } fit.
@@ -283,6 +284,7 @@ field-many = These are too many. At most { $most } fit.
 ## Tests
 
 ledger-test = A test that you sent. { $why }
+test-body = This message was made up to try the rules of this feed.
 refused-test-dropped = The rules of this feed drop the test event, so there is nothing to show. { $why }
 
 ## Feeds in and out

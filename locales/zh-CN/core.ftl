@@ -270,6 +270,7 @@ rule-burst-count = 合并标题可以显示和比较“count”，但不能用�
 rule-urgency = “{ $value }”不是紧急程度。请填写 low、normal、high、urgent 或模板。
 rule-link = “{ $value }”不是链接。请以 http://、https:// 或 mailto: 开头，或填写模板。
 rule-icon = “{ $value }”不是图标。请填写图标名、以 https:// 开头的地址或模板。
+field-header-twice = 请求头 { $value } 出现了两次。请删除一个。
 field-long = 内容太长，最多 { $most } 个字符。
 field-most = 数字太大，最大为 { NUMBER($most, useGrouping: "false") }。
 field-many = 数量太多，最多 { $most } 个。
@@ -277,6 +278,7 @@ field-many = 数量太多，最多 { $most } 个。
 ## 测试
 
 ledger-test = 这是你发送的测试。{ $why }
+test-body = 这条消息是为了试用此订阅源的规则而生成的。
 refused-test-dropped = 这个订阅源的规则丢弃了测试事件，因此没有可显示的内容。{ $why }
 
 ## 订阅源的导出和导入
