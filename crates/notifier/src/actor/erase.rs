@@ -126,6 +126,7 @@ impl Actor {
     }
 
     fn withdraw_all(&mut self) {
+        self.outbox.retain(|update| !matches!(update, Update::Notify(_)));
         for key in self.ring.forget_all() {
             self.tell(Update::Withdraw(key));
         }
