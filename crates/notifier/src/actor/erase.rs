@@ -126,7 +126,8 @@ impl Actor {
     }
 
     fn withdraw_all(&mut self) {
-        self.outbox.retain(|update| !matches!(update, Update::Notify(_)));
+        self.outbox
+            .retain(|update| !matches!(update, Update::Notify(_)));
         for key in self.ring.forget_all() {
             self.tell(Update::Withdraw(key));
         }
