@@ -94,6 +94,8 @@ pub(crate) struct Actor {
     localizer: Arc<Localizer>,
     inbox: Option<Inbox>,
     feeds: Vec<Subscription>,
+    /// The proxy that feeds go through which name none.
+    proxy: String,
     hub: Keeper,
     /// What the hub was told to be last.
     hub_wished: Option<HubSettings>,
@@ -167,6 +169,7 @@ impl Actor {
             localizer,
             inbox: None,
             feeds: Vec::new(),
+            proxy: String::new(),
             hub: Keeper::new(),
             hub_wished: None,
             hub_seen: Weak::new(),

@@ -157,6 +157,8 @@ impl Subscription {
         let presentation = FeedSettings {
             name: new.name.clone(),
             muted: new.muted,
+            notification: new.notification.clone(),
+            keep_days: new.keep_days,
             rules: new.rules.clone(),
             ..self.settings.clone()
         };

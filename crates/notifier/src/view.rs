@@ -552,7 +552,8 @@ pub struct SettingsView {
     pub presets: Vec<PresetView>,
     /// Where the settings file lies.
     pub path: String,
-    /// What is wrong in the file; the last good settings stay in force.
+    /// What is wrong in the file, where the last good settings or the defaults stay in force; and
+    /// keys that are not known, which are kept and have no effect.
     pub errors: Vec<FieldError>,
 }
 

@@ -287,6 +287,7 @@ impl Actor {
                     text: text.clone(),
                 })
                 .chain(self.file.errors.iter().cloned())
+                .chain(self.file.hints.iter().cloned())
                 .collect(),
         }
     }
@@ -399,6 +400,7 @@ impl Actor {
         let rules = Rules::new(&feed.name, &feed.rules, preset.as_deref(), localizer);
         let secrets = self.secrets.clone();
         let folder = self.folder();
+        let general = self.file.settings.general.clone();
         let internal = self.internal.0.clone();
         let task = tokio::spawn(async move {
             let tell = |update| {
@@ -408,6 +410,7 @@ impl Actor {
                     let _ = internal.send(news).await;
                 }
             };
+            let feed = feed.through(&general);
             let config = connect_config(&feed, &secrets, &folder).await;
             let config = config.map_err(|why| why.text()).and_then(|config| {
                 match expiry(&config).filter(|at| *at <= now_ms) {
