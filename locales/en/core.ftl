@@ -25,10 +25,47 @@ event-message = Message
 
 ## Why a message made no notification
 
-silenced-paused = Notifications were paused
+silenced-paused = Kept silently, notifications are paused
+silenced-paused-until = Kept silently, paused until { $until }
+silenced-hours = Kept silently, quiet hours until { $until }
+silenced-system = Kept silently, do not disturb is on
 silenced-muted = Kept silently, { $feed } is muted
+silenced-muted-until = Kept silently, { $feed } is muted until { $until }
 silenced-keep = Kept silently, as the rule says
 silenced-history = Kept silently, it was there before you subscribed
+
+## Moments
+
+moment-tomorrow = tomorrow { $time }
+moment-yesterday = yesterday { $time }
+moment-date = { $day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+} { $time }
+moment-date-year = { $day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+} { $year } { $time }
 
 ## The life of a message
 

@@ -22,10 +22,21 @@ event-message = 消息
 
 ## 为什么没有弹出通知
 
-silenced-paused = 通知已暂停
+silenced-paused = 通知已暂停，已静默保存
+silenced-paused-until = 通知暂停至 { $until }，已静默保存
+silenced-hours = 免打扰时段至 { $until }，已静默保存
+silenced-system = 系统勿扰已开启，已静默保存
 silenced-muted = { $feed } 已静音，已静默保存
+silenced-muted-until = { $feed } 已静音至 { $until }，已静默保存
 silenced-keep = 按规则静默保存
 silenced-history = 订阅之前就已存在，已静默保存
+
+## 时刻
+
+moment-tomorrow = 明天 { $time }
+moment-yesterday = 昨天 { $time }
+moment-date = { $month } 月 { $day } 日 { $time }
+moment-date-year = { $year } 年 { $month } 月 { $day } 日 { $time }
 
 ## 消息的经过
 

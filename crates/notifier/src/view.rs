@@ -30,6 +30,20 @@ pub enum Arg {
     Number(#[ts(type = "number")] i64),
     /// Words, shown as they are.
     Words(String),
+    /// A moment, shown in local time and, unless it is near, with its day.
+    Moment {
+        /// Milliseconds since the Unix epoch.
+        #[ts(type = "number")]
+        moment: i64,
+    },
+}
+
+impl Arg {
+    /// A moment, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn moment(moment: i64) -> Self {
+        Arg::Moment { moment }
+    }
 }
 
 /// Everything around the message list: the rail, the status pill, the tray.

@@ -273,6 +273,10 @@ impl Actor {
         }
         self.follow_hub();
         self.follow_feeds(&after);
+        self.quiet.follow(&after.general.quiet);
+        self.follow_quiet();
+        // Feeds may have been muted.
+        self.silence_waiting();
         self.tell(Update::Settings);
         self.tell(Update::App);
     }

@@ -131,6 +131,7 @@ impl Actor {
             Request::Woken(reach, reply) => {
                 self.feeds.iter_mut().for_each(|feed| feed.woken(reach));
                 self.renew();
+                self.follow_quiet();
                 if matches!(self.hub.now(), HubNow::Failed(_)) {
                     self.hub.again();
                 }
@@ -193,15 +194,18 @@ impl Actor {
         let mut feeds: Vec<FeedView> = self
             .feeds
             .iter()
-            .map(|feed| FeedView {
-                id: feed.settings.id.clone(),
-                name: feed.settings.name.clone(),
-                address: shown_address(&feed.settings.url),
-                state: feed.state.clone(),
-                muted: feed.settings.muted,
-                muted_until: None,
-                unread: counts.unread.get(&feed.settings.id).copied().unwrap_or(0),
-                last_heard: feed.last_heard(),
+            .map(|feed| {
+                let (muted, muted_until) = self.mute_view(&feed.settings);
+                FeedView {
+                    id: feed.settings.id.clone(),
+                    name: feed.settings.name.clone(),
+                    address: shown_address(&feed.settings.url),
+                    state: feed.state.clone(),
+                    muted,
+                    muted_until,
+                    unread: counts.unread.get(&feed.settings.id).copied().unwrap_or(0),
+                    last_heard: feed.last_heard(),
+                }
             })
             .collect();
         feeds.extend(self.file.left_out.iter().map(|left_out| FeedView {
@@ -227,7 +231,7 @@ impl Actor {
             latest: Vec::new(),
             feeds,
             hub: self.hub_view(),
-            pause: self.pause.clone(),
+            pause: self.quiet.pause.clone(),
             quiet: self.quiet_view(),
             troubles: self.troubles(),
             trying: self.config.trying,
