@@ -157,7 +157,7 @@ secret-store = The file of secrets could not be used: { $why }.
 secret-needed = Enter the secret.
 
 refused-form = Some fields need a change.
-refused-unknown-message = There is no message { NUMBER($id, useGrouping: "false") }. It may have been deleted.
+refused-unknown-message = There is no message { $id }. It may have been deleted.
 refused-unknown-feed = This feed is no longer in the settings.
 refused-no-inbox = The inbox cannot be used, so nothing can be stored.
 refused-inbox = The inbox could not be written: { $why }.

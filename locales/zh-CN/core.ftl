@@ -128,7 +128,7 @@ secret-store = 密钥文件无法使用：{ $why }。
 secret-needed = 请输入密钥。
 
 refused-form = 有些字段需要修改。
-refused-unknown-message = 没有消息 { NUMBER($id, useGrouping: "false") }，它可能已被删除。
+refused-unknown-message = 没有消息 { $id }，它可能已被删除。
 refused-unknown-feed = 设置中已没有这个订阅源。
 refused-no-inbox = 收件箱无法使用，因此无法保存任何内容。
 refused-inbox = 收件箱无法写入：{ $why }。
