@@ -483,7 +483,7 @@ impl Subscription {
         raw: &RawEvent,
         made_up: bool,
         received: i64,
-        paused: bool,
+        hush: Hush<'_>,
     ) -> Result<Entry, Text> {
         let arrived = Arrived {
             name: &raw.name,
@@ -497,7 +497,7 @@ impl Subscription {
             judged = self.rules.judge_plainly(arrived);
         }
         let why = judged.why.clone();
-        let Brings::Message(mut draft) = self.draft(arrived, judged, paused, false) else {
+        let Brings::Message(mut draft) = self.draft(arrived, judged, hush, false) else {
             return Err(why);
         };
         draft.key = None;

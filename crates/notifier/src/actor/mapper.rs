@@ -9,7 +9,7 @@ use crate::{
     presets,
     rules::{self, Arrived, Judged, Rules},
     settings::unknown_preset,
-    subscription::Subscription,
+    subscription::{Hush, Subscription},
     view::{
         ActionKind, ActionView, FeedForm, FieldError, Preview, RawEvent, RecentEvent, Refusal, Text,
     },
@@ -76,7 +76,12 @@ impl Actor {
         let made_up = last.is_none();
         let raw = last.map_or_else(|| self.like(), |(raw, _)| raw);
         let received = self.now_ms();
-        let entry = feed.trial(&raw, made_up, received, self.paused(received));
+        let at = self.moment();
+        let hush = Hush {
+            quiet: &self.quiet,
+            at: &at,
+        };
+        let entry = feed.trial(&raw, made_up, received, hush);
         let entry = entry.map_err(|why| {
             let why = self.localizer.text(&why);
             Refusal::of(Text::new("refused-test-dropped").with("why", why))
