@@ -52,6 +52,9 @@ impl Actor {
                     .flatten()
                     .and_then(|json| serde_json::from_str(&json).ok());
                 self.inbox = Some(opened.inbox);
+                if opened.wants_check {
+                    self.check_inbox();
+                }
             }
             Err(why) => {
                 tracing::error!(%why, "the inbox cannot be used");
@@ -190,6 +193,9 @@ impl Actor {
                 Outcome::Dropped | Outcome::Duplicate => {}
                 Outcome::New(id) | Outcome::Replaced(id) => {
                     news = true;
+                    if matches!(outcome, Outcome::Replaced(_)) {
+                        self.spare(*id);
+                    }
                     if let Some(mut owed) = unwritten.owed {
                         owed.id = *id;
                         let backlog = missed || self.settling.expects(&feed, now);
