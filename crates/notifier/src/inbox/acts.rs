@@ -11,7 +11,7 @@ use super::{Inbox, InboxError};
 use crate::view::{Bulk, MessageQuery, Which};
 
 /// Messages that one step of a bulk changes: other work waits no longer than this takes.
-const STEP: usize = 4_000;
+const STEP: usize = if cfg!(test) { 10 } else { 4_000 };
 
 /// What an act is about to take back or do, which tells who of a burst belongs to it.
 #[derive(Clone, Copy)]
