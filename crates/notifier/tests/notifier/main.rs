@@ -11,6 +11,7 @@
 mod edges;
 mod fixtures;
 mod hub;
+mod keeping;
 mod lifecycle;
 mod many;
 mod presets;
