@@ -3,7 +3,11 @@
 //!
 //! The database is made once, in the target folder, as version 2 wrote it: the first run also tells
 //! how long its migration takes. `FEEDBELL_BENCH_MESSAGES` makes another size.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program to look at")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a program to look at"
+)]
 
 use std::{
     path::{Path, PathBuf},
@@ -20,9 +24,10 @@ const ROUNDS: u32 = 40;
 const DAY: i64 = 24 * 3600 * 1000;
 
 const LATIN: &[&str] = &[
-    "build", "deploy", "failed", "passed", "comment", "merge", "review", "door", "sensor", "kitchen",
-    "battery", "backup", "update", "release", "server", "memory", "latency", "payment", "order",
-    "shipped", "invoice", "weather", "storm", "garden", "camera", "motion", "garage", "window",
+    "build", "deploy", "failed", "passed", "comment", "merge", "review", "door", "sensor",
+    "kitchen", "battery", "backup", "update", "release", "server", "memory", "latency", "payment",
+    "order", "shipped", "invoice", "weather", "storm", "garden", "camera", "motion", "garage",
+    "window",
 ];
 const HAN: &[&str] = &[
     "点赞", "收藏", "评论", "关注", "文章", "日记", "旅行", "照片", "天气", "构建", "失败", "成功",
@@ -51,7 +56,9 @@ fn main() {
         let _ = std::fs::remove_file(folder.join("data/inbox.db.v2"));
         std::fs::write(folder.join("made"), "").unwrap();
     }
-    let size = std::fs::metadata(folder.join("data/inbox.db")).unwrap().len();
+    let size = std::fs::metadata(folder.join("data/inbox.db"))
+        .unwrap()
+        .len();
     println!("{messages} messages, {} MB", size >> 20);
     runtime.block_on(measure(&folder));
 }
@@ -77,37 +84,98 @@ async fn measure(folder: &Path) {
         events: vec![name.to_owned()],
         ..list()
     };
-    println!("\n{:44} {:>9} {:>9} {:>9}   rows", "list", "p50", "p95", "p99");
+    println!(
+        "\n{:44} {:>9} {:>9} {:>9}   rows",
+        "list", "p50", "p95", "p99"
+    );
     let lists = [
         ("newest", list()),
-        ("far down", MessageQuery { before: Some(300_000), ..list() }),
+        (
+            "far down",
+            MessageQuery {
+                before: Some(300_000),
+                ..list()
+            },
+        ),
         ("one of 20 feeds", feed("feed-3")),
         ("a feed with little", feed("rare")),
-        ("three feeds", MessageQuery {
-            feeds: vec!["feed-1".into(), "feed-2".into(), "rare".into()],
-            ..list()
-        }),
+        (
+            "three feeds",
+            MessageQuery {
+                feeds: vec!["feed-1".into(), "feed-2".into(), "rare".into()],
+                ..list()
+            },
+        ),
         ("unread", unread()),
-        ("unread of a feed", MessageQuery { unread: true, ..feed("feed-3") }),
-        ("pinned", MessageQuery { pinned: true, ..list() }),
-        ("done", MessageQuery { done: true, ..list() }),
+        (
+            "unread of a feed",
+            MessageQuery {
+                unread: true,
+                ..feed("feed-3")
+            },
+        ),
+        (
+            "pinned",
+            MessageQuery {
+                pinned: true,
+                ..list()
+            },
+        ),
+        (
+            "done",
+            MessageQuery {
+                done: true,
+                ..list()
+            },
+        ),
         ("a frequent event", event("like")),
         ("a rare event", event("alarm")),
-        ("a frequent event, unread", MessageQuery { unread: true, ..event("like") }),
-        ("urgent", MessageQuery { urgency: Some(Urgency::Urgent), ..list() }),
-        ("high, unread, of a feed", MessageQuery {
-            urgency: Some(Urgency::High),
-            unread: true,
-            ..feed("feed-3")
-        }),
-        ("unfolded", MessageQuery { fold: false, ..list() }),
-        ("a burst of 100,000", MessageQuery { burst: Some(450_000), fold: false, ..list() }),
+        (
+            "a frequent event, unread",
+            MessageQuery {
+                unread: true,
+                ..event("like")
+            },
+        ),
+        (
+            "urgent",
+            MessageQuery {
+                urgency: Some(Urgency::Urgent),
+                ..list()
+            },
+        ),
+        (
+            "high, unread, of a feed",
+            MessageQuery {
+                urgency: Some(Urgency::High),
+                unread: true,
+                ..feed("feed-3")
+            },
+        ),
+        (
+            "unfolded",
+            MessageQuery {
+                fold: false,
+                ..list()
+            },
+        ),
+        (
+            "a burst of 100,000",
+            MessageQuery {
+                burst: Some(450_000),
+                fold: false,
+                ..list()
+            },
+        ),
     ];
     for (name, query) in lists {
         time(&handle, name, |_| query.clone()).await;
     }
 
-    println!("\n{:44} {:>9} {:>9} {:>9}   rows", "search", "p50", "p95", "p99");
+    println!(
+        "\n{:44} {:>9} {:>9} {:>9}   rows",
+        "search", "p50", "p95", "p99"
+    );
     let search = |text: &str| MessageQuery {
         search: text.to_owned(),
         ..list()
@@ -115,53 +183,176 @@ async fn measure(folder: &Path) {
     let round = |words: &'static [&'static str], n: u32| words[n as usize % words.len()];
     let mut all = Vec::new();
     all.extend(time(&handle, "a word in half of all", |_| search("status")).await);
-    all.extend(time(&handle, "… in a feed with little", |_| MessageQuery { feed: Some("rare".into()), ..search("status") }).await);
-    all.extend(time(&handle, "… unread", |_| MessageQuery { unread: true, ..search("status") }).await);
-    all.extend(time(&handle, "… pinned", |_| MessageQuery { pinned: true, ..search("status") }).await);
-    all.extend(time(&handle, "… done", |_| MessageQuery { done: true, ..search("status") }).await);
-    all.extend(time(&handle, "… with a rare event", |_| MessageQuery { events: vec!["alarm".into()], ..search("status") }).await);
-    all.extend(time(&handle, "… urgent, unread", |_| MessageQuery { urgency: Some(Urgency::Urgent), unread: true, ..search("status") }).await);
-    all.extend(time(&handle, "… far down", |_| MessageQuery { before: Some(20_000), ..search("status") }).await);
+    all.extend(
+        time(&handle, "… in a feed with little", |_| MessageQuery {
+            feed: Some("rare".into()),
+            ..search("status")
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "… unread", |_| MessageQuery {
+            unread: true,
+            ..search("status")
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "… pinned", |_| MessageQuery {
+            pinned: true,
+            ..search("status")
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "… done", |_| MessageQuery {
+            done: true,
+            ..search("status")
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "… with a rare event", |_| MessageQuery {
+            events: vec!["alarm".into()],
+            ..search("status")
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "… urgent, unread", |_| MessageQuery {
+            urgency: Some(Urgency::Urgent),
+            unread: true,
+            ..search("status")
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "… far down", |_| MessageQuery {
+            before: Some(20_000),
+            ..search("status")
+        })
+        .await,
+    );
     all.extend(time(&handle, "frequent words", |n| search(round(LATIN, n))).await);
-    all.extend(time(&handle, "two frequent words", |n| search(&format!("{} {}", round(LATIN, n), round(LATIN, n * 7 + 3)))).await);
-    all.extend(time(&handle, "three frequent words", |n| search(&format!("status {} {}", round(LATIN, n), round(LATIN, n * 7 + 3)))).await);
-    all.extend(time(&handle, "a rare word", |n| search(&format!("unique{}", n * 997))).await);
-    all.extend(time(&handle, "a rare word and one in half", |n| search(&format!("status unique{}", n * 997))).await);
+    all.extend(
+        time(&handle, "two frequent words", |n| {
+            search(&format!("{} {}", round(LATIN, n), round(LATIN, n * 7 + 3)))
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "three frequent words", |n| {
+            search(&format!(
+                "status {} {}",
+                round(LATIN, n),
+                round(LATIN, n * 7 + 3)
+            ))
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "a rare word", |n| {
+            search(&format!("unique{}", n * 997))
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "a rare word and one in half", |n| {
+            search(&format!("status unique{}", n * 997))
+        })
+        .await,
+    );
     all.extend(time(&handle, "no such word", |_| search("nowhere")).await);
     all.extend(time(&handle, "one letter", |n| search(&round(LATIN, n)[..1])).await);
     all.extend(time(&handle, "two letters", |n| search(&round(LATIN, n)[..2])).await);
     all.extend(time(&handle, "three letters", |n| search(&round(LATIN, n)[..3])).await);
     all.extend(time(&handle, "four letters", |n| search(&round(LATIN, n)[..4])).await);
     all.extend(time(&handle, "the beginning of 10,000 words", |_| search("uniq")).await);
-    all.extend(time(&handle, "one letter, unread", |n| MessageQuery { unread: true, ..search(&round(LATIN, n)[..1]) }).await);
+    all.extend(
+        time(&handle, "one letter, unread", |n| MessageQuery {
+            unread: true,
+            ..search(&round(LATIN, n)[..1])
+        })
+        .await,
+    );
     all.extend(time(&handle, "发布 (in half of all)", |_| search("发布")).await);
-    all.extend(time(&handle, "发布, unread", |_| MessageQuery { unread: true, ..search("发布") }).await);
-    all.extend(time(&handle, "发布, in a feed with little", |_| MessageQuery { feed: Some("rare".into()), ..search("发布") }).await);
-    all.extend(time(&handle, "frequent words of two characters", |n| search(round(HAN, n))).await);
-    all.extend(time(&handle, "two of them", |n| search(&format!("{} {}", round(HAN, n), round(HAN, n * 7 + 3)))).await);
-    all.extend(time(&handle, "frequent characters, rarely together", |_| search("布点")).await);
+    all.extend(
+        time(&handle, "发布, unread", |_| MessageQuery {
+            unread: true,
+            ..search("发布")
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "发布, in a feed with little", |_| MessageQuery {
+            feed: Some("rare".into()),
+            ..search("发布")
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "frequent words of two characters", |n| {
+            search(round(HAN, n))
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "two of them", |n| {
+            search(&format!("{} {}", round(HAN, n), round(HAN, n * 7 + 3)))
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "frequent characters, rarely together", |_| {
+            search("布点")
+        })
+        .await,
+    );
     all.extend(time(&handle, "four characters", |_| search("发布文章")).await);
     all.extend(time(&handle, "one character", |_| search("赞")).await);
     all.extend(time(&handle, "a rare word of two characters", |_| search("麒麟")).await);
     tell("all searches", all, 0);
 
     println!();
-    time_of("app", || async { handle.app().await.unwrap(); }).await;
-    time_of("facets", || async { handle.facets(Vec::new()).await.unwrap(); }).await;
+    time_of("app", || async {
+        handle.app().await.unwrap();
+    })
+    .await;
+    time_of("facets", || async {
+        handle.facets(Vec::new()).await.unwrap();
+    })
+    .await;
     if std::env::var_os("FEEDBELL_BENCH_BULK").is_some() {
         let begun = Instant::now();
-        let done = handle.bulk(MessageQuery::default(), Bulk::Done).await.unwrap();
-        println!("{:44} {:>9.2?}   {}", "done with all", begun.elapsed(), done.count);
+        let done = handle
+            .bulk(MessageQuery::default(), Bulk::Done)
+            .await
+            .unwrap();
+        println!(
+            "{:44} {:>9.2?}   {}",
+            "done with all",
+            begun.elapsed(),
+            done.count
+        );
         let begun = Instant::now();
         handle.undo_bulk(done).await.unwrap();
         println!("{:44} {:>9.2?}", "taken back", begun.elapsed());
         let out = tempfile::tempdir().unwrap();
         let begun = Instant::now();
         let exported = handle
-            .export_messages(MessageQuery::default(), ExportFormat::Csv, out.path().to_owned())
+            .export_messages(
+                MessageQuery::default(),
+                ExportFormat::Csv,
+                out.path().to_owned(),
+            )
             .await
             .unwrap();
-        println!("{:44} {:>9.2?}   {}", "export as CSV", begun.elapsed(), exported.count);
+        println!(
+            "{:44} {:>9.2?}   {}",
+            "export as CSV",
+            begun.elapsed(),
+            exported.count
+        );
     }
     handle.stop().await;
 }
@@ -225,13 +416,16 @@ fn make(path: &Path, messages: u32) {
     let mut db = Connection::open(path).unwrap();
     db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")
         .unwrap();
-    db.execute_batch(include_str!("../migrations/1.sql")).unwrap();
-    db.execute_batch(include_str!("../migrations/2.sql")).unwrap();
+    db.execute_batch(include_str!("../migrations/1.sql"))
+        .unwrap();
+    db.execute_batch(include_str!("../migrations/2.sql"))
+        .unwrap();
     let now = system_clock()();
     let mut chance = fastrand::Rng::with_seed(7);
     let tx = db.transaction().unwrap();
     for n in 0..messages {
-        let pick = |chance: &mut fastrand::Rng, from: &[&'static str]| from[chance.usize(..from.len())];
+        let pick =
+            |chance: &mut fastrand::Rng, from: &[&'static str]| from[chance.usize(..from.len())];
         let (mut title, mut body) = (String::new(), String::new());
         for place in 0..14 {
             let text = if place < 4 { &mut title } else { &mut body };
@@ -267,7 +461,10 @@ fn make(path: &Path, messages: u32) {
             1..=30 => 2,
             other => i64::from(other % 4 != 0),
         };
-        let data = format!(r#"{{"n":{n},"title":"{title}","by":{{"id":{}}}}}"#, chance.u32(..9_000));
+        let data = format!(
+            r#"{{"n":{n},"title":"{title}","by":{{"id":{}}}}}"#,
+            chance.u32(..9_000)
+        );
         let received = now - i64::from(messages - n) * 60 * DAY / i64::from(messages);
         let (unread, pinned) = (chance.u32(..500) == 0, chance.u32(..5_000) == 0);
         tx.prepare_cached(

@@ -15,11 +15,7 @@ mod open;
 mod query;
 mod words;
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -330,6 +326,7 @@ impl Inbox {
     ///
     /// # Errors
     /// When the database cannot be used now, or a file cannot be removed.
+    #[allow(dead_code, reason = "erasing asks for it; tests do")]
     pub(crate) fn erase_all(&mut self) -> Result<(), InboxError> {
         use rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
         self.db.pragma_update(None, "secure_delete", "ON")?;

@@ -203,7 +203,11 @@ impl Actor {
         let own = |feed: &crate::settings::FeedSettings| Some((feed.id.clone(), feed.keep_days?));
         Retention {
             general: settings.general.keep_days,
-            feeds: settings.feeds.iter().filter_map(own).collect::<BTreeMap<_, _>>(),
+            feeds: settings
+                .feeds
+                .iter()
+                .filter_map(own)
+                .collect::<BTreeMap<_, _>>(),
         }
     }
 

@@ -145,11 +145,11 @@ impl Inbox {
         what: Bulk,
         now: i64,
     ) -> Result<Sweep, InboxError> {
-        let newest: i64 = self
-            .db
-            .query_row("SELECT coalesce(max(id), 0) FROM facts", [], |row| {
-                row.get(0)
-            })?;
+        let newest: i64 =
+            self.db
+                .query_row("SELECT coalesce(max(id), 0) FROM facts", [], |row| {
+                    row.get(0)
+                })?;
         let mut query = MessageQuery {
             fold: false,
             ..query.clone()

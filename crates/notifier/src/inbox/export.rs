@@ -71,8 +71,22 @@ struct Record<'a> {
 }
 
 const HEAD: [&str; 16] = [
-    "id", "received", "feed", "feed_name", "kind", "event", "event_id", "title", "body", "link",
-    "actor", "urgency", "unread", "pinned", "done", "data",
+    "id",
+    "received",
+    "feed",
+    "feed_name",
+    "kind",
+    "event",
+    "event_id",
+    "title",
+    "body",
+    "link",
+    "actor",
+    "urgency",
+    "unread",
+    "pinned",
+    "done",
+    "data",
 ];
 
 impl Export {

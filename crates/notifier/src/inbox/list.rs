@@ -61,7 +61,8 @@ impl Inbox {
             let allowed = feeds.is_none_or(|feeds| feeds.contains(feed));
             feeds = Some(BTreeSet::from_iter(allowed.then(|| feed.clone())));
         }
-        let mut nothing = typed && search.is_none() || feeds.as_ref().is_some_and(BTreeSet::is_empty);
+        let mut nothing =
+            typed && search.is_none() || feeds.as_ref().is_some_and(BTreeSet::is_empty);
         let mut done = if query.done {
             Some(true)
         } else if typed {
@@ -136,7 +137,11 @@ impl Inbox {
         let mut ended = self.along_words(list, &mut walk)?;
         if ended == Ended::OutOfPatience && list.has_rare_driver() {
             let mut other = Walk::new(i64::MAX, FOUND + 1);
-            other.patience = if list.search.is_some() { READ } else { LOOKED_AT };
+            other.patience = if list.search.is_some() {
+                READ
+            } else {
+                LOOKED_AT
+            };
             let end = self.along_flags(list, &mut other)?;
             if end == Ended::Exhausted || other.found.len() > walk.found.len() {
                 (walk, ended) = (other, end);
@@ -417,7 +422,12 @@ impl Inbox {
         if let Some(feeds) = &list.feeds {
             facts(feeds.iter().map(|feed| words::feed(feed)).collect());
         }
-        facts(list.events.iter().map(|event| words::event(event)).collect());
+        facts(
+            list.events
+                .iter()
+                .map(|event| words::event(event))
+                .collect(),
+        );
         if list.urgency > 0 {
             facts((list.urgency..=3).map(words::urgency).collect());
         }

@@ -123,6 +123,7 @@ impl Inbox {
 }
 
 /// Removes copies of the inbox as older versions wrote it, and damaged files that were set aside.
+#[allow(dead_code, reason = "erasing asks for it")]
 pub(super) fn remove_copies(path: &Path) -> Result<(), InboxError> {
     let unavailable = |why: std::io::Error| {
         InboxError::Unavailable(rusqlite::Error::SqliteFailure(
@@ -176,7 +177,12 @@ fn index_all(tx: &Transaction<'_>) -> Result<(), InboxError> {
     while let Some(row) = rows.next()? {
         let (title, body): (String, String) = (row.get(1)?, row.get(2)?);
         let (feed, event): (String, String) = (row.get(3)?, row.get(4)?);
-        index(tx, row.get(0)?, (&title, &body), (&feed, &event, row.get(5)?))?;
+        index(
+            tx,
+            row.get(0)?,
+            (&title, &body),
+            (&feed, &event, row.get(5)?),
+        )?;
     }
     Ok(())
 }

@@ -4,11 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{
-    Inbox, InboxError,
-    list::List,
-    urgency_from,
-};
+use super::{Inbox, InboxError, list::List, urgency_from};
 use crate::{
     presentation::{COUNT, OwnAction},
     view::{
@@ -237,6 +233,7 @@ impl Inbox {
     ///
     /// # Errors
     /// When the database cannot be used now.
+    #[allow(dead_code, reason = "acting on them asks for it; tests do")]
     pub(crate) fn actions(&self, id: i64) -> Result<Vec<OwnAction>, InboxError> {
         let json: Option<String> = self
             .db
@@ -300,7 +297,11 @@ impl Inbox {
         let mut events: Vec<(String, u32)> = often.into_iter().collect();
         events.sort_by(|(a, often), (b, more)| more.cmp(often).then_with(|| a.cmp(b)));
         Ok(Facets {
-            events: events.into_iter().take(NAMES).map(|(name, _)| name).collect(),
+            events: events
+                .into_iter()
+                .take(NAMES)
+                .map(|(name, _)| name)
+                .collect(),
         })
     }
 }

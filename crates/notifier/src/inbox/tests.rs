@@ -198,7 +198,9 @@ fn what_is_owed_is_remembered_until_it_is_shown_read_or_deleted() {
         .map(|n| new(desk.live(None, &n.to_string())))
         .collect();
     desk.inbox.announced(&ids[..1], 5).unwrap();
-    desk.inbox.mark_read(&ids[1..2].to_vec().into(), true, 5).unwrap();
+    desk.inbox
+        .mark_read(&ids[1..2].to_vec().into(), true, 5)
+        .unwrap();
     desk.inbox.delete(&ids[2..3].to_vec().into(), 5).unwrap();
     let owed: Vec<i64> = desk
         .inbox
@@ -353,7 +355,9 @@ fn old_messages_go_when_they_were_read_or_kept_silently_and_never_when_pinned_or
         }
         ids.push(new(desk.inbox.commit(&[entry]).unwrap()[0]));
     }
-    desk.inbox.mark_read(&ids[..1].to_vec().into(), true, 0).unwrap();
+    desk.inbox
+        .mark_read(&ids[..1].to_vec().into(), true, 0)
+        .unwrap();
     desk.inbox.pin(&ids[2..3].to_vec().into(), true, 0).unwrap();
     desk.inbox.announced(&ids[4..], 0).unwrap();
     while desk.inbox.purge(&general(7), 8 * day).unwrap() {}

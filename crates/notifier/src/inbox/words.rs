@@ -71,7 +71,11 @@ struct Part {
 impl Search {
     /// Nothing that is typed is syntax. None if there is no word in it.
     pub(super) fn new(typed: &str) -> Option<Self> {
-        let parts: Vec<Part> = typed.split_whitespace().take(WORDS).flat_map(parts).collect();
+        let parts: Vec<Part> = typed
+            .split_whitespace()
+            .take(WORDS)
+            .flat_map(parts)
+            .collect();
         (!parts.is_empty()).then_some(Self { parts })
     }
 
@@ -183,7 +187,9 @@ fn plain(text: &str) -> Cow<'_, str> {
         }
         return Cow::Borrowed(text);
     }
-    let bare = text.nfkd().filter(|character| !is_combining_mark(*character));
+    let bare = text
+        .nfkd()
+        .filter(|character| !is_combining_mark(*character));
     Cow::Owned(bare.nfc().flat_map(char::to_lowercase).collect())
 }
 

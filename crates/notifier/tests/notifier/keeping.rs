@@ -85,7 +85,14 @@ async fn facets_exports_and_the_ledger_tell_what_is_there() {
     let rows = bell.until_last(&told("a")).await;
     let facets = bell.handle.facets(vec!["letters".into()]).await.unwrap();
     assert_eq!(facets.events, [rows[0].event.clone()]);
-    assert!(bell.handle.facets(vec!["x".into()]).await.unwrap().events.is_empty());
+    assert!(
+        bell.handle
+            .facets(vec!["x".into()])
+            .await
+            .unwrap()
+            .events
+            .is_empty()
+    );
 
     bell.handle.open(Some(id), None).await.unwrap();
     let message = bell.handle.message(id).await.unwrap().unwrap();
@@ -94,7 +101,9 @@ async fn facets_exports_and_the_ledger_tell_what_is_there() {
 
     let folder = desk.data();
     let query = MessageQuery::default();
-    let export = bell.handle.export_messages(query.clone(), ExportFormat::Json, folder);
+    let export = bell
+        .handle
+        .export_messages(query.clone(), ExportFormat::Json, folder);
     let exported = export.await.unwrap();
     let text = std::fs::read_to_string(&exported.path).unwrap();
     assert_eq!(exported.count, 1);
