@@ -34,7 +34,7 @@ lint: ui ## check formats, types and lints alone
 	@scripts/test ui-check format clippy
 
 bench: ## measure what docs/performance.md tells (minutes, optimised)
-	@. scripts/env; cargo bench --locked -p feed --bench reading --bench reading-allocations
+	@. scripts/env; cargo bench --locked -p feed --bench reading --bench reading-allocations; cargo bench --locked -p notifier --bench search
 
 ui: ui/dist/index.html ui/dist-hub/index.html ## build the window's pages into ui/dist, the hub's into ui/dist-hub
 

@@ -7,6 +7,7 @@ announce-many = { $count ->
    *[other] { $count } messages while you were away
 }
 announce-burst = { $count } new messages
+burst-title = { $count } messages: { $title }
 announce-many-body = From { $feeds }
 announce-hidden = New message
 announce-action-open = Open
@@ -90,6 +91,8 @@ ledger-facts = The list is longer than { $count } entries: only the newest were 
 ledger-gap = The server said that events were lost
 ledger-shown = Shown as a notification
 ledger-read = Marked read
+ledger-opened = Opened from its notification
+ledger-done = Marked done
 
 ## Gaps
 
@@ -168,6 +171,8 @@ refused-hub = The hub did not take it: { $why }.
 refused-empty = Enter a text to send.
 refused-link = This message has no link to open.
 refused-stopping = Feedbell is shutting down.
+refused-busy = Much is being done already. Try again in a moment.
+refused-export = Nothing was exported, because { $path } could not be written: { $why }. Choose another folder.
 refused-command = “{ $command }” is not a command this Feedbell knows.
 
 ## Troubles that need a person
@@ -175,6 +180,7 @@ refused-command = “{ $command }” is not a command this Feedbell knows.
 trouble-inbox-damaged = The inbox was damaged. It was set aside as { $path }, and a new one was started.
 trouble-inbox-newer = The inbox was written by a newer Feedbell. Update Feedbell; the inbox stays as it is and no feed is connected until then.
 trouble-inbox-unavailable = The inbox cannot be written: { $why }. New events wait at their servers until it can.
+trouble-inbox-found-damaged = The inbox is damaged. Start Feedbell again: it sets the file aside and starts a new one.
 trouble-data = The folder { $path } cannot be used: { $why }.
 trouble-running = Feedbell is already running with this inbox.
 trouble-feed = { $name }: { $why }

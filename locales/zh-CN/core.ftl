@@ -4,6 +4,7 @@
 
 announce-many = 离开期间收到 { $count } 条消息
 announce-burst = { $count } 条新消息
+burst-title = { $count } 条消息：{ $title }
 announce-many-body = 来自 { $feeds }
 announce-hidden = 新消息
 announce-action-open = 打开
@@ -61,6 +62,8 @@ ledger-facts = 列表超过 { $count } 条：只取了最新的部分
 ledger-gap = 服务器告知部分事件已丢失
 ledger-shown = 已弹出通知
 ledger-read = 已标为已读
+ledger-opened = 已从通知中打开
+ledger-done = 已标为完成
 
 ## 缺口
 
@@ -139,6 +142,8 @@ refused-hub = 广播站未接受：{ $why }。
 refused-empty = 请输入要发送的文本。
 refused-link = 这条消息没有可打开的链接。
 refused-stopping = Feedbell 正在退出。
+refused-busy = 正在处理较多操作，请稍后再试。
+refused-export = 未导出任何内容，因为无法写入 { $path }：{ $why }。请选择其他文件夹。
 refused-command = 这个版本的 Feedbell 不认识命令“{ $command }”。
 
 ## 需要人处理的问题
@@ -146,6 +151,7 @@ refused-command = 这个版本的 Feedbell 不认识命令“{ $command }”。
 trouble-inbox-damaged = 收件箱已损坏。原文件已移至 { $path }，并新建了一个收件箱。
 trouble-inbox-newer = 收件箱由更新版本的 Feedbell 写入。请更新 Feedbell；收件箱保持原样，在此之前不会连接任何订阅源。
 trouble-inbox-unavailable = 收件箱无法写入：{ $why }。恢复之前，新事件会留在各自的服务器上。
+trouble-inbox-found-damaged = 收件箱已损坏。请重新启动 Feedbell：它会移走损坏的文件，并新建一个收件箱。
 trouble-data = 文件夹 { $path } 无法使用：{ $why }。
 trouble-running = Feedbell 已在使用这个收件箱运行。
 trouble-feed = { $name }：{ $why }

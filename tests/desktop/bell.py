@@ -72,7 +72,7 @@ class Bell:
         nobody can tell whether a person has seen it."""
         def owed():
             with contextlib.closing(sqlite3.connect(f"file:{self.desk.path(INBOX)}?mode=ro", uri=True)) as inbox:
-                return inbox.execute("SELECT count(*) FROM messages WHERE announced = 0").fetchone()[0]
+                return inbox.execute("SELECT count(*) FROM facts WHERE announced = 0").fetchone()[0]
         self.desk.until(lambda: owed() == 0, "no notification owed")
 
     def window_shown(self):

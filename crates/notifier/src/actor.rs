@@ -82,6 +82,8 @@ enum Internal {
         result: Result<(), SecretError>,
         reply: Reply<String>,
     },
+    /// The whole inbox was looked through.
+    Checked(Result<(), InboxError>),
     /// News of the running test.
     Test { generation: u64, update: TestUpdate },
     /// The hub's tokens or bans changed.
@@ -121,6 +123,8 @@ pub(crate) struct Actor {
     start_limit: Option<Instant>,
     unwritten: Vec<Unwritten>,
     unhandled: VecDeque<News>,
+    /// Bulks under way, the oldest first.
+    sweeps: VecDeque<keeping::Sweeping>,
     write_again: Option<Instant>,
     purge_at: Instant,
     settings_at: Option<Instant>,
@@ -196,6 +200,7 @@ impl Actor {
             start_limit: Some(now + START_LIMIT),
             unwritten: Vec::new(),
             unhandled: VecDeque::new(),
+            sweeps: VecDeque::new(),
             write_again: None,
             purge_at: now,
             settings_at: None,
@@ -253,6 +258,11 @@ impl Actor {
                 Some(internal) = self.internal.1.recv(), if self.outbox.len() < OUTBOX => self.handle_internal(internal).await,
                 Some(()) = self.touched.1.recv() => {
                     self.settings_at = Some(Instant::now() + SETTINGS_REST);
+                }
+                () = std::future::ready(()), if !self.sweeps.is_empty() => {
+                    self.sweep_on();
+                    // Nothing here waits: others on this runtime may.
+                    tokio::task::yield_now().await;
                 }
                 () = self.hub.changed() => self.hub_changed().await,
                 () = sleep_until(timer) => self.handle_timers().await,
@@ -365,12 +375,12 @@ impl Actor {
     }
 
     fn purge(&mut self, now: Instant) {
-        let keep_days = self.file.settings.general.keep_days;
+        let retention = self.retention();
         let now_ms = self.now_ms();
         let more = match self
             .inbox
             .as_mut()
-            .map(|inbox| inbox.purge(keep_days, now_ms))
+            .map(|inbox| inbox.purge(&retention, now_ms))
         {
             Some(Ok(more)) => more,
             Some(Err(why)) => {
@@ -394,6 +404,7 @@ impl Actor {
                 result,
                 reply,
             } => self.feed_stored(&feed, result, reply).await,
+            Internal::Checked(found) => self.inbox_checked(found),
             Internal::Test { generation, update } => {
                 if self.test.is_some() && generation == self.tests {
                     self.tell(Update::Test(update));

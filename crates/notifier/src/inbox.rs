@@ -6,31 +6,37 @@
 //! duplicate is decided by what was *seen*, so deleting a message does not
 //! bring it back.
 
+mod acts;
 mod commit;
 mod entry;
-mod erase;
+mod export;
+mod list;
 mod open;
 mod query;
+mod words;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::{
     presentation::Presentation,
     view::{Text, Urgency},
 };
 
+pub(crate) use acts::Sweep;
 use commit::commit_one;
 pub(crate) use entry::{Brings, Draft, Entry, Key, Kind, Outcome, Thread};
-pub(crate) use query::{Counts, flattened};
+pub(crate) use export::{Export, ExportError};
+pub(crate) use query::{Counts, Wording, flattened};
 
 /// How many keys of a feed are remembered to absorb re-sends.
 const SEEN_KEPT: i64 = 20_000;
 /// How long a deleted message can be restored.
 const UNDO: Duration = Duration::from_secs(24 * 3600);
-/// Rows removed in one transaction: other work waits no longer than this takes.
-const PURGE_BATCH: i64 = 500;
+/// Rows looked at and removed in one transaction: other work waits no longer than this takes.
+const PURGE_LOOK: usize = 5_000;
+const PURGE_BATCH: usize = 500;
 
 /// Why the inbox could not do its work, by what the caller can do.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +95,18 @@ pub(crate) struct Owed {
 #[derive(Debug)]
 pub(crate) struct Inbox {
     db: Connection,
+    path: PathBuf,
+    /// The last message that the purge under way has looked at.
+    purged: i64,
+}
+
+/// How long read messages are kept, in days; 0: for ever.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Retention {
+    /// Usually.
+    pub(crate) general: u32,
+    /// Of these feeds.
+    pub(crate) feeds: BTreeMap<String, u32>,
 }
 
 /// An inbox that was opened, and whether a damaged one was set aside for it.
@@ -98,6 +116,8 @@ pub(crate) struct Opened {
     pub(crate) inbox: Inbox,
     /// Where the damaged file went.
     pub(crate) set_aside: Option<PathBuf>,
+    /// It is too large to be looked through while somebody waits, and was not for long.
+    pub(crate) wants_check: bool,
 }
 
 impl Inbox {
@@ -203,8 +223,10 @@ impl Inbox {
     /// When the database cannot be used now.
     pub(crate) fn owed(&self) -> Result<Vec<Owed>, InboxError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT id, feed, title, body, link, icon, urgency, grouped FROM messages
-             WHERE announced = 0 ORDER BY id LIMIT 10000",
+            "SELECT m.id, m.feed, m.title, m.body, m.link, m.icon, m.urgency, m.grouped, m.actor,
+                m.burst_title, m.actions
+             FROM facts f JOIN messages m ON m.id = f.id
+             WHERE f.announced = 0 ORDER BY f.id LIMIT 10000",
         )?;
         let rows = statement.query_map([], |row| {
             Ok(Owed {
@@ -217,7 +239,9 @@ impl Inbox {
                     icon: row.get(5)?,
                     urgency: urgency_from(row.get(6)?),
                     group: row.get(7)?,
-                    ..Presentation::default()
+                    actor: row.get(8)?,
+                    burst: row.get(9)?,
+                    actions: query::own_actions(row.get(10)?),
                 },
             })
         })?;
@@ -231,8 +255,8 @@ impl Inbox {
     pub(crate) fn announced(&mut self, ids: &[i64], now: i64) -> Result<(), InboxError> {
         self.update_each(
             ids,
-            "UPDATE messages SET announced = 1, shown_at = ?2 WHERE id = ?1 AND announced = 0",
-            Some(now),
+            "UPDATE facts SET announced = 1, shown_at = ?2 WHERE id = ?1 AND announced = 0",
+            now,
         )
     }
 
@@ -253,105 +277,99 @@ impl Inbox {
         Ok(())
     }
 
-    /// Marks messages read or unread. A read message owes no notification.
+    /// Records that a message was opened from its notification.
     ///
     /// # Errors
     /// When the database cannot be used now.
-    pub(crate) fn mark_read(
-        &mut self,
-        ids: &[i64],
-        read: bool,
-        now: i64,
-    ) -> Result<(), InboxError> {
-        let sql = if read {
-            "UPDATE messages SET unread = 0, announced = 1, read_at = ?2
-             WHERE id = ?1 AND unread = 1"
-        } else {
-            "UPDATE messages SET unread = 1, read_at = NULL
-             WHERE id = ?1 AND unread = 0 AND kind = 0 AND ?2 IS NOT NULL"
-        };
-        self.update_each(ids, sql, Some(now))
-    }
-
-    /// Pins or unpins messages.
-    ///
-    /// # Errors
-    /// When the database cannot be used now.
-    pub(crate) fn pin(&mut self, ids: &[i64], pinned: bool) -> Result<(), InboxError> {
-        let sql = if pinned {
-            "UPDATE messages SET pinned = 1 WHERE id = ?1 AND ?2 IS NULL"
-        } else {
-            "UPDATE messages SET pinned = 0 WHERE id = ?1 AND ?2 IS NULL"
-        };
-        self.update_each(ids, sql, None)
-    }
-
-    /// Deletes messages; they can be restored for a day.
-    ///
-    /// # Errors
-    /// When the database cannot be used now.
-    pub(crate) fn delete(&mut self, ids: &[i64], now: i64) -> Result<(), InboxError> {
+    pub(crate) fn opened(&mut self, id: i64, now: i64) -> Result<(), InboxError> {
         self.update_each(
-            ids,
-            "UPDATE messages SET deleted = ?2, announced = 1 WHERE id = ?1 AND deleted IS NULL",
-            Some(now),
-        )
-    }
-
-    /// Takes a deletion back.
-    ///
-    /// # Errors
-    /// When the database cannot be used now.
-    pub(crate) fn restore(&mut self, ids: &[i64]) -> Result<(), InboxError> {
-        self.update_each(
-            ids,
-            "UPDATE messages SET deleted = NULL WHERE id = ?1 AND ?2 IS NULL",
-            None,
+            &[id],
+            "UPDATE facts SET opened_at = ?2 WHERE id = ?1 AND opened_at IS NULL
+                AND shown_at IS NOT NULL",
+            now,
         )
     }
 
     /// Removes for good what nobody can see or wants any more: deleted messages past their undo,
-    /// read or silenced, unpinned ones older than `keep_days` (0: kept for ever), old keys. In small
-    /// batches; returns true while there is more to do. Cursors are not touched.
+    /// read or silenced, unpinned ones that were kept long enough, old keys. Takes small steps;
+    /// returns true while there is more to do. Cursors are not touched.
     ///
     /// # Errors
     /// When the database cannot be used now.
-    pub(crate) fn purge(&mut self, keep_days: u32, now: i64) -> Result<bool, InboxError> {
+    pub(crate) fn purge(&mut self, retention: &Retention, now: i64) -> Result<bool, InboxError> {
         let undo = now.saturating_sub(i64::try_from(UNDO.as_millis()).unwrap_or(i64::MAX));
-        let keep = if keep_days == 0 {
-            i64::MIN
-        } else {
-            now.saturating_sub(i64::from(keep_days) * 24 * 3600 * 1000)
+        let keep = |feed: &str| match retention.feeds.get(feed).unwrap_or(&retention.general) {
+            0 => i64::MIN,
+            days => now.saturating_sub(i64::from(*days) * 24 * 3600 * 1000),
         };
         let tx = self.db.transaction()?;
-        let doomed: Vec<i64> = tx
-            .prepare_cached(
-                "SELECT id FROM messages WHERE deleted < ?1
-                    OR ((unread = 0 OR silenced IS NOT NULL) AND pinned = 0 AND announced = 1
-                        AND received < ?2) LIMIT ?3",
-            )?
-            .query_map(params![undo, keep, PURGE_BATCH], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        for id in &doomed {
-            tx.execute("DELETE FROM messages WHERE id = ?1", [id])?;
-            tx.execute("DELETE FROM words WHERE rowid = ?1", [id])?;
-        }
-        let feeds: Vec<String> = tx
-            .prepare_cached("SELECT feed FROM feeds")?
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        for feed in &feeds {
-            tx.execute(
-                // What a poll brings again and again is remembered for as long as it does.
-                "DELETE FROM seen WHERE feed = ?1 AND place <= (SELECT place FROM seen
-                    WHERE feed = ?1 ORDER BY place DESC LIMIT 1 OFFSET ?2)
-                    AND (resent_on = 0
-                        OR resent_on < (SELECT connections FROM feeds WHERE feed = ?1) - 1)",
-                params![feed, SEEN_KEPT],
+        let (mut doomed, mut looked, mut last) = (Vec::new(), 0, self.purged);
+        {
+            let mut statement = tx.prepare_cached(
+                "SELECT id, feed, received, deleted,
+                    (unread = 0 OR silent = 1) AND pinned = 0 AND announced = 1
+                 FROM facts WHERE id > ?1 ORDER BY id",
             )?;
+            let mut rows = statement.query([self.purged])?;
+            while looked < PURGE_LOOK && doomed.len() < PURGE_BATCH {
+                let Some(row) = rows.next()? else { break };
+                looked += 1;
+                last = row.get(0)?;
+                let (received, deleted): (i64, Option<i64>) = (row.get(2)?, row.get(3)?);
+                let old = row.get::<_, bool>(4)?
+                    && received < keep(row.get_ref(1)?.as_str().unwrap_or_default());
+                if old || deleted.is_some_and(|at| at < undo) {
+                    doomed.push(last);
+                }
+            }
+        }
+        for id in &doomed {
+            for table in [
+                "DELETE FROM messages WHERE id = ?1",
+                "DELETE FROM facts WHERE id = ?1",
+                "DELETE FROM words WHERE rowid = ?1",
+            ] {
+                tx.prepare_cached(table)?.execute([id])?;
+            }
+        }
+        let more = looked == PURGE_LOOK || doomed.len() == PURGE_BATCH;
+        if !more {
+            forget_keys(&tx)?;
         }
         tx.commit()?;
-        Ok(doomed.len() as i64 == PURGE_BATCH)
+        self.purged = if more { last } else { 0 };
+        Ok(more)
+    }
+
+    /// Erases every message for good, with the copies that older versions left and damaged files
+    /// that were set aside. Feeds go on where they are, and what was seen stays known.
+    ///
+    /// # Errors
+    /// When the database cannot be used now, or a file cannot be removed.
+    pub(crate) fn erase_all(&mut self) -> Result<(), InboxError> {
+        use rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER;
+        self.db.pragma_update(None, "secure_delete", "ON")?;
+        // What they count goes as well.
+        self.db
+            .set_db_config(SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+        let erased = self.db.execute_batch(
+            "BEGIN IMMEDIATE;
+             DELETE FROM messages; DELETE FROM facts; DELETE FROM piles; DELETE FROM tallies;
+             INSERT INTO words (words) VALUES ('delete-all');
+             COMMIT;",
+        );
+        self.db
+            .set_db_config(SQLITE_DBCONFIG_ENABLE_TRIGGER, true)?;
+        if let Err(why) = erased {
+            // It may not even have begun.
+            let _ = self.db.execute_batch("ROLLBACK");
+            return Err(why.into());
+        }
+        self.db.execute_batch("VACUUM")?;
+        self.db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.purged = 0;
+        open::remove_copies(&self.path)
     }
 
     /// A remembered value that is neither a setting nor a message, like the pause.
@@ -385,22 +403,35 @@ impl Inbox {
         Ok(())
     }
 
-    fn update_each(
-        &mut self,
-        ids: &[i64],
-        sql: &str,
-        value: Option<i64>,
-    ) -> Result<(), InboxError> {
+    fn update_each(&mut self, ids: &[i64], sql: &str, value: i64) -> Result<(), InboxError> {
         let tx = self.db.transaction()?;
         {
             let mut statement = tx.prepare_cached(sql)?;
             for id in ids {
-                statement.execute(params![id, value])?;
+                statement.execute([*id, value])?;
             }
         }
         tx.commit()?;
         Ok(())
     }
+}
+
+/// Keys beyond those that are remembered. What a poll brings again and again is for as long as it does.
+fn forget_keys(tx: &Transaction<'_>) -> Result<(), InboxError> {
+    let feeds: Vec<String> = tx
+        .prepare_cached("SELECT feed FROM feeds")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for feed in &feeds {
+        tx.execute(
+            "DELETE FROM seen WHERE feed = ?1 AND place <= (SELECT place FROM seen
+                WHERE feed = ?1 ORDER BY place DESC LIMIT 1 OFFSET ?2)
+                AND (resent_on = 0
+                    OR resent_on < (SELECT connections FROM feeds WHERE feed = ?1) - 1)",
+            params![feed, SEEN_KEPT],
+        )?;
+    }
+    Ok(())
 }
 
 fn urgency_to(urgency: Urgency) -> i64 {

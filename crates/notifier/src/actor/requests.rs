@@ -21,7 +21,7 @@ use crate::{
     subscription::{Place, connect_config, expiry, resume_of, shown_address},
     view::{
         AppView, FeedForm, FeedState, FeedView, FieldError, HubForm, RawEvent, Refusal,
-        SettingsView, TestOutcome, TestStep, TestUpdate, Text, Which,
+        SettingsView, TestOutcome, TestStep, TestUpdate, Text,
     },
 };
 
@@ -36,7 +36,7 @@ impl Actor {
         match request {
             Request::App(reply) => answer(reply, Ok(self.app())),
             Request::Messages(query, reply) => {
-                let page = self.read(|inbox, name| inbox.page(&query, name));
+                let page = self.page(&query);
                 answer(reply, page);
             }
             Request::Message(id, reply) => {
@@ -53,22 +53,20 @@ impl Actor {
                 answer(reply, done);
             }
             Request::Pin(which, pinned, reply) => {
-                let done = self.change(|inbox| inbox.pin(&which.ids, pinned));
+                let done = self.pin(&which, pinned);
                 answer(reply, done);
             }
             Request::Done(which, done, reply) => answer(reply, self.set_done(&which, done)),
             Request::Delete(which, reply) => {
-                let now = self.now_ms();
-                let done = self.change(|inbox| inbox.delete(&which.ids, now));
-                self.withdraw(&which.ids);
+                let done = self.delete(&which);
                 answer(reply, done);
             }
             Request::Restore(which, reply) => {
-                let done = self.change(|inbox| inbox.restore(&which.ids));
+                let done = self.restore(&which);
                 answer(reply, done);
             }
-            Request::Bulk(query, what, reply) => answer(reply, self.bulk(&query, what)),
-            Request::UndoBulk(done, reply) => answer(reply, self.undo_bulk(&done)),
+            Request::Bulk(query, what, reply) => self.bulk(&query, what, reply),
+            Request::UndoBulk(done, reply) => self.undo_bulk(&done, reply),
             Request::Facets(feeds, reply) => answer(reply, self.facets(&feeds)),
             Request::ExportMessages(query, format, folder, reply) => {
                 self.export_messages(query, format, folder, reply);
@@ -175,6 +173,12 @@ impl Actor {
                 answer(reply, Ok(()));
             }
             Request::Open(message, page, reply) => {
+                if let Some(id) = message {
+                    let now = self.now_ms();
+                    if let Err(why) = self.read_mut(|inbox| inbox.opened(id, now)) {
+                        tracing::warn!(why = why.text.id, "that it was opened is not remembered");
+                    }
+                }
                 self.tell(Update::Open { message, page });
                 answer(reply, Ok(()));
             }
@@ -227,7 +231,7 @@ impl Actor {
             tray_count: self.file.settings.general.tray_count,
             unread: counts.unread_total(),
             pinned: counts.pinned,
-            latest: Vec::new(),
+            latest: self.latest(),
             feeds,
             hub: self.hub_view(),
             pause: self.quiet.pause.clone(),
@@ -321,16 +325,6 @@ impl Actor {
         self.read_mut(work)?;
         self.tell(Update::Inbox);
         self.tell(Update::App);
-        Ok(())
-    }
-
-    pub(super) fn mark_read(&mut self, which: &Which, read: bool) -> Result<(), Refusal> {
-        let ids = &which.ids;
-        let now = self.now_ms();
-        self.change(|inbox| inbox.mark_read(ids, read, now))?;
-        if read {
-            self.withdraw(ids);
-        }
         Ok(())
     }
 
@@ -548,6 +542,6 @@ pub(super) fn refused_inbox(why: &InboxError) -> Refusal {
     Refusal::of(inbox_trouble(why))
 }
 
-fn no_inbox() -> Refusal {
+pub(super) fn no_inbox() -> Refusal {
     Refusal::of(Text::new("refused-no-inbox"))
 }

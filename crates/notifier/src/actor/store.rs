@@ -46,6 +46,9 @@ impl Actor {
                     self.troubles.insert("inbox", text);
                 }
                 self.inbox = Some(opened.inbox);
+                if opened.wants_check {
+                    self.check_inbox();
+                }
             }
             Err(why) => {
                 tracing::error!(%why, "the inbox cannot be used");
@@ -188,6 +191,9 @@ impl Actor {
                 Outcome::Dropped | Outcome::Duplicate => {}
                 Outcome::New(id) | Outcome::Replaced(id) => {
                     news = true;
+                    if matches!(outcome, Outcome::Replaced(_)) {
+                        self.spare(*id);
+                    }
                     if let Some(mut owed) = unwritten.owed {
                         owed.id = *id;
                         let backlog = missed || self.settling.expects(&feed, now);

@@ -2,7 +2,12 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Brings, Draft, Entry, InboxError, Key, Kind, Outcome, Thread, query, urgency_to};
+use super::{
+    Brings, Draft, Entry, InboxError, Key, Kind, Outcome, Thread, entry::number, urgency_to, words,
+};
+
+/// A message joins the burst before it if that was added to less than this long ago, in milliseconds.
+const BURST_PAUSE: i64 = 12 * 3600 * 1000;
 
 pub(super) fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome, InboxError> {
     let outcome = match &entry.brings {
@@ -163,17 +168,25 @@ fn store(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<Outcome, 
     } else {
         None
     };
+    let shown = &draft.shown;
+    // Before it is there itself.
+    let burst = match (&shown.group, draft.kind) {
+        (Some(group), Kind::Event) => burst(tx, entry, group, earlier)?,
+        _ => None,
+    };
+    let actions = (!shown.actions.is_empty())
+        .then(|| serde_json::to_string(&shown.actions).unwrap_or_default());
     tx.prepare_cached(
-        "INSERT INTO messages (id, feed, kind, event, own_id, data, title, body, link, icon,
-            urgency, grouped, received, gap_from, verdict, silenced, unread, announced, thread)
+        "INSERT INTO messages (id, feed, kind, event, own_id, urgency, received, gap_from, grouped,
+            thread, title, burst_title, actor, link, icon, verdict, silenced, actions, body, data)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-            ?19)
+            ?19, ?20)
          ON CONFLICT (id) DO UPDATE SET event = excluded.event, own_id = excluded.own_id,
-            data = excluded.data, title = excluded.title, body = excluded.body,
-            link = excluded.link, icon = excluded.icon, urgency = excluded.urgency,
-            grouped = excluded.grouped, received = excluded.received,
-            verdict = excluded.verdict, silenced = excluded.silenced, unread = excluded.unread,
-            announced = excluded.announced, shown_at = NULL, read_at = NULL",
+            urgency = excluded.urgency, received = excluded.received, grouped = excluded.grouped,
+            title = excluded.title, burst_title = excluded.burst_title, actor = excluded.actor,
+            link = excluded.link, icon = excluded.icon, verdict = excluded.verdict,
+            silenced = excluded.silenced, actions = excluded.actions, body = excluded.body,
+            data = excluded.data",
     )?
     .execute(params![
         earlier,
@@ -181,47 +194,118 @@ fn store(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<Outcome, 
         i64::from(draft.kind == Kind::Gap),
         draft.event,
         draft.own_id,
-        draft.data,
-        draft.shown.title,
-        draft.shown.body,
-        draft.shown.link,
-        draft.shown.icon,
-        urgency_to(draft.shown.urgency),
-        draft.shown.group,
+        urgency_to(shown.urgency),
         entry.received,
         gap_from,
+        shown.group,
+        draft.thread.map(|thread| thread.0),
+        shown.title,
+        shown.burst,
+        shown.actor,
+        shown.link,
+        shown.icon,
         serde_json::to_string(&draft.verdict).unwrap_or_default(),
         draft
             .silenced
             .as_ref()
             .map(|why| serde_json::to_string(why).unwrap_or_default()),
-        draft.kind == Kind::Event,
-        !draft.rings(),
-        draft.thread.map(|thread| thread.0),
+        actions,
+        shown.body,
+        draft.data,
     ])?;
     let id = earlier.unwrap_or_else(|| tx.last_insert_rowid());
+    tx.prepare_cached(
+        "INSERT INTO facts (id, feed, event, urgency, received, burst, actor, unread, announced,
+            silent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT (id) DO UPDATE SET event = excluded.event, urgency = excluded.urgency,
+            received = excluded.received, burst = excluded.burst, actor = excluded.actor,
+            unread = excluded.unread, announced = excluded.announced, silent = excluded.silent,
+            done = 0, done_at = NULL, read_at = NULL, shown_at = NULL, opened_at = NULL",
+    )?
+    .execute(params![
+        id,
+        entry.feed,
+        draft.event,
+        urgency_to(shown.urgency),
+        entry.received,
+        burst.unwrap_or(id),
+        shown.actor.as_deref().map(number),
+        draft.kind == Kind::Event,
+        !draft.rings(),
+        draft.silenced.is_some(),
+    ])?;
     if earlier.is_some() {
         tx.prepare_cached("DELETE FROM words WHERE rowid = ?1")?
             .execute([id])?;
     }
-    tx.prepare_cached("INSERT INTO words (rowid, title, body) VALUES (?1, ?2, ?3)")?
-        .execute(params![
-            id,
-            query::words(&draft.shown.title),
-            query::words(&draft.shown.body)
-        ])?;
+    index(
+        tx,
+        id,
+        (&shown.title, &shown.body),
+        (&entry.feed, &draft.event, urgency_to(shown.urgency)),
+    )?;
     Ok(match earlier {
         Some(id) => Outcome::Replaced(id),
         None => Outcome::New(id),
     })
 }
 
+/// Makes a message findable: by title and body, by feed, event name and urgency.
+pub(super) fn index(
+    tx: &Transaction<'_>,
+    id: i64,
+    (title, body): (&str, &str),
+    (feed, event, urgency): (&str, &str, i64),
+) -> Result<(), InboxError> {
+    let facts = format!(
+        "{} {} {}",
+        words::feed(feed),
+        words::event(event),
+        words::urgency(urgency)
+    );
+    tx.prepare_cached("INSERT INTO words (rowid, title, body, facts) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            id,
+            words::indexed(title),
+            words::indexed(body),
+            facts
+        ])?;
+    Ok(())
+}
+
+/// The burst that a message of this group joins: the last one's, if that came not long ago and
+/// nobody is done with it.
+fn burst(
+    tx: &Transaction<'_>,
+    entry: &Entry,
+    group: &str,
+    earlier: Option<i64>,
+) -> Result<Option<i64>, InboxError> {
+    let last: Option<(i64, i64, bool)> = tx
+        .prepare_cached(
+            "SELECT f.burst, f.received, f.done = 0 AND f.deleted IS NULL
+             FROM messages m JOIN facts f ON f.id = m.id
+             WHERE m.feed = ?1 AND m.grouped = ?2 AND m.id IS NOT ?3
+             ORDER BY m.id DESC LIMIT 1",
+        )?
+        .query_row(params![entry.feed, group, earlier], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    Ok(last.and_then(|(burst, received, open)| {
+        let close = entry.received.saturating_sub(received) < BURST_PAUSE;
+        (open && close).then_some(burst)
+    }))
+}
+
 /// The message that stands for a thread. A deleted one stays deleted.
 fn standing(tx: &Transaction<'_>, feed: &str, thread: Thread) -> Result<Option<i64>, InboxError> {
     Ok(tx
         .prepare_cached(
-            "SELECT id FROM messages WHERE feed = ?1 AND thread = ?2 AND deleted IS NULL
-             ORDER BY id DESC LIMIT 1",
+            "SELECT m.id FROM messages m JOIN facts f ON f.id = m.id
+             WHERE m.feed = ?1 AND m.thread = ?2 AND f.deleted IS NULL
+             ORDER BY m.id DESC LIMIT 1",
         )?
         .query_row(params![feed, thread.0], |row| row.get(0))
         .optional()?)
@@ -237,9 +321,9 @@ fn end_thread(
         return Ok(Outcome::Dropped);
     };
     let sql = if delete {
-        "UPDATE messages SET deleted = ?2, announced = 1 WHERE id = ?1"
+        "UPDATE facts SET deleted = ?2, announced = 1 WHERE id = ?1"
     } else {
-        "UPDATE messages SET unread = 0, announced = 1, read_at = coalesce(read_at, ?2)
+        "UPDATE facts SET unread = 0, announced = 1, read_at = coalesce(read_at, ?2)
          WHERE id = ?1"
     };
     tx.prepare_cached(sql)?

@@ -1,7 +1,9 @@
 use std::path::Path;
 
 use super::{open::VERSION, *};
-use crate::view::{MessageKind, MessageQuery, Text};
+use crate::view::{MessageKind, MessagePage, MessageQuery, Text};
+
+mod keeping;
 
 struct Desk {
     folder: tempfile::TempDir,
@@ -67,15 +69,30 @@ impl Desk {
         self.inbox.commit(&[entry]).unwrap()[0]
     }
 
+    fn page(&self, query: &MessageQuery) -> MessagePage {
+        let wording = Wording {
+            name: &str::to_owned,
+            burst: &|count, title| format!("{count} × {title}"),
+        };
+        self.inbox.page(query, &wording).unwrap()
+    }
+
     fn found(&self, search: &str) -> Vec<String> {
         let query = MessageQuery {
             search: search.into(),
             limit: 100,
             ..MessageQuery::default()
         };
-        let page = self.inbox.page(&query, str::to_owned).unwrap();
+        let page = self.page(&query);
         assert_eq!(page.total as usize, page.rows.len());
         page.rows.into_iter().map(|row| row.title).collect()
+    }
+}
+
+fn general(days: u32) -> Retention {
+    Retention {
+        general: days,
+        ..Retention::default()
     }
 }
 
@@ -132,8 +149,8 @@ fn a_unique_key_is_never_stored_twice_even_after_deletion() {
     let mut entry = desk.entry(Some("1"), "a", false);
     draft(&mut entry).key = Some(Key::once(&["id", "1"]));
     let id = new(desk.inbox.commit(std::slice::from_ref(&entry)).unwrap()[0]);
-    desk.inbox.delete(&[id], 0).unwrap();
-    while desk.inbox.purge(1, i64::MAX / 2).unwrap() {}
+    desk.inbox.delete(&vec![id].into(), 0).unwrap();
+    while desk.inbox.purge(&general(1), i64::MAX / 2).unwrap() {}
     assert_eq!(desk.inbox.commit(&[entry]).unwrap(), [Outcome::Duplicate]);
 }
 
@@ -146,8 +163,8 @@ fn the_cursor_moves_with_dropped_events_too_and_survives_deletion() {
         ..desk.entry(Some("8"), "b", false)
     };
     assert_eq!(desk.inbox.commit(&[dropped]).unwrap(), [Outcome::Dropped]);
-    desk.inbox.delete(&[id], 0).unwrap();
-    while desk.inbox.purge(1, i64::MAX / 2).unwrap() {}
+    desk.inbox.delete(&vec![id].into(), 0).unwrap();
+    while desk.inbox.purge(&general(1), i64::MAX / 2).unwrap() {}
     assert_eq!(desk.inbox.remember("f", "http://a/").unwrap().cursor, "8");
     assert_eq!(
         desk.inbox.remember("f", "http://b/").unwrap().cursor,
@@ -181,8 +198,10 @@ fn what_is_owed_is_remembered_until_it_is_shown_read_or_deleted() {
         .map(|n| new(desk.live(None, &n.to_string())))
         .collect();
     desk.inbox.announced(&ids[..1], 5).unwrap();
-    desk.inbox.mark_read(&ids[1..2], true, 5).unwrap();
-    desk.inbox.delete(&ids[2..3], 5).unwrap();
+    desk.inbox
+        .mark_read(&ids[1..2].to_vec().into(), true, 5)
+        .unwrap();
+    desk.inbox.delete(&ids[2..3].to_vec().into(), 5).unwrap();
     let owed: Vec<i64> = desk
         .inbox
         .owed()
@@ -226,7 +245,7 @@ fn pages_follow_each_other_without_hole_or_repeat() {
     };
     let mut seen = Vec::new();
     loop {
-        let page = desk.inbox.page(&query, str::to_owned).unwrap();
+        let page = desk.page(&query);
         assert_eq!(page.total, 25);
         let Some(last) = page.rows.last() else { break };
         query.before = Some(last.id);
@@ -302,10 +321,10 @@ fn the_inbox_is_private() {
 fn restoring_takes_a_deletion_back_with_all_its_facts() {
     let mut desk = Desk::new();
     let id = new(desk.live(None, "a"));
-    desk.inbox.pin(&[id], true).unwrap();
-    desk.inbox.delete(&[id], 1).unwrap();
+    desk.inbox.pin(&vec![id].into(), true, 0).unwrap();
+    desk.inbox.delete(&vec![id].into(), 1).unwrap();
     assert_eq!(desk.found("a"), [""; 0]);
-    desk.inbox.restore(&[id]).unwrap();
+    desk.inbox.restore(&vec![id].into(), 2).unwrap();
     let row = desk.inbox.message(id, str::to_owned).unwrap().unwrap().row;
     assert!(row.unread && row.pinned);
     assert_eq!(desk.found("a"), ["a"]);
@@ -336,10 +355,12 @@ fn old_messages_go_when_they_were_read_or_kept_silently_and_never_when_pinned_or
         }
         ids.push(new(desk.inbox.commit(&[entry]).unwrap()[0]));
     }
-    desk.inbox.mark_read(&ids[..1], true, 0).unwrap();
-    desk.inbox.pin(&ids[2..3], true).unwrap();
+    desk.inbox
+        .mark_read(&ids[..1].to_vec().into(), true, 0)
+        .unwrap();
+    desk.inbox.pin(&ids[2..3].to_vec().into(), true, 0).unwrap();
     desk.inbox.announced(&ids[4..], 0).unwrap();
-    while desk.inbox.purge(7, 8 * day).unwrap() {}
+    while desk.inbox.purge(&general(7), 8 * day).unwrap() {}
     let mut left = desk.found("read owed pinned silent");
     assert_eq!(left, [""; 0]);
     left = ["read", "silent", "pinned", "owed", "unread"]

@@ -12,6 +12,7 @@ mod edges;
 mod erase;
 mod fixtures;
 mod hub;
+mod keeping;
 mod lifecycle;
 mod many;
 mod mapper;

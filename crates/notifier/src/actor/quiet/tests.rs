@@ -65,6 +65,7 @@ impl Desk {
             settings: self.folder.path().join("settings.toml"),
             data: self.folder.path().join("data"),
             hub_socket: self.folder.path().join("hub.sock"),
+            logs: None,
             trying: false,
             keyring: false,
             clock: Arc::new(move || now.load(Relaxed)),
@@ -114,7 +115,7 @@ impl Actor {
             ..MessageQuery::default()
         };
         let mut rows = self
-            .read(|inbox, name| inbox.page(&query, name))
+            .worded(|inbox, wording| inbox.page(&query, wording))
             .unwrap()
             .rows;
         rows.reverse();
