@@ -14,7 +14,7 @@ mod requests;
 mod store;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     fs::File,
     path::PathBuf,
     sync::{Arc, Weak},
@@ -24,7 +24,7 @@ use std::{
 use feed::FeedConfig;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -32,10 +32,11 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     NotifierConfig, NotifierError, Update,
     embedded::{Keeper, Running},
+    icons::Icons,
     inbox::{Brings, Entry, Inbox, InboxError, Owed},
     notifier::{Reply, Request},
     presets,
-    ring::{Ring, Settling},
+    ring::{Announcement, Ring, Settling},
     secrets::{SecretError, Secrets},
     settings::{FeedSettings, HubSettings, SettingsFile},
     subscription::{News, Subscription},
@@ -78,6 +79,8 @@ enum Internal {
         result: Result<(), SecretError>,
         reply: Reply<String>,
     },
+    /// The icon that an announcement waited for is there, or will not be.
+    IconSettled { key: String },
     /// News of the running test.
     Test { generation: u64, update: TestUpdate },
     /// The hub's tokens or bans changed.
@@ -109,6 +112,11 @@ pub(crate) struct Actor {
     /// Troubles of the inbox and of notifications; those of the settings are read from the file.
     troubles: BTreeMap<&'static str, Text>,
     ring: Ring,
+    icons: Icons,
+    /// Announcements that wait a moment for their icon, by their keys, with the icon's address.
+    dressing: HashMap<String, (Announcement, String)>,
+    /// Requests of messages under way.
+    errands: Arc<Semaphore>,
     settling: Settling,
     start_limit: Option<Instant>,
     unwritten: Vec<Unwritten>,
@@ -159,6 +167,7 @@ impl Actor {
         let now = Instant::now();
         let touched = mpsc::channel(1);
         let trying = config.trying;
+        let icons = Icons::new(config.data.join("icons"));
         let watcher = watch_settings(&config, touched.0.clone());
         let mut actor = Self {
             secrets: Secrets::new(config.data.join("secrets.json"), config.keyring),
@@ -176,6 +185,9 @@ impl Actor {
             pause: None,
             troubles: BTreeMap::new(),
             ring: Ring::default(),
+            icons,
+            dressing: HashMap::new(),
+            errands: Arc::new(Semaphore::new(acts::ERRANDS)),
             settling: Settling::default(),
             start_limit: Some(now + START_LIMIT),
             unwritten: Vec::new(),
@@ -358,8 +370,11 @@ impl Actor {
         }
         let feeds = &self.feeds;
         let name = |id: &str| feed_name(feeds, id);
-        if let Some(announcement) = self.ring.summary(now, &self.localizer, name) {
-            self.tell(Update::Notify(announcement));
+        let ring = &mut self.ring;
+        let words = &self.localizer;
+        let due: Vec<_> = std::iter::from_fn(|| ring.take_due(now, words, name)).collect();
+        for announcement in due {
+            self.announce(announcement);
         }
     }
 
@@ -398,6 +413,7 @@ impl Actor {
                     self.tell(Update::Test(update));
                 }
             }
+            Internal::IconSettled { key } => self.icon_settled(&key),
             Internal::HubChanged { anew } => {
                 if anew {
                     self.hub.again();

@@ -214,8 +214,8 @@ impl Actor {
     pub(super) fn ring_for(&mut self, owed: Owed, backlog: bool, now: Instant) {
         if backlog {
             self.ring.backlog(owed, now);
-        } else if let Some(announcement) = self.ring.live(owed, now) {
-            self.tell(Update::Notify(announcement));
+        } else if let Some(announcement) = self.ring.live(owed, now, &self.localizer) {
+            self.announce(announcement);
         }
     }
 
