@@ -19,7 +19,7 @@ announce-actors = { $others ->
 }
 announce-action-read = Mark read
 announce-action-snooze = Snooze 1 hour
-announce-action-mute = Mute { $feed }
+announce-action-mute = Mute feed
 
 ## What messages offer to do
 

@@ -13,7 +13,7 @@ announce-two-actors = { $first } 和 { $second }
 announce-actors = { $first }、{ $second } 和另外 { $others } 人
 announce-action-read = 标为已读
 announce-action-snooze = 暂停 1 小时
-announce-action-mute = 静音 { $feed }
+announce-action-mute = 静音订阅源
 
 ## 消息自带的操作
 
