@@ -277,6 +277,12 @@ impl Ring {
         }))
     }
 
+    /// What waits for a summary, or for its burst to grow.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Owed> {
+        let unsaid = self.bursts.values().flat_map(Burst::unsaid);
+        self.waiting.iter().chain(unsaid)
+    }
+
     /// Whether a message is on its way already.
     pub(crate) fn knows(&self, id: i64) -> bool {
         self.in_flight.contains(&id)
@@ -343,24 +349,6 @@ impl Ring {
             stands
         });
         keys
-    }
-
-    /// Takes back what waits and shall not ring any more, like what came before quiet hours began.
-    /// Gives the ids.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for whoever decides that it is quiet")
-    )]
-    pub(crate) fn silence(&mut self, quiet: impl Fn(&Owed) -> bool) -> Vec<i64> {
-        let unsaid = self.bursts.values().flat_map(Burst::unsaid);
-        let waiting = self.waiting.iter().chain(unsaid);
-        let ids: Vec<i64> = waiting
-            .filter(|message| quiet(message))
-            .map(|message| message.id)
-            .collect();
-        // What waits is on no screen: no pop-up goes for it.
-        self.forget(&ids);
-        ids
     }
 
     /// A new version of a message that waits takes its place.
@@ -701,7 +689,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_waits_can_be_silenced() {
+    async fn what_waits_can_be_taken_back() {
         let now = Instant::now();
         let words = english();
         let mut ring = Ring::default();
@@ -709,9 +697,10 @@ mod tests {
         ring.live(like(2), now, words);
         ring.backlog(owed(3), now);
         ring.backlog(owed(4), now);
-        let mut silenced = ring.silence(|message| message.id != 4);
-        silenced.sort_unstable();
-        assert_eq!(silenced, [2, 3], "1 is on the screen, 4 breaks through");
+        let mut waiting: Vec<i64> = ring.waiting().map(|message| message.id).collect();
+        waiting.sort_unstable();
+        assert_eq!(waiting, [2, 3, 4], "1 is on its way");
+        assert!(ring.forget(&[2, 3]).is_empty(), "on no screen yet");
         ring.settled(now);
         let later = now + GROW_PAUSE;
         assert_eq!(summary(&mut ring, later).unwrap().ids, [4]);
