@@ -68,7 +68,10 @@ impl Actor {
     /// Its sound; and nothing of what it says, if that is to stay hidden.
     fn dress(&self, announcement: &mut Announcement) {
         let general = &self.file.settings.general;
-        let feed = announcement.feed.as_deref().and_then(|id| self.feed(id));
+        let feed = announcement
+            .feed
+            .as_deref()
+            .and_then(|id| self.settings_of(id));
         let own = feed.map(|feed| &feed.notification);
         announcement.sound = match own.map(|own| &own.sound) {
             None | Some(Sound::System) => general.sound.clone(),
@@ -98,7 +101,7 @@ impl Actor {
     pub(super) fn with_actions(&self, mut detail: MessageDetail) -> Result<MessageDetail, Refusal> {
         let id = detail.row.id;
         let offered = self.read(|inbox, _| inbox.offers(id))?;
-        let feed = self.feed(&detail.row.feed);
+        let feed = self.settings_of(&detail.row.feed);
         detail.actions = offered
             .into_iter()
             .flat_map(|offered| offered.actions)
@@ -171,7 +174,7 @@ impl Actor {
     }
 
     fn send_out(&self, feed: &str, action: &OwnAction, reply: Reply<Deed>) {
-        if !allows_requests(self.feed(feed)) {
+        if !allows_requests(self.settings_of(feed)) {
             let name = feed_name(&self.feeds, feed);
             return answer(reply, Err(Refusal::of(not_allowed(&name))));
         }
@@ -196,7 +199,7 @@ impl Actor {
             Err(why) => return answer(reply, Err(why)),
         };
         let address = offered.and_then(|offered| {
-            let feed = self.feed(&offered.feed)?;
+            let feed = self.settings_of(&offered.feed)?;
             let icon = offered.icon.filter(|icon| is_address(icon))?;
             feed.notification
                 .remote_icons
@@ -211,13 +214,13 @@ impl Actor {
         });
     }
 
-    fn feed(&self, id: &str) -> Option<&FeedSettings> {
+    fn settings_of(&self, id: &str) -> Option<&FeedSettings> {
         let mut feeds = self.feeds.iter().map(|feed| &feed.settings);
         feeds.find(|feed| feed.id == id)
     }
 
     fn asking(&self, feed: Option<&str>) -> Asking {
-        let feed = feed.and_then(|id| self.feed(id));
+        let feed = feed.and_then(|id| self.settings_of(id));
         Asking {
             feed: feed.map(|feed| feed.url.clone()),
             own: machine::all_addresses(),

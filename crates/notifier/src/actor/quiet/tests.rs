@@ -67,6 +67,7 @@ impl Desk {
             hub_socket: self.folder.path().join("hub.sock"),
             trying: false,
             keyring: false,
+            logs: None,
             clock: Arc::new(move || now.load(Relaxed)),
         };
         (Actor::open(config, updates).await.unwrap(), told)
