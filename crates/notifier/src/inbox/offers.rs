@@ -24,13 +24,15 @@ impl Inbox {
     pub(crate) fn offers(&self, id: i64) -> Result<Option<Offers>, InboxError> {
         let mut statement = self
             .db
-            .prepare_cached("SELECT feed, icon FROM messages WHERE id = ?1")?;
+            .prepare_cached("SELECT * FROM messages WHERE id = ?1")?;
         Ok(statement
             .query_row([id], |row| {
+                let actions: Option<String> = row.get("actions").unwrap_or_default();
+                let actions = actions.and_then(|json| serde_json::from_str(&json).ok());
                 Ok(Offers {
-                    feed: row.get(0)?,
-                    icon: row.get(1)?,
-                    actions: Vec::new(),
+                    feed: row.get("feed")?,
+                    icon: row.get("icon")?,
+                    actions: actions.unwrap_or_default(),
                 })
             })
             .optional()?)
