@@ -32,16 +32,14 @@ impl Actor {
         let key = announcement.key.clone();
         if let Some((waiting, address)) = self.dressing.get_mut(&key) {
             // It stands for all that the one before it stands for.
-            if let Some(icon) = announcement.icon.take() {
+            if let Some(icon) = announcement.icon.take_if(|icon| is_address(icon)) {
                 *address = icon;
             }
             *waiting = announcement;
             return;
         }
-        let address = announcement.icon.take().filter(|icon| is_address(icon));
-        let address = match address {
-            Some(address) => address,
-            None => return self.tell(Update::Notify(announcement)),
+        let Some(address) = announcement.icon.take_if(|icon| is_address(icon)) else {
+            return self.tell(Update::Notify(announcement));
         };
         if let Some(path) = self.icons.kept(&address) {
             announcement.icon = for_daemons(path);
@@ -60,7 +58,9 @@ impl Actor {
 
     pub(super) fn icon_settled(&mut self, key: &str) {
         if let Some((mut announcement, address)) = self.dressing.remove(key) {
-            announcement.icon = self.icons.kept(&address).and_then(for_daemons);
+            if announcement.icon.is_none() {
+                announcement.icon = self.icons.kept(&address).and_then(for_daemons);
+            }
             self.tell(Update::Notify(announcement));
         }
     }
@@ -105,52 +105,9 @@ impl Actor {
         detail.actions = offered
             .into_iter()
             .flat_map(|offered| offered.actions)
-            .map(|action| self.action_view(action, feed, &detail.row.feed_name))
+            .map(|action| shown(action, allows_requests(feed), &detail.row.feed_name))
             .collect();
         Ok(detail)
-    }
-
-    fn action_view(
-        &self,
-        action: OwnAction,
-        feed: Option<&FeedSettings>,
-        feed_name: &str,
-    ) -> ActionView {
-        match action {
-            OwnAction::View { label, link } => ActionView {
-                label,
-                kind: ActionKind::View,
-                target: link,
-                off: None,
-            },
-            OwnAction::Copy { label, text } => ActionView {
-                label,
-                kind: ActionKind::Copy,
-                target: text,
-                off: None,
-            },
-            OwnAction::Http { ref url, .. } => {
-                let target = url.clone();
-                let errand = errand(&action, Vec::new());
-                let off = match errand.and_then(|errand| {
-                    let checked = errand.check();
-                    checked.map_err(|why| failure(&why, &errand.url))
-                }) {
-                    _ if !allows_requests(feed) => Some(not_allowed(feed_name)),
-                    Err(why) => Some(why),
-                    Ok(()) => None,
-                };
-                let OwnAction::Http { label, .. } = action else {
-                    unreachable!("it was one a moment ago");
-                };
-                ActionView {
-                    label,
-                    kind: ActionKind::Http,
-                    target,
-                    off,
-                }
-            }
-        }
     }
 
     pub(super) fn act(&mut self, id: i64, place: u32, reply: Reply<Deed>) {
@@ -246,6 +203,28 @@ fn not_allowed(feed_name: &str) -> Text {
     Text::new("act-off-feed").with("feed", feed_name)
 }
 
+/// An action as the window shows it.
+fn shown(action: OwnAction, allowed: bool, feed_name: &str) -> ActionView {
+    let off = match &action {
+        OwnAction::Http { .. } if !allowed => Some(not_allowed(feed_name)),
+        OwnAction::Http { .. } => errand(&action, Vec::new())
+            .and_then(|errand| errand.check().map_err(|why| failure(&why, &errand.url)))
+            .err(),
+        OwnAction::View { .. } | OwnAction::Copy { .. } => None,
+    };
+    let (label, kind, target) = match action {
+        OwnAction::View { label, link } => (label, ActionKind::View, link),
+        OwnAction::Copy { label, text } => (label, ActionKind::Copy, text),
+        OwnAction::Http { label, url, .. } => (label, ActionKind::Http, url),
+    };
+    ActionView {
+        label,
+        kind,
+        target,
+        off,
+    }
+}
+
 /// The request as it goes out, or why it cannot.
 fn errand(action: &OwnAction, own: Vec<std::net::IpAddr>) -> Result<Errand, Text> {
     let OwnAction::Http {
@@ -295,5 +274,71 @@ fn failure(why: &ErrandError, url: &Url) -> Text {
         ErrandError::BadRequest(why) => Text::new("act-bad-request").with("why", why.as_str()),
         ErrandError::NoAnswer => at("act-no-answer"),
         ErrandError::Unsent(why) => at("act-unsent").with("why", why.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn http(url: &str, method: &str) -> OwnAction {
+        OwnAction::Http {
+            label: "Do it".into(),
+            url: url.into(),
+            method: method.into(),
+            headers: vec![("X-A".into(), "b".into())],
+            body: "c".into(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_done_says_why() {
+        let off = |action: OwnAction, allowed| {
+            let view = shown(action, allowed, "Door");
+            (view.kind, view.off.map(|text| text.id))
+        };
+        let view = OwnAction::View {
+            label: "See".into(),
+            link: "https://example.org".into(),
+        };
+        assert_eq!(off(view, false), (ActionKind::View, None));
+        for (url, allowed, why) in [
+            ("https://example.org/on", true, None),
+            ("https://example.org/on", false, Some("act-off-feed")),
+            ("http://192.168.1.1/on", true, Some("act-off-address")),
+            ("http://localhost:8080/", true, Some("act-off-address")),
+            ("http://[::1]/", true, Some("act-off-address")),
+            ("file:///etc/passwd", true, Some("act-bad-address")),
+            ("not an address", true, Some("act-bad-address")),
+        ] {
+            let (kind, off) = off(http(url, "POST"), allowed);
+            assert_eq!((kind, off.as_deref()), (ActionKind::Http, why), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_what_the_message_says() {
+        let sent = errand(&http("https://example.org/on", "put"), Vec::new()).unwrap();
+        assert_eq!((sent.method.as_str(), &*sent.body), ("PUT", &b"c"[..]));
+        assert_eq!(sent.headers, [("X-A".to_owned(), "b".to_owned())]);
+        let sent = errand(&http("https://example.org/on", ""), Vec::new()).unwrap();
+        assert_eq!(sent.method.as_str(), "POST", "as ntfy has it");
+        let refused = errand(&http("https://example.org/on", "a b"), Vec::new());
+        assert_eq!(refused.unwrap_err().id, "act-bad-request");
+    }
+
+    #[test]
+    fn an_answer_is_one_sentence() {
+        let url: Url = "https://example.org/on".parse().unwrap();
+        let said = |outcome| match told(outcome, &url) {
+            Ok(Deed::Asked { text }) => text.id,
+            Err(why) => why.text.id,
+            Ok(other) => panic!("{other:?}"),
+        };
+        assert_eq!(said(Ok(http::StatusCode::NO_CONTENT)), "act-answered");
+        assert_eq!(said(Ok(http::StatusCode::FOUND)), "act-refused");
+        assert_eq!(said(Ok(http::StatusCode::FORBIDDEN)), "act-refused");
+        assert_eq!(said(Err(ErrandError::NoAnswer)), "act-no-answer");
+        assert_eq!(said(Err(ErrandError::NotPublic)), "act-off-address");
     }
 }
