@@ -11,7 +11,30 @@ burst-title = { $count } messages: { $title }
 announce-many-body = From { $feeds }
 announce-hidden = New message
 announce-action-open = Open
+# The title of several messages that belong together.
+announce-group = { $count } messages: { $title }
+announce-two-actors = { $first } and { $second }
+announce-actors = { $others ->
+    [one] { $first }, { $second } and 1 other
+   *[other] { $first }, { $second } and { $others } others
+}
 announce-action-read = Mark read
+announce-action-snooze = Snooze 1 hour
+announce-action-mute = Mute feed
+
+## What messages offer to do
+
+act-gone = The message does not offer this any more. Open it again.
+act-off-feed = { $feed } may not send requests. Allow it in the feed's settings, under Notifications.
+act-off-address = { $host } is not a public address, and requests of messages go to public addresses alone.
+act-bad-address = The address { $address } cannot be used. It has to begin with http:// or https://.
+act-bad-request = The message asks for a request that cannot be sent: { $why }
+act-busy = Other requests are still on their way. Try again in a moment.
+act-answered = { $host } did it (status { $status }).
+act-refused = { $host } refused (status { $status }). See there what is wrong.
+act-unknown-host = The name { $host } has no address. Check whether you are online.
+act-no-answer = { $host } did not answer within 10 seconds. Try again later.
+act-unsent = { $host } could not be reached: { $why }. Try again later.
 
 ## Event names that read as words
 

@@ -8,7 +8,27 @@ burst-title = { $count } 条消息：{ $title }
 announce-many-body = 来自 { $feeds }
 announce-hidden = 新消息
 announce-action-open = 打开
+# 同一组多条消息的标题。
+announce-group = { $count } 条消息：{ $title }
+announce-two-actors = { $first } 和 { $second }
+announce-actors = { $first }、{ $second } 和另外 { $others } 人
 announce-action-read = 标为已读
+announce-action-snooze = 暂停 1 小时
+announce-action-mute = 静音订阅源
+
+## 消息自带的操作
+
+act-gone = 这条消息已不再提供该操作。请重新打开它。
+act-off-feed = { $feed } 不能发送请求。可在该订阅源的设置中的“通知”里允许。
+act-off-address = { $host } 不是公网地址，消息的请求只能发往公网地址。
+act-bad-address = 地址 { $address } 无法使用。它必须以 http:// 或 https:// 开头。
+act-bad-request = 消息要求的请求无法发送：{ $why }
+act-busy = 还有其他请求正在发送。请稍后再试。
+act-answered = { $host } 已完成（状态 { $status }）。
+act-refused = { $host } 拒绝了（状态 { $status }）。请到那里查看原因。
+act-unknown-host = 名称 { $host } 没有对应的地址。请检查网络是否连通。
+act-no-answer = { $host } 在 10 秒内没有应答。请稍后再试。
+act-unsent = 无法连接 { $host }：{ $why }。请稍后再试。
 
 ## 可读的事件名
 

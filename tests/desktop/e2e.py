@@ -86,7 +86,7 @@ class Scenario(unittest.TestCase):
         self.assertEqual(shown["app"], "Feedbell")
         self.assertEqual(shown["body"], escaped(LIKE_BODY))
         self.assertEqual(shown["urgency"], 2)
-        self.assertEqual(list(shown["actions"]), ["default", "open", "read"])
+        self.assertEqual(list(shown["actions"]), ["default", "open", "read", "snooze", "mute"])
         self.assertEqual((shown["actions"]["open"], shown["actions"]["read"]), ("Open", "Mark read"))
         self.assertEqual(bell.unread(), 1)
         desk.until(lambda: bell.tray_count() == 1, "the unread count in the tray's menu")

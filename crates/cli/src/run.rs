@@ -114,11 +114,14 @@ impl Face<'_> {
 
     /// Printed is shown.
     async fn notify(&self, announcement: Announcement) -> io::Result<()> {
-        let title = harmless(&announcement.title, false);
-        self.terminal.say(&format!("{}  {title}", clock()))?;
-        self.indented(&announcement.body)?;
-        if let Some(link) = &announcement.link {
-            self.indented(link)?;
+        // What was printed cannot be taken back.
+        if !announcement.shrinks {
+            let title = harmless(&announcement.title, false);
+            self.terminal.say(&format!("{}  {title}", clock()))?;
+            self.indented(&announcement.body)?;
+            if let Some(link) = &announcement.link {
+                self.indented(link)?;
+            }
         }
         if let Err(why) = self.handle.shown(announcement.clone()).await {
             self.tell(&why.text);

@@ -210,7 +210,7 @@ impl Resolve for Resolver {
     }
 }
 
-async fn look_up(host: &str) -> Result<Vec<SocketAddr>, NameError> {
+pub(crate) async fn look_up(host: &str) -> Result<Vec<SocketAddr>, NameError> {
     static TURNS: Semaphore = Semaphore::const_new(LOOKUPS);
     let failed = |cause| NameError {
         host: host.to_owned(),
@@ -228,12 +228,16 @@ async fn look_up(host: &str) -> Result<Vec<SocketAddr>, NameError> {
 
 /// What all connections without certificates of their own share: reading the
 /// system's authorities takes tens of milliseconds.
-fn tls(config: &FeedConfig) -> Result<ClientConfig, StopReason> {
+pub(crate) fn usual_tls() -> ClientConfig {
     static USUAL: OnceLock<ClientConfig> = OnceLock::new();
+    USUAL
+        .get_or_init(|| finished(trusting(Vec::new()).with_no_client_auth()))
+        .clone()
+}
+
+fn tls(config: &FeedConfig) -> Result<ClientConfig, StopReason> {
     if config.pin.is_none() && config.authorities.is_none() && config.identity.is_none() {
-        return Ok(USUAL
-            .get_or_init(|| finished(trusting(Vec::new()).with_no_client_auth()))
-            .clone());
+        return Ok(usual_tls());
     }
     let trusting = match (config.pin, &config.authorities) {
         (Some(pin), _) => trusting_only(pin),

@@ -5,14 +5,20 @@
 
 use std::collections::VecDeque;
 
-use notification::{Action, App, Notification, Notifications, Signal, Trouble, Urgency};
-use notifier::{Announcement, Localizer, NotifierHandle, view};
+use notification::{Action, App, Notification, Notifications, Signal, Sound, Trouble, Urgency};
+use notifier::{Announcement, Localizer, NotifierHandle, Standing, view};
 use tokio::sync::mpsc;
 
 /// Announcements that may wait for a slow daemon; further ones stay owed.
 const WAITING: usize = 64;
 /// Announcements whose clicks we can place.
 const REMEMBERED: usize = 256;
+/// Buttons of one pop-up: daemons show three or four, or make it ever wider.
+const BUTTONS: usize = 5;
+/// How long a snooze lasts, in milliseconds.
+const SNOOZE: i64 = 3_600_000;
+/// The id of a button of the message's own is this and its place.
+const OWN: &str = "own-";
 
 /// What a pop-up means to its front end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub enum Click {
         /// http, https or mailto.
         link: String,
     },
+    /// Copy this text.
+    Copy(String),
 }
 
 /// Shows announcements. Cheap to clone.
@@ -128,7 +136,13 @@ impl Bell {
         let Ok(localizer) = self.handle.localizer().await else {
             return;
         };
+        let sound = match &announcement.sound {
+            view::Sound::System => Sound::Desktop,
+            view::Sound::Silent => Sound::Silent,
+            view::Sound::Named { name } => Sound::Named(name.clone()),
+        };
         let notification = Notification {
+            sound,
             title: announcement.title.clone(),
             body: announcement.body.clone(),
             urgency: match announcement.urgency {
@@ -141,7 +155,12 @@ impl Bell {
             category: Some("im.received".to_owned()),
             ..Notification::new(announcement.key.clone())
         };
-        match self.notifications.show(notification).await {
+        let shown = if announcement.shrinks {
+            self.notifications.amend(notification).await
+        } else {
+            self.notifications.show(notification).await
+        };
+        match shown {
             Ok(()) => {
                 self.shown.retain(|other| other.key != announcement.key);
                 self.shown.push_back(announcement.clone());
@@ -160,15 +179,31 @@ impl Bell {
         }
     }
 
-    /// Only what the front end can do.
+    /// Only what the front end can do, the most telling first.
     fn actions(&self, announcement: &Announcement, localizer: &Localizer) -> Vec<Action> {
         let mut actions = Vec::new();
         if self.role == Role::Bell || announcement.link.is_some() {
             let open = localizer.get("announce-action-open");
-            actions.push(Action::new(Action::CLICK, open.as_str()));
             actions.push(Action::new("open", open));
         }
         actions.push(Action::new("read", localizer.get("announce-action-read")));
+        for offer in &announcement.offers {
+            // Without a window there is no clipboard.
+            if self.role == Role::Bell || !offer.copies {
+                let id = format!("{OWN}{}", offer.place);
+                actions.push(Action::new(id, offer.label.as_str()));
+            }
+        }
+        let snooze = localizer.get("announce-action-snooze");
+        actions.push(Action::new("snooze", snooze));
+        if announcement.feed.is_some() {
+            actions.push(Action::new("mute", localizer.get("announce-action-mute")));
+        }
+        actions.truncate(BUTTONS);
+        if actions.first().is_some_and(|first| first.id == "open") {
+            let open = actions[0].label.clone();
+            actions.insert(0, Action::new(Action::CLICK, open));
+        }
         actions
     }
 
@@ -194,18 +229,66 @@ impl Bell {
         let Some(announcement) = self.shown.remove(place) else {
             return;
         };
-        if action == "read" {
-            let _ = self.handle.mark_read(announcement.ids, true).await;
-            return;
-        }
-        let click = match (announcement.ids.as_slice(), announcement.link) {
-            ([id], Some(link)) if action == Action::CLICK || self.role == Role::Echo => {
-                Click::Link { id: *id, link }
+        let done = match action {
+            "read" => self.handle.mark_read(announcement.ids, true).await,
+            "snooze" => {
+                let until = notifier::system_clock()() + SNOOZE;
+                self.handle.pause(Some(until)).await
             }
-            ([id], _) => Click::Message(*id),
-            _ => Click::Inbox,
+            "mute" => match announcement.feed {
+                Some(feed) => self.handle.mute(feed, None).await,
+                None => return,
+            },
+            _ => match action
+                .strip_prefix(OWN)
+                .and_then(|place| place.parse().ok())
+            {
+                Some(place) => self.act_for(&announcement, place).await,
+                None => self.open(announcement, action == Action::CLICK).await,
+            },
+        };
+        if let Err(why) = done {
+            tracing::warn!(?why, action, "what a pop-up was asked for was refused");
+        }
+    }
+
+    /// Does what the message itself offers.
+    async fn act_for(&self, announcement: &Announcement, place: u32) -> Result<(), view::Refusal> {
+        let &[id] = announcement.ids.as_slice() else {
+            return Ok(());
+        };
+        let click = match self.handle.act(id, place).await? {
+            view::Deed::Open { link } => Click::Link { id, link },
+            view::Deed::Copy { text } => {
+                self.handle.mark_read(vec![id], true).await?;
+                Click::Copy(text)
+            }
+            view::Deed::Asked { .. } => return Ok(()),
         };
         let _ = self.clicks.send(click).await;
+        Ok(())
+    }
+
+    /// A burst is shown by its newest message.
+    async fn open(&self, announcement: Announcement, by_click: bool) -> Result<(), view::Refusal> {
+        let mut ids = announcement.ids;
+        let newest = match announcement.kind {
+            Standing::Message | Standing::Burst => ids.pop(),
+            Standing::Summary => None,
+        };
+        let click = match (newest, announcement.link) {
+            (Some(id), Some(link)) if by_click || self.role == Role::Echo => {
+                // They all lead there; the newest is read once the link was opened.
+                if !ids.is_empty() {
+                    self.handle.mark_read(ids, true).await?;
+                }
+                Click::Link { id, link }
+            }
+            (Some(id), _) => Click::Message(id),
+            (None, _) => Click::Inbox,
+        };
+        let _ = self.clicks.send(click).await;
+        Ok(())
     }
 }
 

@@ -90,6 +90,8 @@ pub struct Notification {
     pub category: Option<String>,
     /// Not kept in the desktop's own history.
     pub transient: bool,
+    /// How it sounds, where the daemon makes sounds.
+    pub sound: Sound,
 }
 
 impl Notification {
@@ -118,6 +120,19 @@ pub enum Urgency {
     Normal,
     /// Stays until it is dismissed, where the desktop allows.
     Critical,
+}
+
+/// How a notification sounds. However many come, there is no more than one sound in
+/// three seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Sound {
+    /// As the desktop wants it.
+    #[default]
+    Desktop,
+    /// Not at all.
+    Silent,
+    /// One of the desktop's sounds, by its name in the sound naming specification.
+    Named(String),
 }
 
 /// Something a person can do with a pop-up.
@@ -195,6 +210,8 @@ pub struct ServerInfo {
     pub actions: bool,
     /// It reads the body as markup, so ours is escaped.
     pub markup: bool,
+    /// It makes sounds, and none if asked for none.
+    pub sound: bool,
 }
 
 /// Why a pop-up was not shown.
@@ -251,6 +268,8 @@ pub struct Notifications {
 enum Request {
     Show {
         notification: Notification,
+        /// Only in place of one that is alive.
+        in_place: bool,
         answer: Answer,
     },
     Close {
@@ -280,9 +299,22 @@ impl Notifications {
     /// # Errors
     /// When the daemon has not taken it; see [`Trouble`] for what to do.
     pub async fn show(&self, notification: Notification) -> Result<(), Trouble> {
+        self.ask(notification, false).await
+    }
+
+    /// Replaces the pop-up of the same key if it is alive, without a sound; else does nothing.
+    ///
+    /// # Errors
+    /// As [`Notifications::show`].
+    pub async fn amend(&self, notification: Notification) -> Result<(), Trouble> {
+        self.ask(notification, true).await
+    }
+
+    async fn ask(&self, notification: Notification, in_place: bool) -> Result<(), Trouble> {
         let (answer, outcome) = oneshot::channel();
         let request = Request::Show {
             notification,
+            in_place,
             answer,
         };
         self.requests

@@ -3,13 +3,17 @@
 //! The owner never waits for the daemon to show something: a pop-up's task does,
 //! and reports back. So a daemon that hangs delays its own pop-up alone.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tracing::{debug, warn};
 
 use crate::{
-    Action, Answer, App, MAX_ALIVE, Notification, Reason, Request, ServerInfo, Signal, Trouble,
+    Action, Answer, App, MAX_ALIVE, Notification, Reason, Request, ServerInfo, Signal, Sound,
+    Trouble,
     os::{self, Change, Daemon, Failure, Outcome, PopUp, Server},
     text,
 };
@@ -19,6 +23,8 @@ const ORDERS: usize = 16;
 /// Replacements after which a pop-up is shown anew: each costs its connection
 /// two match rules, which the bus counts.
 const RENEW_AFTER: u32 = 200;
+/// After a sound there is none for so long.
+const CHIME_REST: Duration = Duration::from_secs(3);
 /// Activation tokens waiting for their action, which follows at once.
 const TOKENS: usize = 8;
 
@@ -33,6 +39,7 @@ pub(crate) async fn run(
         daemon: None,
         server: None,
         said: None,
+        chime: Chime::default(),
         alive: HashMap::new(),
         serial: 0,
         tokens: VecDeque::new(),
@@ -49,7 +56,9 @@ pub(crate) async fn run(
             change = next_change(&mut owner.daemon) => owner.on_change(change).await,
             Some(report) = inbox.recv() => owner.on_report(report).await,
             request = requests.recv() => match request {
-                Some(Request::Show { notification, answer }) => owner.show(notification, answer).await,
+                Some(Request::Show { notification, in_place, answer }) => {
+                    owner.show(notification, in_place, answer).await;
+                }
                 Some(Request::Close { key }) => owner.close(&key),
                 None => return,
             },
@@ -72,6 +81,7 @@ struct Owner {
     server: Option<Server>,
     /// What was last signalled, so that only changes are.
     said: Option<Result<ServerInfo, Trouble>>,
+    chime: Chime,
     alive: HashMap<String, Alive>,
     /// Grows with each pop-up: tells the oldest, and stale reports from fresh ones.
     serial: u64,
@@ -112,11 +122,26 @@ enum News {
 }
 
 impl Owner {
-    async fn show(&mut self, notification: Notification, answer: Answer) {
+    async fn show(&mut self, mut notification: Notification, in_place: bool, answer: Answer) {
+        if in_place {
+            if !self.alive.contains_key(&notification.key) {
+                return reply(answer, Ok(()));
+            }
+            notification.sound = Sound::Silent;
+        }
         let server = match self.server().await {
             Ok(server) => server,
             Err(trouble) => return reply(answer, Err(trouble)),
         };
+        if in_place && !self.alive.contains_key(&notification.key) {
+            return reply(answer, Ok(()));
+        }
+        if server.sound {
+            let wanted = std::mem::take(&mut notification.sound);
+            notification.sound = self.chime.ring(wanted, Instant::now());
+        } else {
+            notification.sound = Sound::Desktop;
+        }
         let native = native(&self.app, &server, &notification);
         let key = notification.key;
         if let Some(alive) = self.alive.get(&key) {
@@ -352,6 +377,22 @@ impl Owner {
     }
 }
 
+/// When there was a sound last.
+#[derive(Debug, Default)]
+struct Chime(Option<Instant>);
+
+impl Chime {
+    /// What may be heard of a sound now.
+    fn ring(&mut self, wanted: Sound, now: Instant) -> Sound {
+        let rests = self.0.is_some_and(|last| now < last + CHIME_REST);
+        if wanted == Sound::Silent || rests {
+            return Sound::Silent;
+        }
+        self.0 = Some(now);
+        wanted
+    }
+}
+
 /// The ear on the bus, opened if it is not.
 async fn ear(daemon: &mut Option<Daemon>) -> Result<&Daemon, Trouble> {
     match daemon {
@@ -372,7 +413,7 @@ impl Order {
 struct Tender {
     key: String,
     serial: u64,
-    patience: std::time::Duration,
+    patience: Duration,
     reports: mpsc::Sender<Report>,
 }
 
@@ -472,4 +513,25 @@ fn native(app: &App, server: &ServerInfo, n: &Notification) -> notify_rust::Noti
     }
     os::dress(&mut native, app, n);
     native
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn there_is_one_sound_in_three_seconds() {
+        let start = Instant::now();
+        let mut chime = Chime::default();
+        let mut heard =
+            |wanted: Sound, after: u64| chime.ring(wanted, start + Duration::from_millis(after));
+        let bell = || Sound::Named("bell".to_owned());
+        assert_eq!(heard(Sound::Silent, 0), Sound::Silent);
+        assert_eq!(heard(bell(), 0), bell(), "silence is no sound");
+        assert_eq!(heard(Sound::Desktop, 1), Sound::Silent);
+        assert_eq!(heard(bell(), 2_999), Sound::Silent);
+        assert_eq!(heard(Sound::Desktop, 3_000), Sound::Desktop);
+        assert_eq!(heard(bell(), 5_999), Sound::Silent);
+        assert_eq!(heard(bell(), 6_000), bell());
+    }
 }

@@ -17,7 +17,7 @@ mod requests;
 mod store;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     fs::File,
     path::PathBuf,
     sync::{Arc, Weak},
@@ -27,7 +27,7 @@ use std::{
 use feed::FeedConfig;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::{Instant, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -35,11 +35,12 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     NotifierConfig, NotifierError, Update,
     embedded::{Keeper, Running},
+    icons::Icons,
     inbox::{Brings, Entry, Inbox, InboxError, Owed},
     notifier::{Reply, Request},
     presets,
     quiet::Quietness,
-    ring::{Ring, Settling},
+    ring::{Announcement, Ring, Settling},
     secrets::{SecretError, Secrets},
     settings::{FeedSettings, HubSettings, SettingsFile},
     subscription::{News, Subscription},
@@ -84,6 +85,8 @@ enum Internal {
     },
     /// The whole inbox was looked through.
     Checked(Result<(), InboxError>),
+    /// The icon that an announcement waited for is there, or will not be.
+    IconSettled { key: String },
     /// News of the running test.
     Test { generation: u64, update: TestUpdate },
     /// The hub's tokens or bans changed.
@@ -119,6 +122,11 @@ pub(crate) struct Actor {
     /// Troubles of the inbox and of notifications; those of the settings are read from the file.
     troubles: BTreeMap<&'static str, Text>,
     ring: Ring,
+    icons: Icons,
+    /// Announcements that wait a moment for their icon, by their keys, with the icon's address.
+    dressing: HashMap<String, (Announcement, String)>,
+    /// Requests of messages under way.
+    errands: Arc<Semaphore>,
     settling: Settling,
     start_limit: Option<Instant>,
     unwritten: Vec<Unwritten>,
@@ -177,6 +185,7 @@ impl Actor {
         let now = Instant::now();
         let touched = mpsc::channel(1);
         let trying = config.trying;
+        let icons = Icons::new(config.data.join("icons"));
         let watcher = watch_settings(&config, touched.0.clone());
         let mut actor = Self {
             secrets: Secrets::new(config.data.join("secrets.json"), config.keyring),
@@ -196,6 +205,9 @@ impl Actor {
             quiet_told: None,
             troubles: BTreeMap::new(),
             ring: Ring::default(),
+            icons,
+            dressing: HashMap::new(),
+            errands: Arc::new(Semaphore::new(acts::ERRANDS)),
             settling: Settling::default(),
             start_limit: Some(now + START_LIMIT),
             unwritten: Vec::new(),
@@ -369,8 +381,11 @@ impl Actor {
         }
         let feeds = &self.feeds;
         let name = |id: &str| feed_name(feeds, id);
-        if let Some(announcement) = self.ring.summary(now, &self.localizer, name) {
-            self.tell(Update::Notify(announcement));
+        let ring = &mut self.ring;
+        let words = &self.localizer;
+        let due: Vec<_> = std::iter::from_fn(|| ring.take_due(now, words, name)).collect();
+        for announcement in due {
+            self.announce(announcement);
         }
     }
 
@@ -410,6 +425,7 @@ impl Actor {
                     self.tell(Update::Test(update));
                 }
             }
+            Internal::IconSettled { key } => self.icon_settled(&key),
             Internal::HubChanged { anew } => {
                 if anew {
                     self.hub.again();
@@ -520,8 +536,4 @@ fn watch_settings(
     .ok()?;
     watcher.watch(&folder, RecursiveMode::NonRecursive).ok()?;
     Some(watcher)
-}
-
-fn not_yet() -> crate::view::Refusal {
-    crate::view::Refusal::of(Text::new("refused-not-yet"))
 }

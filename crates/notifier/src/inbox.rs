@@ -11,6 +11,7 @@ mod commit;
 mod entry;
 mod export;
 mod list;
+mod offers;
 mod open;
 mod query;
 mod words;

@@ -31,6 +31,7 @@
 mod actor;
 pub mod control;
 mod embedded;
+mod icons;
 mod inbox;
 mod machine;
 mod notifier;
@@ -51,7 +52,7 @@ use std::{sync::Arc, time::UNIX_EPOCH};
 pub use embedded::hub_trouble;
 pub use notifier::{Clock, NotifierConfig, NotifierError, NotifierHandle, Reach, Update, start};
 pub use presets::{PresetFilter, UnknownPreset, guess_preset};
-pub use ring::Announcement;
+pub use ring::{Announcement, Offer, Standing};
 pub use text::{Locale, Localizer};
 
 /// The system's clock.

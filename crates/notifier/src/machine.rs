@@ -26,6 +26,12 @@ pub(crate) fn addresses() -> Vec<IpAddr> {
     found
 }
 
+/// Every address that leads to this very machine.
+pub(crate) fn all_addresses() -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.into_iter().map(|one| one.ip()).collect()
+}
+
 /// The addresses of the way to elsewhere.
 fn towards_elsewhere() -> Vec<IpAddr> {
     let anywhere = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));

@@ -1,8 +1,11 @@
-//! When to ring: one notification per live message, one summary for a backlog, a budget in storms.
+//! When to ring: one notification per live message, one that grows for a burst, one summary for a
+//! backlog, a budget in storms.
 //!
 //! Pure: time is an argument. Every message that enters here is owed a
 //! notification in the inbox until a front end reports it shown, so nothing is
 //! lost if it never leaves.
+
+mod burst;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -13,46 +16,100 @@ use tokio::time::Instant;
 
 use crate::{
     inbox::Owed,
+    presentation::OwnAction,
     text::Localizer,
-    view::{Text, Urgency},
+    view::{Sound, Text, Urgency},
 };
+use burst::Burst;
 
-/// Within this time at most [`BUDGET`] messages ring one by one; the rest is summed up.
+/// Within this time at most [`BUDGET`] notifications ring, summaries apart; the rest is summed up.
 const BUDGET_TIME: Duration = Duration::from_secs(10);
 const BUDGET: usize = 8;
 /// A storm's summary comes after this pause.
 const STORM_PAUSE: Duration = Duration::from_secs(2);
+/// Summaries that follow each other faster than this are one storm's: one that grows.
+const STORM_OVER: Duration = Duration::from_secs(10);
+/// A burst that rested for so long is over.
+const BURST_OVER: Duration = Duration::from_secs(12 * 3600);
+/// A burst's notification grows no faster than this.
+const GROW_PAUSE: Duration = Duration::from_secs(2);
 /// A backlog's summary comes at the latest after this time.
 const BACKLOG_LIMIT: Duration = Duration::from_secs(10);
 /// How many pop-ups we remember, to take them away when their message is read elsewhere.
 const SHOWN: usize = 256;
+/// Bursts that can grow; beyond them the one that rested longest begins anew.
+const BURSTS: usize = 64;
+/// Messages that one notification stands for; one more begins the next.
+const MOST: usize = 10_000;
+/// Actions of its own that a notification offers.
+const OFFERS: usize = 3;
 
 /// A notification to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     /// The messages it stands for, oldest first.
     pub ids: Vec<i64>,
+    /// What they are to each other.
+    pub kind: Standing,
+    /// Their feed, if it is one.
+    pub feed: Option<String>,
     /// Pop-ups with the same key replace each other.
     pub key: String,
+    /// Only in place of its pop-up, if that still stands: it says less than before.
+    pub shrinks: bool,
     /// The title.
     pub title: String,
     /// The body, plain text.
     pub body: String,
     /// How urgent.
     pub urgency: Urgency,
-    /// An icon name of the theme.
+    /// An icon name of the theme, or the absolute path of a picture.
     pub icon: Option<String>,
     /// Where a click leads; without one it opens the message.
     pub link: Option<String>,
+    /// What the message itself offers to do at once.
+    pub offers: Vec<Offer>,
+    /// How it sounds.
+    pub sound: Sound,
+}
+
+/// What the messages of a notification are to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There is one.
+    Message,
+    /// They are of one feed and group.
+    Burst,
+    /// They came together, or while nobody was there.
+    Summary,
+}
+
+/// Something that a message offers to do, as a button.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Its place among what the message offers, for [`act`](crate::NotifierHandle::act).
+    pub place: u32,
+    /// What the button says.
+    pub label: String,
+    /// It copies a text.
+    pub copies: bool,
 }
 
 /// Decides when messages ring.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
+    /// They wait for a summary.
     waiting: Vec<Owed>,
+    /// The ids of those.
+    waits: HashSet<i64>,
     away: bool,
     due: Option<Instant>,
     recent: VecDeque<Instant>,
+    /// The summary of the storm that rages, and when it was said last.
+    storm: Option<(Instant, String, Vec<i64>)>,
+    bursts: HashMap<(String, String), Burst>,
+    /// Numbers bursts, for their keys.
+    begun: u64,
     in_flight: HashSet<i64>,
     /// On their way to the screen, and not wanted there any more.
     gone: HashSet<i64>,
@@ -60,22 +117,29 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// A live message: rings now, or joins the summary of a storm.
-    pub(crate) fn live(&mut self, message: Owed, now: Instant) -> Option<Announcement> {
+    /// A live message: rings now, or later with others.
+    pub(crate) fn live(
+        &mut self,
+        message: Owed,
+        now: Instant,
+        words: &Localizer,
+    ) -> Option<Announcement> {
         self.replace(message.id);
-        while self
-            .recent
-            .front()
-            .is_some_and(|shown| now.duration_since(*shown) >= BUDGET_TIME)
-        {
-            self.recent.pop_front();
+        if !self.may_ring(now) {
+            self.wait(message, now + STORM_PAUSE);
+            return None;
         }
-        if self.waiting.is_empty() && self.recent.len() < BUDGET {
+        let Some(burst) = self.burst(&message, now) else {
             self.recent.push_back(now);
             return Some(self.single(message));
+        };
+        burst.add(message);
+        if burst.rests_until().is_some_and(|until| until > now) {
+            return None;
         }
-        self.wait(message, now + STORM_PAUSE);
-        None
+        let announcement = burst.say(now, words);
+        self.recent.push_back(now);
+        Some(self.off(announcement))
     }
 
     /// A message of a backlog: waits for the summary.
@@ -92,16 +156,48 @@ impl Ring {
         }
     }
 
-    /// When [`Ring::summary`] has something to say.
+    /// When [`Ring::take_due`] has something to say.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+        let bursts = self.bursts.values().filter_map(Burst::due);
+        bursts.chain(self.due).min()
     }
 
-    /// The summary of what waited, if it is due. One message speaks for itself.
-    pub(crate) fn summary(
+    /// What is due by now, to be called until there is nothing more: bursts that have grown or
+    /// shrunk, then the summary of what waited. One message speaks for itself.
+    pub(crate) fn take_due(
         &mut self,
         now: Instant,
-        localizer: &Localizer,
+        words: &Localizer,
+        name: impl Fn(&str) -> String,
+    ) -> Option<Announcement> {
+        while let Some(burst) = self
+            .bursts
+            .values_mut()
+            .find(|burst| burst.due().is_some_and(|due| due <= now))
+        {
+            if !burst.grew() {
+                let announcement = burst.say(now, words);
+                return Some(self.off(announcement));
+            }
+            let key = burst.key().to_owned();
+            if self.may_ring(now) {
+                let burst = self.bursts.values_mut().find(|burst| burst.key() == key)?;
+                let announcement = burst.say(now, words);
+                self.recent.push_back(now);
+                return Some(self.off(announcement));
+            }
+            let burst = self.bursts.values_mut().find(|burst| burst.key() == key)?;
+            for message in burst.take_unsaid() {
+                self.wait(message, now + STORM_PAUSE);
+            }
+        }
+        self.summary(now, words, name)
+    }
+
+    fn summary(
+        &mut self,
+        now: Instant,
+        words: &Localizer,
         name: impl Fn(&str) -> String,
     ) -> Option<Announcement> {
         if self.due.is_none_or(|due| due > now) {
@@ -110,40 +206,88 @@ impl Ring {
         self.due = None;
         let away = std::mem::take(&mut self.away);
         let mut waiting = std::mem::take(&mut self.waiting);
+        self.waits.clear();
         if waiting.len() < 2 {
-            return waiting.pop().map(|message| self.single(message));
+            let message = waiting.pop()?;
+            let Some(burst) = self.burst(&message, now) else {
+                return Some(self.single(message));
+            };
+            burst.add(message);
+            let announcement = burst.say(now, words);
+            return Some(self.off(announcement));
         }
-        let feeds: BTreeSet<String> = waiting.iter().map(|message| name(&message.feed)).collect();
-        let feeds: Vec<String> = feeds.into_iter().collect();
+        let one_burst = waiting[0].shown.group.is_some()
+            && waiting.iter().all(|message| {
+                message.feed == waiting[0].feed && message.shown.group == waiting[0].shown.group
+            });
+        if one_burst && !away {
+            let mut said = None;
+            for message in waiting {
+                let burst = self.burst(&message, now)?;
+                burst.add(message);
+                said = Some(burst.key().to_owned());
+            }
+            let burst = self
+                .bursts
+                .values_mut()
+                .find(|burst| said.as_deref() == Some(burst.key()))?;
+            let announcement = burst.say(now, words);
+            return Some(self.off(announcement));
+        }
+        let feeds: BTreeSet<&str> = waiting.iter().map(|message| &*message.feed).collect();
+        let names: BTreeSet<String> = feeds.iter().map(|feed| name(feed)).collect();
+        let names: Vec<String> = names.into_iter().collect();
+        let mut ids: Vec<i64> = waiting.iter().map(|message| message.id).collect();
+        let mut key = format!("summary-{}", ids[0]);
+        let mut feed = (feeds.len() == 1).then(|| waiting[0].feed.clone());
+        if !away
+            && let Some((said, storm, before)) = self.storm.take()
+            && now.duration_since(said) < STORM_OVER
+            && before.len() + ids.len() <= MOST
+        {
+            // Feeds of before are not told apart any more.
+            feed = None;
+            key = storm;
+            ids.splice(..0, before);
+        }
         let title = Text::new(if away {
             "announce-many"
         } else {
             "announce-burst"
         })
-        .with("count", waiting.len());
-        let body = Text::new("announce-many-body").with("feeds", feeds.join(", "));
-        let ids: Vec<i64> = waiting.iter().map(|message| message.id).collect();
+        .with("count", ids.len());
+        let body = Text::new("announce-many-body").with("feeds", names.join(", "));
+        if !away {
+            self.storm = Some((now, key.clone(), ids.clone()));
+        }
         let urgency = waiting.iter().map(|message| message.shown.urgency).max();
-        self.in_flight.extend(&ids);
-        Some(Announcement {
-            key: format!("summary-{}", ids.first().copied().unwrap_or_default()),
+        Some(self.off(Announcement {
+            kind: Standing::Summary,
+            feed,
+            key,
+            shrinks: false,
             ids,
-            title: localizer.text(&title),
-            body: localizer.text(&body),
+            title: words.text(&title),
+            body: words.text(&body),
             urgency: urgency.unwrap_or_default(),
             icon: None,
             link: None,
-        })
+            offers: Vec::new(),
+            sound: Sound::System,
+        }))
     }
 
-    /// What waits for a summary.
+    /// What waits for a summary, or for its burst to grow.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Owed> {
-        self.waiting.iter()
+        let unsaid = self.bursts.values().flat_map(Burst::unsaid);
+        self.waiting.iter().chain(unsaid)
     }
 
     /// Whether a message is on its way already.
     pub(crate) fn knows(&self, id: i64) -> bool {
-        self.in_flight.contains(&id) || self.waiting.iter().any(|message| message.id == id)
+        self.in_flight.contains(&id)
+            || self.waits.contains(&id)
+            || self.bursts.values().any(|burst| burst.waits(id))
     }
 
     /// A front end showed it. Gives the key back if the pop-up stands for nothing by now.
@@ -154,7 +298,9 @@ impl Ring {
         ids.retain(|id| !self.gone.remove(id));
         self.shown.retain(|(other, _)| *other != key);
         if ids.is_empty() {
-            return Some(key);
+            // Others of its burst may follow it.
+            let lives = self.bursts.values().any(|burst| burst.key() == key);
+            return (!lives).then_some(key);
         }
         self.shown.push_back((key, ids));
         if self.shown.len() > SHOWN {
@@ -169,22 +315,38 @@ impl Ring {
             self.in_flight.remove(id);
             self.gone.remove(id);
         }
+        // What is owed comes as a summary: the burst does not tell it a second time.
+        self.bursts
+            .retain(|_, burst| !ids.iter().any(|id| burst.holds(*id)) || burst.unsay(ids));
     }
 
     /// Messages that need no notification any more. Gives the keys of pop-ups that now stand for
-    /// nothing.
+    /// nothing; bursts that only shrink are due.
     pub(crate) fn forget(&mut self, ids: &[i64]) -> Vec<String> {
-        let gone: HashSet<&i64> = ids.iter().collect();
-        let on_their_way = ids.iter().filter(|id| self.in_flight.contains(id));
+        let gone: HashSet<i64> = ids.iter().copied().collect();
+        let on_their_way = gone.iter().filter(|id| self.in_flight.contains(id));
         self.gone.extend(on_their_way);
         self.waiting.retain(|message| !gone.contains(&message.id));
+        self.waits.retain(|id| !gone.contains(id));
+        if let Some((_, _, ids)) = &mut self.storm {
+            ids.retain(|id| !gone.contains(id));
+        }
+        let mut ended = Vec::new();
+        self.bursts.retain(|_, burst| {
+            let lives = burst.forget(&gone);
+            if !lives {
+                ended.push(burst.key().to_owned());
+            }
+            lives
+        });
         let mut keys = Vec::new();
         self.shown.retain_mut(|(key, ids)| {
             ids.retain(|id| !gone.contains(id));
-            if ids.is_empty() {
+            let stands = !ids.is_empty() && !ended.contains(key);
+            if !stands {
                 keys.push(std::mem::take(key));
             }
-            !ids.is_empty()
+            stands
         });
         keys
     }
@@ -192,6 +354,9 @@ impl Ring {
     /// No message needs a notification any more. Gives the keys of all pop-ups.
     pub(crate) fn forget_all(&mut self) -> Vec<String> {
         self.waiting.clear();
+        self.waits.clear();
+        self.bursts.clear();
+        self.storm = None;
         self.due = None;
         self.away = false;
         self.gone.extend(&self.in_flight);
@@ -200,29 +365,105 @@ impl Ring {
 
     /// A new version of a message that waits takes its place.
     fn replace(&mut self, id: i64) {
-        self.waiting.retain(|message| message.id != id);
+        if self.waits.remove(&id) {
+            self.waiting.retain(|message| message.id != id);
+        }
+        for burst in self.bursts.values_mut() {
+            burst.leave(id);
+        }
     }
 
     fn wait(&mut self, message: Owed, due: Instant) {
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        self.waits.insert(message.id);
         self.waiting.push(message);
     }
 
-    fn single(&mut self, message: Owed) -> Announcement {
-        self.in_flight.insert(message.id);
-        self.gone.remove(&message.id);
-        Announcement {
-            key: match &message.shown.group {
-                Some(group) => format!("group-{}-{group}", message.feed),
-                None => format!("message-{}", message.id),
-            },
-            ids: vec![message.id],
-            title: message.shown.title,
-            body: message.shown.body,
-            urgency: message.shown.urgency,
-            icon: message.shown.icon,
-            link: message.shown.link,
+    /// Whether the budget allows one more now, and no summary is being gathered.
+    fn may_ring(&mut self, now: Instant) -> bool {
+        while self
+            .recent
+            .front()
+            .is_some_and(|shown| now.duration_since(*shown) >= BUDGET_TIME)
+        {
+            self.recent.pop_front();
         }
+        self.waiting.is_empty() && self.recent.len() < BUDGET
+    }
+
+    /// The burst that a message belongs to, begun if there is none.
+    fn burst(&mut self, message: &Owed, now: Instant) -> Option<&mut Burst> {
+        let group = message.shown.group.clone()?;
+        let of = (message.feed.clone(), group);
+        let over = |burst: &Burst| {
+            let said = burst.rests_until();
+            let over = said.is_some_and(|said| now > said + BURST_OVER);
+            burst.len() >= MOST || (over && !burst.grew())
+        };
+        if self.bursts.get(&of).is_some_and(over) {
+            self.bursts.remove(&of);
+        }
+        if self.bursts.len() >= BURSTS && !self.bursts.contains_key(&of) {
+            let resting = self.bursts.iter().filter(|(_, burst)| !burst.grew());
+            let oldest = resting.min_by_key(|(_, burst)| burst.rests_until());
+            match oldest.map(|(of, _)| of.clone()) {
+                Some(oldest) => drop(self.bursts.remove(&oldest)),
+                // Each has something to say first.
+                None => return None,
+            }
+        }
+        Some(self.bursts.entry(of).or_insert_with(|| {
+            self.begun += 1;
+            Burst::new(format!("burst-{}", self.begun), message.feed.clone())
+        }))
+    }
+
+    fn single(&mut self, message: Owed) -> Announcement {
+        self.off(alone(format!("message-{}", message.id), message))
+    }
+
+    fn off(&mut self, announcement: Announcement) -> Announcement {
+        for id in &announcement.ids {
+            self.in_flight.insert(*id);
+            self.gone.remove(id);
+        }
+        announcement
+    }
+}
+
+/// One message as a notification of its own.
+fn alone(key: String, message: Owed) -> Announcement {
+    let offers = message
+        .shown
+        .actions
+        .iter()
+        .zip(0..)
+        .filter_map(|(action, place)| match action {
+            OwnAction::View { label, .. } => Some((place, label, false)),
+            OwnAction::Copy { label, .. } => Some((place, label, true)),
+            // Requests are sent from the window, where it says to whom.
+            OwnAction::Http { .. } => None,
+        })
+        .map(|(place, label, copies)| Offer {
+            place,
+            label: label.clone(),
+            copies,
+        })
+        .take(OFFERS)
+        .collect();
+    Announcement {
+        ids: vec![message.id],
+        kind: Standing::Message,
+        feed: Some(message.feed),
+        key,
+        shrinks: false,
+        title: message.shown.title,
+        body: message.shown.body,
+        urgency: message.shown.urgency,
+        icon: message.shown.icon,
+        link: message.shown.link,
+        offers,
+        sound: Sound::System,
     }
 }
 
@@ -260,8 +501,13 @@ impl Settling {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use super::*;
-    use crate::{presentation::Presentation, text::Locale};
+    use crate::{
+        presentation::{COUNT, Presentation},
+        text::Locale,
+    };
 
     fn owed(id: i64) -> Owed {
         Owed {
@@ -274,10 +520,31 @@ mod tests {
         }
     }
 
+    /// Made once: it reads all texts.
+    fn english() -> &'static Localizer {
+        static ENGLISH: OnceLock<Localizer> = OnceLock::new();
+        ENGLISH.get_or_init(|| Localizer::new(Locale::English))
+    }
+
+    /// Ada, Bo, Cy and Di like the same post.
+    fn like(id: i64) -> Owed {
+        let actor = ["Ada", "Bo", "Cy", "Di"][usize::try_from(id).unwrap() % 4];
+        Owed {
+            id,
+            feed: "f".into(),
+            shown: Presentation {
+                title: format!("{actor} liked it"),
+                body: format!("b{id}"),
+                group: Some("likes".into()),
+                actor: Some(actor.into()),
+                burst: Some(format!("{COUNT} likes")),
+                ..Presentation::default()
+            },
+        }
+    }
+
     fn summary(ring: &mut Ring, now: Instant) -> Option<Announcement> {
-        ring.summary(now, &Localizer::new(Locale::English), |feed| {
-            feed.to_uppercase()
-        })
+        ring.take_due(now, english(), |feed| feed.to_uppercase())
     }
 
     #[tokio::test]
@@ -307,18 +574,149 @@ mod tests {
 
     #[tokio::test]
     async fn a_storm_makes_a_handful_and_loses_none() {
-        let start = Instant::now();
-        let mut ring = Ring::default();
-        let mut rung = Vec::new();
-        for id in 0..10_000 {
-            let now = start + Duration::from_micros(500) * u32::try_from(id).unwrap();
-            rung.extend(ring.live(owed(id), now));
-            rung.extend(summary(&mut ring, now));
+        // Of messages that have nothing to do with each other, of one burst, of many.
+        let kinds: [(&str, fn(i64) -> Owed, usize); 3] = [
+            ("alone", owed, 12),
+            ("one burst", like, 5),
+            (
+                "many bursts",
+                |id| {
+                    let mut message = like(id);
+                    message.shown.group = Some(format!("post {}", id % 500));
+                    message
+                },
+                12,
+            ),
+        ];
+        for (what, message, most) in kinds {
+            let start = Instant::now();
+            let mut ring = Ring::default();
+            let mut rung = Vec::new();
+            let words = english();
+            for id in 0..10_000 {
+                let now = start + Duration::from_micros(500) * u32::try_from(id).unwrap();
+                rung.extend(ring.live(message(id), now, words));
+                while let Some(due) = summary(&mut ring, now) {
+                    rung.push(due);
+                }
+            }
+            while let Some(due) = summary(&mut ring, start + Duration::from_secs(60)) {
+                rung.push(due);
+            }
+            assert_eq!(ring.due(), None);
+            let ids: BTreeSet<i64> = rung.iter().flat_map(|one| one.ids.clone()).collect();
+            assert!(ids.into_iter().eq(0..10_000), "{what}: none is lost");
+            assert!(rung.len() <= most, "{what}: {} notifications", rung.len());
+            let keys: BTreeSet<&str> = rung.iter().map(|one| &*one.key).collect();
+            assert!(keys.len() <= 10, "{what}: {} pop-ups", keys.len());
         }
-        rung.extend(summary(&mut ring, start + Duration::from_secs(60)));
-        let ids: Vec<i64> = rung.iter().flat_map(|one| one.ids.clone()).collect();
-        assert_eq!(ids, (0..10_000).collect::<Vec<_>>());
-        assert!(rung.len() <= 12, "{} notifications", rung.len());
+    }
+
+    #[tokio::test]
+    async fn a_burst_is_one_notification_that_grows() {
+        let now = Instant::now();
+        let words = english();
+        let mut ring = Ring::default();
+        let first = ring.live(like(1), now, words).unwrap();
+        assert_eq!((&*first.title, &*first.body), ("Bo liked it", "b1"));
+        assert_eq!(first.kind, Standing::Message);
+        assert_eq!(
+            ring.live(like(2), now, words),
+            None,
+            "no faster than it is read"
+        );
+        assert_eq!(summary(&mut ring, now), None);
+        let later = ring.due().unwrap();
+        assert_eq!(later, now + GROW_PAUSE);
+        let grown = summary(&mut ring, later).unwrap();
+        assert_eq!((&*grown.title, &*grown.body), ("2 likes", "Cy and Bo"));
+        assert_eq!(
+            (grown.key, grown.ids, grown.kind),
+            (first.key, vec![1, 2], Standing::Burst)
+        );
+        let later = later + GROW_PAUSE;
+        assert_eq!(
+            ring.live(like(3), later, words).unwrap().body,
+            "Di, Cy and 1 other"
+        );
+        let mut five = like(5);
+        five.shown.burst = None;
+        five.shown.link = Some("https://example.org/5".into());
+        let later = later + GROW_PAUSE;
+        let grown = ring.live(five, later, words).unwrap();
+        assert_eq!(
+            grown.title, "4 messages: Bo liked it",
+            "a group without a title of its own"
+        );
+        assert_eq!(grown.body, "Bo, Di and 1 other", "each named once");
+        assert_eq!(grown.link, None, "they do not all lead there");
+        // Another group has nothing to do with it.
+        let mut other = like(6);
+        other.shown.group = Some("other".into());
+        assert_eq!(
+            ring.live(other, later, words).unwrap().kind,
+            Standing::Message
+        );
+        // Days later it is news again.
+        let later = later + BURST_OVER + GROW_PAUSE * 2;
+        assert_eq!(ring.live(like(7), later, words).unwrap().ids, [7]);
+    }
+
+    #[tokio::test]
+    async fn a_burst_shrinks_as_its_messages_are_read() {
+        let mut now = Instant::now();
+        let words = english();
+        let mut ring = Ring::default();
+        let mut key = String::new();
+        for id in 1..=4 {
+            let said = ring.live(like(id), now, words).unwrap();
+            key = said.key.clone();
+            assert_eq!(ring.shown(said.key, said.ids), None);
+            now += GROW_PAUSE;
+        }
+        assert!(ring.forget(&[1, 4]).is_empty());
+        let less = summary(&mut ring, now).unwrap();
+        assert!(less.shrinks);
+        assert_eq!((&*less.title, &*less.body), ("2 likes", "Di and Cy"));
+        assert_eq!((&less.key, &*less.ids), (&key, &[2, 3][..]));
+        assert_eq!(summary(&mut ring, now), None, "said once");
+        assert_eq!(ring.shown(less.key, less.ids), None);
+        assert_eq!(ring.forget(&[2, 3]), [key]);
+        assert_eq!(ring.due(), None);
+    }
+
+    #[tokio::test]
+    async fn a_burst_that_was_not_shown_is_told_once_more_and_only_once() {
+        let now = Instant::now();
+        let words = english();
+        let mut ring = Ring::default();
+        let first = ring.live(like(1), now, words).unwrap();
+        ring.failed(&first.ids);
+        assert!(!ring.knows(1), "it is owed");
+        ring.backlog(like(1), now);
+        let again = ring.live(like(2), now, words);
+        assert_eq!(again, None, "it joins what is owed");
+        ring.settled(now);
+        assert_eq!(summary(&mut ring, now).unwrap().ids, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn what_waits_can_be_taken_back() {
+        let now = Instant::now();
+        let words = english();
+        let mut ring = Ring::default();
+        ring.live(like(1), now, words).unwrap();
+        ring.live(like(2), now, words);
+        ring.backlog(owed(3), now);
+        ring.backlog(owed(4), now);
+        let mut waiting: Vec<i64> = ring.waiting().map(|message| message.id).collect();
+        waiting.sort_unstable();
+        assert_eq!(waiting, [2, 3, 4], "1 is on its way");
+        assert!(ring.forget(&[2, 3]).is_empty(), "on no screen yet");
+        ring.settled(now);
+        let later = now + GROW_PAUSE;
+        assert_eq!(summary(&mut ring, later).unwrap().ids, [4]);
+        assert_eq!(summary(&mut ring, later), None);
     }
 
     #[tokio::test]
@@ -333,11 +731,11 @@ mod tests {
     async fn a_pop_up_that_nobody_wants_any_more_when_it_appears_goes_at_once() {
         let now = Instant::now();
         let mut ring = Ring::default();
-        let first = ring.live(owed(1), now).unwrap();
+        let first = ring.live(owed(1), now, english()).unwrap();
         assert!(ring.forget(&[1]).is_empty());
         assert_eq!(ring.shown(first.key.clone(), first.ids), Some(first.key));
         // A new version of the same message is wanted again.
-        let second = ring.live(owed(1), now).unwrap();
+        let second = ring.live(owed(1), now, english()).unwrap();
         assert_eq!(ring.shown(second.key, second.ids), None);
     }
 

@@ -145,6 +145,7 @@ impl Daemon {
                 version: String::new(),
                 actions: true,
                 markup: false,
+                sound: false,
             },
             owner: String::new(),
         })

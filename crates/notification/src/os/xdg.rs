@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use zbus::{Connection, MatchRule, MessageStream, fdo::DBusProxy, message::Type, names::BusName};
 
-use crate::{App, Notification, Reason, ServerInfo, Trouble, Urgency};
+use crate::{App, Notification, Reason, ServerInfo, Sound, Trouble, Urgency};
 
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
@@ -130,6 +130,18 @@ pub(crate) fn dress(native: &mut notify_rust::Notification, app: &App, n: &Notif
     if let Some(category) = &n.category {
         native.hint(Hint::Category(crate::text::plain(category, 64)));
     }
+    match &n.sound {
+        Sound::Desktop => {}
+        Sound::Silent => {
+            native.hint(Hint::SuppressSound(true));
+        }
+        Sound::Named(name) => {
+            native.hint(Hint::SoundName(crate::text::plain(name, 64)));
+        }
+    }
+    if n.urgency == Urgency::Critical {
+        native.timeout(notify_rust::Timeout::Never);
+    }
     if n.transient {
         native.hint(Hint::Transient(true));
     }
@@ -229,6 +241,7 @@ impl Daemon {
                 version,
                 actions: has("actions"),
                 markup: has("body-markup"),
+                sound: has("sound"),
             },
         })
     }

@@ -49,6 +49,9 @@ pub struct Notified {
     pub actions: Vec<String>,
     pub urgency: Option<u8>,
     pub transient: bool,
+    pub suppress_sound: bool,
+    /// How long it stays, in milliseconds; 0: until it is dismissed, -1: as the daemon likes.
+    pub timeout: i32,
     hints: HashMap<String, OwnedVariant>,
 }
 
@@ -206,7 +209,7 @@ fn read(call: &Message, last: &mut u32) -> Notified {
         HashMap<String, OwnedVariant>,
         i32,
     );
-    let (app, replaces, icon, title, body, actions, hints, _timeout): Arguments =
+    let (app, replaces, icon, title, body, actions, hints, timeout): Arguments =
         call.body().deserialize().unwrap();
     let id = if replaces == 0 {
         *last += 1;
@@ -227,6 +230,10 @@ fn read(call: &Message, last: &mut u32) -> Notified {
         transient: hints
             .get("transient")
             .is_some_and(|v| bool::try_from(v).unwrap()),
+        suppress_sound: hints
+            .get("suppress-sound")
+            .is_some_and(|v| bool::try_from(v).unwrap()),
+        timeout,
         hints,
     }
 }

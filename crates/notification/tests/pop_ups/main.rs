@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use daemon::{Answer, Daemon, Script};
 use notification::{
-    Action, App, MAX_ALIVE, Notification, Notifications, Reason, Signal, Trouble, Urgency,
+    Action, App, MAX_ALIVE, Notification, Notifications, Reason, Signal, Sound, Trouble, Urgency,
 };
 use private_bus::on_a_private_bus;
 use tokio::sync::mpsc;
@@ -78,6 +78,7 @@ fn everything_said_reaches_the_daemon() {
         assert_eq!(seen.hint("desktop-entry").as_deref(), Some("feedbell"));
         assert_eq!(seen.hint("category").as_deref(), Some("im.received"));
         assert!(seen.transient);
+        assert_eq!(seen.timeout, 0, "what is critical stays");
 
         bell.show(Notification {
             urgency: Urgency::Low,
@@ -88,7 +89,7 @@ fn everything_said_reaches_the_daemon() {
         let seen = daemon.notified().await;
         assert_eq!(seen.title, "Feedbell", "no title: the app's name");
         assert_eq!(seen.icon, "feedbell");
-        assert_eq!(seen.urgency, Some(0));
+        assert_eq!((seen.urgency, seen.timeout), (Some(0), -1));
         assert!(!seen.transient && seen.actions.is_empty());
     });
 }
@@ -209,6 +210,64 @@ fn the_same_key_replaces_in_place_and_from_the_same_connection() {
             );
         },
     );
+}
+
+#[test]
+fn sounds_are_asked_of_daemons_that_make_them() {
+    on_a_private_bus("sounds_are_asked_of_daemons_that_make_them", async {
+        let named = |key: &str, sound: Sound| Notification { sound, ..like(key) };
+        let bell_sound = Sound::Named("bell".into());
+        let (bell, _signals, mut daemon) = bell(Script {
+            capabilities: vec!["body", "sound"],
+            ..Script::default()
+        })
+        .await;
+        let mut heard = Vec::new();
+        for sound in [
+            Sound::Silent,
+            bell_sound.clone(),
+            bell_sound.clone(),
+            Sound::Desktop,
+        ] {
+            bell.show(named("m1", sound)).await.unwrap();
+            let seen = daemon.notified().await;
+            heard.push((seen.hint("sound-name"), seen.suppress_sound));
+        }
+        let silence = (None, true);
+        assert_eq!(heard[0], silence);
+        assert_eq!(heard[1], (Some("bell".to_owned()), false));
+        assert_eq!(&heard[2..], [silence.clone(), silence], "one at a time");
+        daemon.stop().await;
+
+        let mut daemon = Daemon::start(Script::default()).await;
+        for sound in [Sound::Silent, bell_sound] {
+            bell.show(named("m2", sound)).await.unwrap();
+            let seen = daemon.notified().await;
+            assert_eq!(
+                (seen.hint("sound-name"), seen.suppress_sound),
+                (None, false)
+            );
+        }
+    });
+}
+
+#[test]
+fn amending_replaces_what_stands_and_raises_nothing() {
+    on_a_private_bus("amending_replaces_what_stands_and_raises_nothing", async {
+        let (bell, mut signals, mut daemon) = bell(Script::default()).await;
+        bell.amend(like("m1")).await.unwrap();
+        bell.show(like("m1")).await.unwrap();
+        let first = daemon.notified().await;
+        assert_eq!((first.id, first.replaces), (1, 0), "the first that came");
+        bell.amend(like("m1")).await.unwrap();
+        assert_eq!(daemon.notified().await.replaces, first.id);
+        let _ending = daemon.end(&first, 1);
+        assert!(matches!(next(&mut signals).await, Signal::Closed { .. }));
+        bell.amend(like("m1")).await.unwrap();
+        bell.show(like("m2")).await.unwrap();
+        let last = daemon.notified().await;
+        assert_eq!((last.id, last.replaces), (2, 0), "nothing came between");
+    });
 }
 
 #[test]

@@ -128,6 +128,7 @@ impl Actor {
     fn withdraw_all(&mut self) {
         self.outbox
             .retain(|update| !matches!(update, Update::Notify(_)));
+        self.dressing.clear();
         for key in self.ring.forget_all() {
             self.tell(Update::Withdraw(key));
         }

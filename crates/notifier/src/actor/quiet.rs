@@ -139,15 +139,27 @@ impl Actor {
         let silences = |urgency: Urgency| self.quiet.silences_all(urgency, &at);
         let mut taken = Vec::new();
         self.outbox.retain(|update| match update {
-            Update::Notify(announcement) => match silences(announcement.urgency) {
+            // One that shrinks makes no sound and raises nothing.
+            Update::Notify(announcement) if !announcement.shrinks => {
+                match silences(announcement.urgency) {
+                    Some(why) => {
+                        taken.push((announcement.ids.clone(), why));
+                        false
+                    }
+                    None => true,
+                }
+            }
+            _ => true,
+        });
+        self.dressing.retain(
+            |_, (announcement, _)| match silences(announcement.urgency) {
                 Some(why) => {
                     taken.push((announcement.ids.clone(), why));
                     false
                 }
                 None => true,
             },
-            _ => true,
-        });
+        );
         for (ids, why) in taken {
             self.ring.failed(&ids);
             let silenced: Vec<(i64, Text)> = ids.into_iter().map(|id| (id, why.clone())).collect();

@@ -41,6 +41,11 @@ impl Actor {
             }
             Request::Message(id, reply) => {
                 let message = self.read(|inbox, name| inbox.message(id, name));
+                let message = message.and_then(|message| {
+                    message
+                        .map(|message| self.with_actions(message))
+                        .transpose()
+                });
                 answer(reply, message);
             }
             Request::Link(id, reply) => {

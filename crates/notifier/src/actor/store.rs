@@ -222,8 +222,8 @@ impl Actor {
         }
         if backlog {
             self.ring.backlog(owed, now);
-        } else if let Some(announcement) = self.ring.live(owed, now) {
-            self.tell(Update::Notify(announcement));
+        } else if let Some(announcement) = self.ring.live(owed, now, &self.localizer) {
+            self.announce(announcement);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a notifier keeps across restarts, pauses, edits and its other doors.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use notifier::{
     NotifierError,
@@ -340,15 +340,65 @@ async fn a_storm_is_stored_whole_and_rings_a_handful_of_times() {
         .until_app("all are stored", |app| app.unread >= STORM)
         .await;
     assert_eq!(app.unread, STORM);
-    let (mut rung, mut times) = (Vec::new(), 0);
+    let (mut rung, mut times) = (BTreeSet::new(), 0);
     while rung.len() < STORM as usize {
-        rung.extend(bell.show().await.ids);
+        let announcement = bell.show().await;
+        assert!(
+            announcement.ids.is_sorted_by(|a, b| a < b),
+            "each once, in order"
+        );
+        rung.extend(announcement.ids);
         times += 1;
     }
-    assert!(rung.is_sorted_by(|a, b| a < b), "each once, in order");
-    assert_eq!(rung.len(), STORM as usize);
     assert!(times <= 20, "{times}");
     bell.stop().await;
+}
+
+#[tokio::test]
+async fn a_storm_of_one_burst_is_one_pop_up() {
+    const STORM: u32 = 3000;
+    let rule = "[[feed.rule]]\ntitle = \"t\"\nbody = \"{{ data.msg }}\"\ngroup = \"all\"\nburst = \"{{ count }} likes\"\n";
+    let (server, desk) = letters_with(rule).await;
+    let mut bell = live(&desk).await;
+    for n in 0..STORM {
+        server.push("like", &json!({ "msg": n.to_string() }));
+    }
+    bell.until_app("all are stored", |app| app.unread >= STORM)
+        .await;
+    let (mut last, mut times) = (bell.show().await, 1);
+    while last.ids.len() < STORM as usize {
+        let next = bell.show().await;
+        assert_eq!(next.key, last.key, "it grows in place");
+        last = next;
+        times += 1;
+    }
+    assert!(times <= 20, "{times}");
+    assert_eq!(last.title, format!("{STORM} likes"));
+    bell.handle.mark_read(last.ids, true).await.unwrap();
+    assert_eq!(bell.withdrawal().await, last.key);
+    bell.stop().await;
+}
+
+#[tokio::test]
+async fn a_hidden_content_is_in_no_announcement() {
+    for hide in [
+        "[notifications]\nhide_content = true\n",
+        "[feed.notification]\nhide_content = true\nsound = \"silent\"\n",
+    ] {
+        let (server, desk) = letters_with(hide).await;
+        let mut bell = live(&desk).await;
+        server.push(
+            "like",
+            &json!({ "msg": "SECRET", "title": "SECRET", "link": "https://example.org/SECRET" }),
+        );
+        let announcement = bell.show().await;
+        assert_eq!(announcement.title, "New message", "{hide}");
+        let all = format!("{announcement:?}");
+        assert!(!all.contains("SECRET"), "{all}");
+        let row = bell.rows().await.remove(0);
+        assert_eq!(row.excerpt, "SECRET", "the inbox has it");
+        bell.stop().await;
+    }
 }
 
 // --- the inbox ---------------------------------------------------------------------------

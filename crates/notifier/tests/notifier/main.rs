@@ -12,6 +12,7 @@ mod edges;
 mod erase;
 mod fixtures;
 mod hub;
+mod icons;
 mod keeping;
 mod lifecycle;
 mod many;

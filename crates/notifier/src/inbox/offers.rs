@@ -1,0 +1,40 @@
+//! What a message brings beside its texts.
+
+use rusqlite::OptionalExtension as _;
+
+use super::{Inbox, InboxError};
+use crate::presentation::OwnAction;
+
+/// What a message brings beside its texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offers {
+    /// The feed's id.
+    pub(crate) feed: String,
+    /// An icon's name or address.
+    pub(crate) icon: Option<String>,
+    /// What it offers to do.
+    pub(crate) actions: Vec<OwnAction>,
+}
+
+impl Inbox {
+    /// What this message brings, deleted ones too.
+    ///
+    /// # Errors
+    /// When the database cannot be used now.
+    pub(crate) fn offers(&self, id: i64) -> Result<Option<Offers>, InboxError> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT * FROM messages WHERE id = ?1")?;
+        Ok(statement
+            .query_row([id], |row| {
+                let actions: Option<String> = row.get("actions").unwrap_or_default();
+                let actions = actions.and_then(|json| serde_json::from_str(&json).ok());
+                Ok(Offers {
+                    feed: row.get("feed")?,
+                    icon: row.get("icon")?,
+                    actions: actions.unwrap_or_default(),
+                })
+            })
+            .optional()?)
+    }
+}
