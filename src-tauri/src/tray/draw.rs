@@ -158,13 +158,14 @@ fn follow(
     Ok(())
 }
 
-/// What makes a line the same line again.
-fn id(item: &Item) -> (u8, &str) {
+/// What makes a line the same line again. Of a menu also what it says: on Linux `muda` (0.20) does
+/// not change the words of one that is shown.
+fn id(item: &Item) -> (u8, &str, &str) {
     match item {
-        Item::Choice { id, .. } => (0, id),
-        Item::Switch { id, .. } => (1, id),
-        Item::Menu { id, .. } => (2, id),
-        Item::Line => (3, ""),
+        Item::Choice { id, .. } => (0, id, ""),
+        Item::Switch { id, .. } => (1, id, ""),
+        Item::Menu { id, label, .. } => (2, id, label),
+        Item::Line => (3, "", ""),
     }
 }
 
@@ -218,12 +219,7 @@ impl Line {
                 // A click has switched it already, whatever came of it.
                 line.set_checked(*on)
             }
-            (Line::Menu(menu, shown), Item::Menu { label, items, .. }) => {
-                if !matches!(before, Item::Menu { label: old, .. } if old == label) {
-                    menu.set_text(mnemonic_free(label))?;
-                }
-                follow(app, menu, shown, items)
-            }
+            (Line::Menu(menu, shown), Item::Menu { items, .. }) => follow(app, menu, shown, items),
             _ => Ok(()),
         }
     }
