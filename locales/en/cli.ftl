@@ -59,6 +59,7 @@ token-wrong = No token was made: { $why }.
 run-hub = The hub listens on { $url }
 run-try = Send yourself a like from another terminal:
 run-no-feeds = No feeds yet. Add one to { $path }
+run-no-window = This Feedbell runs in a terminal and has no window. “feedbell open --message” prints a message here.
 run-no-control = “feedbell status”, “pause” and “open” cannot reach this notifier: { $why }
 
 ## status, pause, resume, reconnect, open
@@ -80,10 +81,24 @@ reconnect-unknown = There is no feed “{ $name }”. “feedbell status” list
 status-paused = Notifications are paused until you resume. Messages are kept.
 status-paused-until = Notifications are paused until { $time }. Messages are kept.
 status-resumed = Notifications are on
+status-hours = Quiet hours until { $time }. Messages are kept.
+status-hours-next = Next quiet hours: { $time }
+status-system = The system’s do not disturb is on. Messages are kept.
+status-breakthrough-urgent = Urgent messages ring all the same.
+status-breakthrough-high = Messages of high urgency and urgent ones ring all the same.
+status-breakthrough-normal = Messages of normal urgency or more ring all the same.
+status-breakthrough-low = All messages ring all the same.
+mute-done = { $name } is muted. Its messages are kept.
+mute-until = { $name } is muted until { $time }. Its messages are kept.
+mute-over = { $name } is not muted
+open-done = Feedbell was asked to show its window
+open-message = Feedbell was asked to show message { NUMBER($id, useGrouping: "false") }
 reconnect-done = Reconnecting
 
 status-feed-off = { $name }: off
 status-feed-connecting = { $name }: connecting
 status-feed-live = { $name }: live
 status-feed-waiting = { $name }: reconnecting. { $why }
+status-feed-muted = { $feed } (muted)
+status-feed-muted-until = { $feed } (muted until { $time })
 status-feed-stopped = { $name }: stopped. { $why }

@@ -25,10 +25,47 @@ event-message = Message
 
 ## Why a message made no notification
 
-silenced-paused = Notifications were paused
+silenced-paused = Kept silently, notifications are paused
+silenced-paused-until = Kept silently, paused until { $until }
+silenced-hours = Kept silently, quiet hours until { $until }
+silenced-system = Kept silently, do not disturb is on
 silenced-muted = Kept silently, { $feed } is muted
+silenced-muted-until = Kept silently, { $feed } is muted until { $until }
 silenced-keep = Kept silently, as the rule says
 silenced-history = Kept silently, it was there before you subscribed
+
+## Moments
+
+moment-tomorrow = tomorrow { $time }
+moment-yesterday = yesterday { $time }
+moment-date = { $day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+} { $time }
+moment-date-year = { $day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+} { $year } { $time }
 
 ## The life of a message
 
@@ -75,6 +112,16 @@ field-type-table = { $field } should be a table, not { $found }.
 field-type-tables = { $field } should be a list of tables, not { $found }.
 field-type-secret = { $field } should be a text, or a table with “keyring” or “command”.
 field-language = Choose auto, en or zh-CN.
+field-theme = “{ $value }” should be system, light or dark.
+field-sound = “{ $value }” is not the name of a sound. Write “system”, “silent” or a name like “message-new-instant”.
+field-breakthrough = “{ $value }” should be none, low, normal, high or urgent.
+field-days = Choose at least one day: mon, tue, wed, thu, fri, sat or sun.
+field-clock = “{ $value }” is not a time of day. Write it like “22:00”.
+field-clock-missing = Enter a time of day like 22:00.
+field-shortcut = “{ $value }” is not a key combination. Write it like Ctrl+Alt+B.
+field-too-much = That is too much. The most is { $most }.
+hint-unknown-key = Feedbell does not know { $field }. It stays in the file and has no effect.
+hint-unknown-key-like = Feedbell does not know { $field }. It has no effect; perhaps “{ $like }” is meant.
 field-id-twice = The id “{ $id }” is used twice. Give each feed its own.
 field-url-missing = Enter the address of the feed.
 field-url = “{ $value }” is not an address: { $why }.
@@ -110,6 +157,7 @@ secret-store = The file of secrets could not be used: { $why }.
 secret-needed = Enter the secret.
 
 refused-form = Some fields need a change.
+refused-unknown-message = There is no message { NUMBER($id, useGrouping: "false") }. It may have been deleted.
 refused-unknown-feed = This feed is no longer in the settings.
 refused-no-inbox = The inbox cannot be used, so nothing can be stored.
 refused-inbox = The inbox could not be written: { $why }.

@@ -59,6 +59,7 @@ token-wrong = 没有创建令牌：{ $why }。
 run-hub = 广播站正在监听 { $url }
 run-try = 在另一个终端给自己发一个点赞：
 run-no-feeds = 还没有订阅源。请添加到 { $path }
+run-no-window = 这个 Feedbell 在终端中运行，没有窗口。“feedbell open --message”会在这里显示消息。
 run-no-control = “feedbell status”、“pause”和“open”无法连接此进程：{ $why }
 
 ## status, pause, resume, reconnect, open
@@ -79,10 +80,24 @@ reconnect-unknown = 没有订阅源“{ $name }”。“feedbell status”会列
 status-paused = 通知已暂停，直到你恢复。消息会保留。
 status-paused-until = 通知已暂停到 { $time }。消息会保留。
 status-resumed = 通知已开启
+status-hours = 免打扰时段，到 { $time } 为止。消息会保留。
+status-hours-next = 下一个免打扰时段：{ $time }
+status-system = 系统勿扰已开启。消息会保留。
+status-breakthrough-urgent = 紧急消息仍会通知。
+status-breakthrough-high = 重要和紧急消息仍会通知。
+status-breakthrough-normal = 普通及以上紧急程度的消息仍会通知。
+status-breakthrough-low = 所有消息仍会通知。
+mute-done = { $name } 已静音。消息会保留。
+mute-until = { $name } 已静音到 { $time }。消息会保留。
+mute-over = { $name } 未静音
+open-done = 已请 Feedbell 显示窗口
+open-message = 已请 Feedbell 显示消息 { NUMBER($id, useGrouping: "false") }
 reconnect-done = 正在重新连接
 
 status-feed-off = { $name }：已关闭
 status-feed-connecting = { $name }：正在连接
 status-feed-live = { $name }：在线
 status-feed-waiting = { $name }：正在重连。{ $why }
+status-feed-muted = { $feed }（已静音）
+status-feed-muted-until = { $feed }（已静音到 { $time }）
 status-feed-stopped = { $name }：已停止。{ $why }

@@ -22,10 +22,21 @@ event-message = 消息
 
 ## 为什么没有弹出通知
 
-silenced-paused = 通知已暂停
+silenced-paused = 通知已暂停，已静默保存
+silenced-paused-until = 通知暂停至 { $until }，已静默保存
+silenced-hours = 免打扰时段至 { $until }，已静默保存
+silenced-system = 系统勿扰已开启，已静默保存
 silenced-muted = { $feed } 已静音，已静默保存
+silenced-muted-until = { $feed } 已静音至 { $until }，已静默保存
 silenced-keep = 按规则静默保存
 silenced-history = 订阅之前就已存在，已静默保存
+
+## 时刻
+
+moment-tomorrow = 明天 { $time }
+moment-yesterday = 昨天 { $time }
+moment-date = { $month } 月 { $day } 日 { $time }
+moment-date-year = { $year } 年 { $month } 月 { $day } 日 { $time }
 
 ## 消息的经过
 
@@ -72,6 +83,16 @@ field-type-table = { $field } 应为表，而不是 { $found }。
 field-type-tables = { $field } 应为表的列表，而不是 { $found }。
 field-type-secret = { $field } 应为文本，或含有 keyring 或 command 的表。
 field-language = 请选择 auto、en 或 zh-CN。
+field-theme = “{ $value }”应为 system、light 或 dark。
+field-sound = “{ $value }”不是声音名称。请写“system”、“silent”，或“message-new-instant”这样的名称。
+field-breakthrough = “{ $value }”应为 none、low、normal、high 或 urgent。
+field-days = 请至少选择一天：mon、tue、wed、thu、fri、sat 或 sun。
+field-clock = “{ $value }”不是时刻。请写成“22:00”。
+field-clock-missing = 请输入时刻，例如 22:00。
+field-shortcut = “{ $value }”不是组合键。请写成 Ctrl+Alt+B。
+field-too-much = 数值太大，最大为 { $most }。
+hint-unknown-key = Feedbell 不认识 { $field }。它会留在文件里，但不起作用。
+hint-unknown-key-like = Feedbell 不认识 { $field }，它不起作用；是否想写“{ $like }”？
 field-id-twice = id“{ $id }”用了两次。请为每个订阅源使用不同的 id。
 field-url-missing = 请输入订阅源的地址。
 field-url = “{ $value }”不是地址：{ $why }。
@@ -107,6 +128,7 @@ secret-store = 密钥文件无法使用：{ $why }。
 secret-needed = 请输入密钥。
 
 refused-form = 有些字段需要修改。
+refused-unknown-message = 没有消息 { NUMBER($id, useGrouping: "false") }，它可能已被删除。
 refused-unknown-feed = 设置中已没有这个订阅源。
 refused-no-inbox = 收件箱无法使用，因此无法保存任何内容。
 refused-inbox = 收件箱无法写入：{ $why }。

@@ -2,7 +2,7 @@
 
 export type Text = { id: string, args: { [key in string]: Arg }, };
 
-export type Arg = number | string;
+export type Arg = number | string | { moment: number, };
 
 export type AppView = { version: string, locale: string, theme: Theme, tray_count: boolean, unread: number, pinned: number, latest: Array<LatestView>, feeds: Array<FeedView>, hub: HubView, pause: PauseView | null, quiet: QuietView, troubles: Array<Text>, trying: boolean, };
 

@@ -25,6 +25,19 @@ describe('Words', () => {
     expect(en.text({ id: 'raw', args: { n: 23_550, what: '<b>{ $n }</b>' } })).toBe('23550 of <b>{ $n }</b>');
   });
 
+  it('tells moments of the notifier with their day unless they are near, as Rust does', () => {
+    const night = new Date(2026, 5, 3, 21, 30).getTime();
+    const told = (words: Words, ...at: [number, number, number, number?, number?]): string =>
+      words.text({ id: 'silenced-hours', args: { until: { moment: new Date(...at).getTime() } } }, night);
+    expect(told(en, 2026, 5, 4, 8)).toBe('Kept silently, quiet hours until 08:00');
+    expect(told(en, 2026, 5, 3, 0, 5)).toBe('Kept silently, quiet hours until 00:05');
+    expect(told(en, 2026, 5, 4, 9, 30)).toBe('Kept silently, quiet hours until tomorrow 09:30');
+    expect(told(en, 2026, 5, 2, 9)).toBe('Kept silently, quiet hours until yesterday 09:00');
+    expect(told(en, 2026, 5, 5, 8)).toBe('Kept silently, quiet hours until 5 June 08:00');
+    expect(told(en, 2025, 11, 31, 8)).toBe('Kept silently, quiet hours until 31 December 2025 08:00');
+    expect(told(zh, 2026, 5, 5, 8)).toBe('免打扰时段至 6 月 5 日 08:00，已静默保存');
+  });
+
   it('puts no marks around arguments', () => {
     expect(zh.t('status-wait-one', { name: '前门' })).toBe('前门 正在重新连接');
   });

@@ -7,6 +7,9 @@ const sources = import.meta.glob<string>('../../locales/*/{core,desktop,feed,not
   query: '?raw', import: 'default', eager: true,
 });
 
+/** A moment less than so many milliseconds away needs no day: 12 hours. */
+const NEAR = 12 * 3_600_000;
+
 /** Everything that depends on the language: messages, numbers, times. */
 export class Words {
   readonly locale: Locale;
@@ -38,12 +41,12 @@ export class Words {
   t(id: string, args: Record<string, FluentVariable> = {}): string { return this.#format(`ui-${id}`, args); }
 
   /** A text from Rust, where numbers are never grouped: some are ports and status codes. */
-  text({ id, args }: Text): string {
+  text({ id, args }: Text, now = Date.now()): string {
     const plain: Record<string, FluentVariable> = {};
     for (const [name, value] of Object.entries(args)) {
-      if (value !== undefined) {
-        plain[name] = typeof value === 'number' ? new FluentNumber(value, { useGrouping: false }) : value;
-      }
+      if (typeof value === 'object') plain[name] = this.#moment(value.moment, now);
+      else if (typeof value === 'number') plain[name] = new FluentNumber(value, { useGrouping: false });
+      else if (value !== undefined) plain[name] = value;
     }
     return this.#format(id, plain);
   }
@@ -88,6 +91,19 @@ export class Words {
   #format(id: string, args: Record<string, FluentVariable>): string {
     const pattern = this.#bundle.getMessage(id)?.value;
     return pattern ? this.#bundle.formatPattern(pattern, args, []) : id;
+  }
+
+  /** A moment in a text from Rust, as Rust itself tells it: near ones without their day. */
+  #moment(at: number, now: number): string {
+    const time = this.time(at);
+    const days = Math.round((midnight(at) - midnight(now)) / 86_400_000);
+    if (days === 0 || Math.abs(at - now) < NEAR) return time;
+    if (days === 1) return this.#format('moment-tomorrow', { time });
+    if (days === -1) return this.#format('moment-yesterday', { time });
+    const date = new Date(at);
+    const year = date.getFullYear();
+    const plain = { time, day: date.getDate(), month: date.getMonth() + 1, year: new FluentNumber(year, { useGrouping: false }) };
+    return this.#format(year === new Date(now).getFullYear() ? 'moment-date' : 'moment-date-year', plain);
   }
 
   #upcoming(at: number, now: number): string {

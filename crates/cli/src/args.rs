@@ -61,11 +61,29 @@ pub(crate) enum Command {
     /// Pause notifications; feeds stay connected and messages are kept
     Pause {
         /// 30m, 1h, 2d or tomorrow; without it until `feedbell resume`
-        #[arg(value_name = "DURATION", value_parser = control::until)]
-        until: Option<Zoned>,
+        #[arg(
+            value_name = "DURATION",
+            value_parser = control::span,
+            conflicts_with_all = ["span_for", "until"]
+        )]
+        span: Option<Zoned>,
+        #[command(flatten)]
+        end: End,
     },
     /// End a pause
     Resume,
+    /// Mute a feed; it stays connected and its messages are kept
+    Mute {
+        /// The feed's name or id
+        feed: String,
+        #[command(flatten)]
+        end: End,
+    },
+    /// End the mute of a feed
+    Unmute {
+        /// The feed's name or id
+        feed: String,
+    },
     /// Connect a feed, or all, anew at once
     Reconnect {
         /// The feed's name or id
@@ -88,6 +106,32 @@ pub(crate) enum Command {
         #[arg(long)]
         message: Option<i64>,
     },
+}
+
+/// When something ends by itself.
+#[derive(Debug, Args)]
+pub(crate) struct End {
+    /// For so long: 30m, 1h, 2d
+    #[arg(
+        long = "for",
+        value_name = "DURATION",
+        value_parser = control::span,
+        conflicts_with = "until"
+    )]
+    span_for: Option<Zoned>,
+    /// Until then: 15:40, tomorrow, 2026-12-24 or “2026-12-24 18:00”
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = control::moment)]
+    until: Option<Zoned>,
+}
+
+impl End {
+    /// The moment, if one was given.
+    pub(crate) fn moment(self) -> Option<Zoned> {
+        self.span_for.or(self.until)
+    }
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, io, path::PathBuf, sync::Arc};
 
-use front::{Click, Ringer, Role, logging, machine, places::Places};
+use front::{Click, Ringer, Role, do_not_disturb, logging, machine, places::Places};
 use jiff::Zoned;
 use notifier::{
     Announcement, Localizer, NotifierConfig, NotifierHandle, Update, control,
@@ -14,7 +14,7 @@ use notifier::{
 
 use crate::{
     args::Run,
-    control::{feed_text, pause_text},
+    control::{feed_text, quiet_text},
     exit::Ended,
     signals::Signals,
     terminal::{Terminal, harmless},
@@ -45,6 +45,7 @@ pub(crate) async fn run(options: Run, terminal: &Terminal) -> anyhow::Result<End
     };
     let (ringer, mut clicks) = Ringer::start(handle.clone(), Role::Echo);
     tokio::spawn(machine::watch(handle.clone()));
+    tokio::spawn(do_not_disturb::watch(handle.clone()));
     let mut face = Face {
         terminal,
         words,
@@ -185,10 +186,9 @@ impl Face<'_> {
                 news.push(text);
             }
         }
-        let paused = told.and_then(|told| told.pause.as_ref());
-        if paused != app.pause.as_ref() {
-            let resumed = || Text::new("status-resumed");
-            news.push(app.pause.as_ref().map_or_else(resumed, pause_text));
+        let quiet = told.and_then(|told| told.quiet.now.as_ref());
+        if quiet != app.quiet.now.as_ref() {
+            news.push(quiet_text(app.quiet.now.as_ref()));
         }
         for trouble in &app.troubles {
             if told.is_none_or(|told| !told.troubles.contains(trouble)) {
@@ -201,6 +201,7 @@ impl Face<'_> {
     /// The window of a notifier without one: the message, printed.
     async fn open(&self, message: Option<i64>) -> io::Result<()> {
         let Some(id) = message else {
+            self.tell(&Text::new("run-no-window"));
             return Ok(());
         };
         match self.handle.message(id).await {

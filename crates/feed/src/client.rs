@@ -149,7 +149,9 @@ pub(crate) async fn may_travel(config: &FeedConfig, url: &Url) -> Result<(), Sto
     Ok(())
 }
 
-pub(crate) fn is_loopback(url: &Url) -> bool {
+/// Whether an address leads to this computer.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

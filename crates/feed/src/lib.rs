@@ -22,7 +22,7 @@ mod transport;
 mod trouble;
 
 pub use check::{Check, CheckStep, CheckUpdate, Detail, Outcome, Step, check};
-pub use client::sounds_secret;
+pub use client::{is_loopback, sounds_secret};
 pub use config::{FeedConfig, GiveUp, Identity, Limits, Patience, Proxy, Resume, Silence};
 pub use feed::{Event, Feed, FeedUpdate, State};
 pub use pin::{InvalidPin, Pin};

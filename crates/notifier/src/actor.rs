@@ -35,12 +35,13 @@ use crate::{
     inbox::{Brings, Entry, Inbox, InboxError, Owed},
     notifier::{Reply, Request},
     presets,
+    quiet::Quietness,
     ring::{Ring, Settling},
     secrets::{SecretError, Secrets},
     settings::{FeedSettings, HubSettings, SettingsFile},
     subscription::{News, Subscription},
     text::{Locale, Localizer},
-    view::{FeedState, PauseView, TestUpdate, Text},
+    view::{FeedState, QuietView, TestUpdate, Text},
 };
 
 /// The feed of `--try`.
@@ -94,6 +95,8 @@ pub(crate) struct Actor {
     localizer: Arc<Localizer>,
     inbox: Option<Inbox>,
     feeds: Vec<Subscription>,
+    /// The proxy that feeds go through which name none.
+    proxy: String,
     hub: Keeper,
     /// What the hub was told to be last.
     hub_wished: Option<HubSettings>,
@@ -105,7 +108,9 @@ pub(crate) struct Actor {
     hub_feeds: Vec<(String, u64)>,
     /// Who waits for a first like.
     tries: Vec<Reply<()>>,
-    pause: Option<PauseView>,
+    quiet: Quietness,
+    /// What was told of it last.
+    quiet_told: Option<QuietView>,
     /// Troubles of the inbox and of notifications; those of the settings are read from the file.
     troubles: BTreeMap<&'static str, Text>,
     ring: Ring,
@@ -167,13 +172,15 @@ impl Actor {
             localizer,
             inbox: None,
             feeds: Vec::new(),
+            proxy: String::new(),
             hub: Keeper::new(),
             hub_wished: None,
             hub_seen: Weak::new(),
             hub_token: own_token(),
             hub_feeds: Vec::new(),
             tries: Vec::new(),
-            pause: None,
+            quiet: Quietness::default(),
+            quiet_told: None,
             troubles: BTreeMap::new(),
             ring: Ring::default(),
             settling: Settling::default(),
@@ -199,6 +206,7 @@ impl Actor {
         };
         actor.load_presets();
         actor.open_inbox();
+        actor.recall_quiet();
         actor.forget_secrets();
         let settings = actor.file.settings.clone();
         actor.follow_hub();
@@ -250,13 +258,6 @@ impl Actor {
         self.hub.stop().await;
     }
 
-    /// Whether notifications are paused at this moment. Timers sleep with the machine; this does not.
-    fn paused(&self, now_ms: i64) -> bool {
-        self.pause
-            .as_ref()
-            .is_some_and(|pause| pause.until.is_none_or(|until| until > now_ms))
-    }
-
     /// Where the settings are: relative paths in them begin there.
     fn folder(&self) -> PathBuf {
         let folder = self.config.settings.parent();
@@ -276,14 +277,9 @@ impl Actor {
     }
 
     fn next_timer(&self) -> Instant {
-        let pause_ends = self
-            .pause
-            .as_ref()
-            .and_then(|pause| pause.until)
-            .map(|until| {
-                let left = u64::try_from(until.saturating_sub(self.now_ms())).unwrap_or(0);
-                Instant::now() + Duration::from_millis(left)
-            });
+        let quiet = self
+            .quiet_changes_in()
+            .map(|left| Instant::now() + Duration::from_millis(left));
         let renewal = self.feeds.iter().filter_map(|feed| feed.renew_at).min();
         let renewal = renewal.map(|at| {
             let left = u64::try_from(at.saturating_sub(self.now_ms())).unwrap_or(0);
@@ -296,7 +292,7 @@ impl Actor {
             self.ring.due(),
             self.settling.next(),
             self.start_limit,
-            pause_ends,
+            quiet,
             renewal,
         ]
         .into_iter()
@@ -330,11 +326,6 @@ impl Actor {
                 self.settings_changed(&before).await;
             }
         }
-        if let Some(until) = self.pause.as_ref().and_then(|pause| pause.until)
-            && until <= self.now_ms()
-        {
-            self.set_pause(None);
-        }
         self.renew();
         self.settle(now);
         if self.purge_at <= now {
@@ -344,6 +335,7 @@ impl Actor {
 
     /// Rings for what waited, once no feed is expected to bring more.
     fn settle(&mut self, now: Instant) {
+        self.follow_quiet();
         let limit = self.start_limit.is_some_and(|limit| limit <= now);
         let quiet = self.settling.pass(now);
         let starting = self
@@ -405,19 +397,6 @@ impl Actor {
                 self.tell(Update::App);
             }
         }
-    }
-
-    fn set_pause(&mut self, pause: Option<PauseView>) {
-        if let Some(inbox) = &mut self.inbox {
-            let json = pause
-                .as_ref()
-                .and_then(|pause| serde_json::to_string(pause).ok());
-            if let Err(why) = inbox.set_state("pause", json.as_deref()) {
-                tracing::warn!(%why, "the pause could not be remembered");
-            }
-        }
-        self.pause = pause;
-        self.tell(Update::App);
     }
 }
 

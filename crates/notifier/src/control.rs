@@ -16,7 +16,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{NotifierHandle, view::Refusal};
+use crate::{
+    NotifierHandle,
+    view::{Refusal, Text},
+};
 
 /// The longest request, in bytes.
 const REQUEST: u64 = 64 * 1024;
@@ -40,6 +43,18 @@ pub enum Command {
     },
     /// End a pause.
     Resume,
+    /// Mute a feed.
+    Mute {
+        /// Its id.
+        feed: String,
+        /// Until then, in milliseconds since the Unix epoch; absent: until unmuted.
+        until: Option<i64>,
+    },
+    /// End the mute of a feed.
+    Unmute {
+        /// Its id.
+        feed: String,
+    },
     /// Connect anew at once.
     Reconnect {
         /// This feed; absent: all.
@@ -135,9 +150,7 @@ async fn converse(mut stream: Stream, handle: &NotifierHandle) -> io::Result<()>
             Ok(value) => Answer::Ok(value),
             Err(refusal) => Answer::Refused(refusal.text),
         },
-        Err(_) => {
-            Answer::Refused(crate::view::Text::new("refused-command").with("command", line.trim()))
-        }
+        Err(_) => Answer::Refused(Text::new("refused-command").with("command", line.trim())),
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
@@ -153,8 +166,18 @@ async fn obey(command: Command, handle: &NotifierHandle) -> Result<serde_json::V
         }
         Command::Pause { until } => handle.pause(until).await?,
         Command::Resume => handle.resume().await?,
+        Command::Mute { feed, until } => handle.mute(feed, until).await?,
+        Command::Unmute { feed } => handle.unmute(feed).await?,
         Command::Reconnect { feed } => handle.reconnect(feed).await?,
-        Command::Open { message, page } => handle.open(message, page).await?,
+        Command::Open { message, page } => {
+            if let Some(id) = message
+                && handle.message(id).await?.is_none()
+            {
+                let unknown = Text::new("refused-unknown-message").with("id", id);
+                return Err(Refusal::of(unknown));
+            }
+            handle.open(message, page).await?;
+        }
     }
     Ok(serde_json::Value::Null)
 }

@@ -15,7 +15,10 @@ use std::{path::PathBuf, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::{presentation::Presentation, view::Urgency};
+use crate::{
+    presentation::Presentation,
+    view::{Text, Urgency},
+};
 
 use commit::commit_one;
 pub(crate) use entry::{Brings, Draft, Entry, Key, Kind, Outcome, Thread};
@@ -230,6 +233,23 @@ impl Inbox {
             "UPDATE messages SET announced = 1, shown_at = ?2 WHERE id = ?1 AND announced = 0",
             Some(now),
         )
+    }
+
+    /// Records why notifications that are still owed will not be shown.
+    ///
+    /// # Errors
+    /// When the database cannot be used now.
+    pub(crate) fn silence(&mut self, silenced: &[(i64, Text)]) -> Result<(), InboxError> {
+        let tx = self.db.transaction()?;
+        for (id, why) in silenced {
+            let why = serde_json::to_string(why).unwrap_or_default();
+            tx.prepare_cached(
+                "UPDATE messages SET announced = 1, silenced = ?2 WHERE id = ?1 AND announced = 0",
+            )?
+            .execute(params![id, why])?;
+        }
+        tx.commit()?;
+        Ok(())
     }
 
     /// Marks messages read or unread. A read message owes no notification.

@@ -35,6 +35,7 @@ mod machine;
 mod notifier;
 mod presentation;
 mod presets;
+mod quiet;
 mod ring;
 mod rules;
 mod secrets;

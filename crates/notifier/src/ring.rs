@@ -136,6 +136,11 @@ impl Ring {
         })
     }
 
+    /// What waits for a summary.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Owed> {
+        self.waiting.iter()
+    }
+
     /// Whether a message is on its way already.
     pub(crate) fn knows(&self, id: i64) -> bool {
         self.in_flight.contains(&id) || self.waiting.iter().any(|message| message.id == id)

@@ -4,6 +4,8 @@
 //! problem names its field. A feed with a problem is left out and said so, the
 //! rest goes on. A file that is no TOML at all is never written over.
 
+mod general;
+mod known;
 mod read;
 mod write;
 
@@ -20,6 +22,7 @@ use crate::view::{
     AccessForm, FieldError, GeneralForm, HubForm, HubTls, NotificationForm, RuleForm, Text,
 };
 
+pub(crate) use general::check_general;
 pub(crate) use write::{feed_form, hub_form};
 
 /// The version of the file's schema that this program writes.
@@ -76,6 +79,21 @@ pub(crate) struct FeedSettings {
     /// None: as the general settings say.
     pub(crate) keep_days: Option<u32>,
     pub(crate) rules: Vec<RuleForm>,
+}
+
+impl FeedSettings {
+    /// With the proxy of the general settings, if it names none of its own. This computer is reached
+    /// without.
+    pub(crate) fn through(mut self, general: &GeneralForm) -> Self {
+        if self.uses_general_proxy() {
+            self.connection.proxy.clone_from(&general.proxy);
+        }
+        self
+    }
+
+    pub(crate) fn uses_general_proxy(&self) -> bool {
+        self.connection.proxy.is_empty() && !feed::is_loopback(&self.url)
+    }
 }
 
 /// How a feed connects, where that differs from the usual. As the form has it: empty texts and
@@ -158,6 +176,8 @@ pub(crate) struct SettingsFile {
     pub(crate) settings: Settings,
     /// The problems, by field.
     pub(crate) errors: Vec<FieldError>,
+    /// Keys that are not known. Nothing is out of force because of them.
+    pub(crate) hints: Vec<FieldError>,
     /// Feeds left out because of a problem.
     pub(crate) left_out: Vec<LeftOut>,
     /// Set while the file on disk cannot be used: nothing is written over it.
@@ -174,6 +194,7 @@ impl SettingsFile {
             document: DocumentMut::new(),
             settings: Settings::default(),
             errors: Vec::new(),
+            hints: Vec::new(),
             left_out: Vec::new(),
             unusable: None,
         };
@@ -242,6 +263,7 @@ impl SettingsFile {
 
     fn adopt(&mut self, document: DocumentMut) {
         let read = read::read(&document);
+        self.hints = known::hints(&document);
         self.document = document;
         self.settings = read.settings;
         self.errors = read.errors;
@@ -277,25 +299,13 @@ impl SettingsFile {
 
     /// Writes the general part.
     pub(crate) fn put_general(&mut self, form: &GeneralForm) -> Result<(), SettingsError> {
-        self.change(|document| write::put_general(document, form))
+        self.change(|document| general::put_general(document, form))
     }
 }
 
 /// Checks the hub's form.
 pub(crate) fn check_hub(form: &HubForm) -> Vec<FieldError> {
     read::check_hub(&form.listen, &form.allow_origins)
-}
-
-/// Checks the general form.
-pub(crate) fn check_general(form: &GeneralForm) -> Vec<FieldError> {
-    if ["auto", "en", "zh-CN"].contains(&form.language.as_str()) {
-        Vec::new()
-    } else {
-        vec![FieldError {
-            field: "language".to_owned(),
-            text: Text::new("field-language"),
-        }]
-    }
 }
 
 /// A secret as a form may show it: never its value.

@@ -9,6 +9,7 @@ mod token;
 use std::{sync::Arc, time::Duration};
 
 use feed::{Feed, FeedConfig, FeedUpdate, State, StopReason, Trouble};
+use jiff::Zoned;
 use sha2::Digest as _;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
@@ -19,6 +20,7 @@ use crate::{
     inbox::{Brings, Draft, Entry, FeedMemory, Key, Kind},
     presentation::Presentation,
     presets::{self, History, Preset},
+    quiet::{Quietness, muted_text},
     rules::{Arrived, Effect, Judged, Rules},
     settings::FeedSettings,
     text::Localizer,
@@ -57,6 +59,13 @@ impl News {
             _ => 0,
         }
     }
+}
+
+/// How quiet it is when events arrive.
+#[derive(Clone, Copy)]
+pub(crate) struct Hush<'a> {
+    pub(crate) quiet: &'a Quietness,
+    pub(crate) at: &'a Zoned,
 }
 
 /// One configured feed.
@@ -157,6 +166,8 @@ impl Subscription {
         let presentation = FeedSettings {
             name: new.name.clone(),
             muted: new.muted,
+            notification: new.notification.clone(),
+            keep_days: new.keep_days,
             rules: new.rules.clone(),
             ..self.settings.clone()
         };
@@ -350,7 +361,7 @@ impl Subscription {
         event: &feed::Event,
         received: i64,
         (pause, now): (Duration, Instant),
-        paused: bool,
+        hush: Hush<'_>,
     ) -> Vec<Entry> {
         // What joins a summary; a poll's answers do so once.
         let missed = self.replay_until().is_some_and(|until| until > now)
@@ -370,7 +381,7 @@ impl Subscription {
         };
         if let Some(facts) = self.array(event, nth) {
             entry.cursor = self.place.after(event, false, now);
-            return self.fact_entries(&entry, &facts, paused);
+            return self.fact_entries(&entry, &facts, hush);
         }
         let arrived = Arrived {
             name: &event.name,
@@ -405,7 +416,7 @@ impl Subscription {
                 judged.key = Key::replay(Some(&place), &event.name, &event.data);
             }
         }
-        entry.brings = self.brings(arrived, judged, paused, received, now);
+        entry.brings = self.brings(arrived, judged, hush, received, now);
         vec![entry]
     }
 
@@ -429,7 +440,7 @@ impl Subscription {
         &mut self,
         arrived: Arrived<'_>,
         judged: Judged,
-        paused: bool,
+        hush: Hush<'_>,
         received: i64,
         now: Instant,
     ) -> Brings {
@@ -453,7 +464,7 @@ impl Subscription {
         {
             return Brings::Message(Box::new(left_out));
         }
-        self.draft(arrived, judged, paused, self.loading)
+        self.draft(arrived, judged, hush, self.loading)
     }
 
     /// The inbox had this one already: the server is still re-sending.
@@ -537,7 +548,7 @@ impl Subscription {
         &mut self,
         entry: &Entry,
         facts: &[serde_json::Value],
-        paused: bool,
+        hush: Hush<'_>,
     ) -> Vec<Entry> {
         let first_ever = !self.connected_before && self.connection <= 1;
         self.facts = u32::try_from(facts.len()).unwrap_or(u32::MAX);
@@ -565,7 +576,7 @@ impl Subscription {
                     // The array always repeats what we have.
                     replaying: true,
                     missed: true,
-                    brings: self.draft(arrived, judged, paused, first_ever),
+                    brings: self.draft(arrived, judged, hush, first_ever),
                     ..last.clone()
                 }
             })
@@ -591,16 +602,16 @@ impl Subscription {
         entries
     }
 
-    fn draft(&self, arrived: Arrived<'_>, judged: Judged, paused: bool, history: bool) -> Brings {
+    fn draft(&self, arrived: Arrived<'_>, judged: Judged, hush: Hush<'_>, history: bool) -> Brings {
         let silenced = match judged.verdict {
             Verdict::Drop => return Brings::Nothing,
             Verdict::Keep => Some(Text::new("silenced-keep")),
             Verdict::Notify if history => Some(Text::new("silenced-history")),
-            Verdict::Notify if self.settings.muted => {
-                Some(Text::new("silenced-muted").with("feed", self.settings.name.as_str()))
+            Verdict::Notify if self.settings.muted => Some(muted_text(&self.settings.name, None)),
+            Verdict::Notify => {
+                let feed = (self.settings.id.as_str(), self.settings.name.as_str());
+                hush.quiet.silences(feed, judged.shown.urgency, hush.at)
             }
-            Verdict::Notify if paused => Some(Text::new("silenced-paused")),
-            Verdict::Notify => None,
         };
         Brings::Message(Box::new(Draft {
             key: Some(judged.key),

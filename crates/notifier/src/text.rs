@@ -6,9 +6,13 @@
 use std::{collections::BTreeMap, fmt};
 
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
+use jiff::{Timestamp, Zoned};
 use unic_langid::LanguageIdentifier;
 
 use crate::view::{Arg, Text};
+
+/// A moment less than so many milliseconds away needs no day: 12 hours.
+const NEAR: u64 = 12 * 3600 * 1000;
 
 /// A language Feedbell speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +107,49 @@ impl Localizer {
     /// The text in this language; the id itself if it is unknown.
     #[must_use]
     pub fn text(&self, text: &Text) -> String {
+        // Asked for only where a moment has to be told: most texts have none.
+        self.rendered(text, &Zoned::now)
+    }
+
+    /// The same as it is read at another moment.
+    #[must_use]
+    pub fn text_at(&self, text: &Text, now: &Zoned) -> String {
+        self.rendered(text, &|| now.clone())
+    }
+
+    /// A moment (milliseconds since the Unix epoch) in local time: the time of day alone if it is
+    /// today or less than twelve hours away.
+    #[must_use]
+    pub fn moment(&self, moment: i64, now: &Zoned) -> String {
+        let Ok(moment) = Timestamp::from_millisecond(moment) else {
+            return String::new();
+        };
+        let zone = now.time_zone();
+        let at = moment.to_zoned(zone.clone());
+        let time = at.strftime("%H:%M").to_string();
+        let away = moment.as_millisecond() - now.timestamp().as_millisecond();
+        let days = now
+            .date()
+            .until(at.date())
+            .map_or(0, |span| span.get_days());
+        if days == 0 || away.unsigned_abs() < NEAR {
+            return time;
+        }
+        let id = match days {
+            1 => "moment-tomorrow",
+            -1 => "moment-yesterday",
+            _ if at.year() == now.year() => "moment-date",
+            _ => "moment-date-year",
+        };
+        let text = Text::new(id)
+            .with("time", time)
+            .with("day", i64::from(at.day()))
+            .with("month", i64::from(at.month()))
+            .with("year", i64::from(at.year()));
+        self.text_at(&text, now)
+    }
+
+    fn rendered(&self, text: &Text, now: &dyn Fn() -> Zoned) -> String {
         let mut args = FluentArgs::new();
         for (name, value) in &text.args {
             args.set(
@@ -110,6 +157,7 @@ impl Localizer {
                 match value {
                     Arg::Number(number) => FluentValue::from(*number),
                     Arg::Words(words) => FluentValue::from(words.as_str()),
+                    Arg::Moment { moment } => FluentValue::from(self.moment(*moment, &now())),
                 },
             );
         }
@@ -253,6 +301,37 @@ mod tests {
             Localizer::new(Locale::Chinese).text(&many),
             "离开期间收到 3 条消息"
         );
+    }
+
+    #[test]
+    fn a_moment_is_told_with_its_day_unless_it_is_near() {
+        let now: Zoned = "2026-06-03T21:30[Asia/Shanghai]".parse().unwrap();
+        let cases = [
+            ("2026-06-03T00:05", "00:05", "00:05"),
+            ("2026-06-04T08:00", "08:00", "08:00"),
+            ("2026-06-04T09:30", "tomorrow 09:30", "明天 09:30"),
+            ("2026-06-02T09:00", "yesterday 09:00", "昨天 09:00"),
+            ("2026-06-05T08:00", "5 June 08:00", "6 月 5 日 08:00"),
+            (
+                "2025-12-31T08:00",
+                "31 December 2025 08:00",
+                "2025 年 12 月 31 日 08:00",
+            ),
+        ];
+        for (moment, english, chinese) in cases {
+            let moment: Zoned = format!("{moment}[Asia/Shanghai]").parse().unwrap();
+            let text = Text::new("silenced-hours")
+                .with("until", Arg::moment(moment.timestamp().as_millisecond()));
+            let told = |locale| Localizer::new(locale).text_at(&text, &now);
+            assert_eq!(
+                told(Locale::English),
+                format!("Kept silently, quiet hours until {english}")
+            );
+            assert_eq!(
+                told(Locale::Chinese),
+                format!("免打扰时段至 {chinese}，已静默保存")
+            );
+        }
     }
 
     #[test]

@@ -30,6 +30,20 @@ pub enum Arg {
     Number(#[ts(type = "number")] i64),
     /// Words, shown as they are.
     Words(String),
+    /// A moment, shown in local time and, unless it is near, with its day.
+    Moment {
+        /// Milliseconds since the Unix epoch.
+        #[ts(type = "number")]
+        moment: i64,
+    },
+}
+
+impl Arg {
+    /// A moment, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn moment(moment: i64) -> Self {
+        Arg::Moment { moment }
+    }
 }
 
 /// Everything around the message list: the rail, the status pill, the tray.
@@ -552,7 +566,8 @@ pub struct SettingsView {
     pub presets: Vec<PresetView>,
     /// Where the settings file lies.
     pub path: String,
-    /// What is wrong in the file; the last good settings stay in force.
+    /// What is wrong in the file, where the last good settings or the defaults stay in force; and
+    /// keys that are not known, which are kept and have no effect.
     pub errors: Vec<FieldError>,
 }
 

@@ -85,6 +85,76 @@ fn what_comes_during_a_pause_is_kept_but_not_shown() {
 }
 
 #[test]
+fn a_feed_is_muted_and_unmuted_by_its_name_and_status_says_so() {
+    let home = Home::new();
+    let (run, url) = run_try(&home);
+    let said = |arguments: &[&str]| {
+        let ran = home.run(arguments);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out
+    };
+    assert!(said(&["status"]).contains("\nNotifications are on\n"));
+    let out = said(&["mute", "Try it", "--for", "30m"]);
+    assert!(out.starts_with("Try it is muted until "), "{out}");
+    let feed = &status(&home)["feeds"][0];
+    assert_eq!(feed["muted"], true);
+    assert!(feed["muted_until"].is_i64());
+    let out = said(&["status"]);
+    assert!(out.contains("\nTry it: live (muted until "), "{out}");
+    like(&url, "silent");
+    while status(&home)["unread"] != 1 {
+        std::thread::yield_now();
+    }
+    assert_eq!(
+        said(&["mute", "try"]),
+        "Try it is muted. Its messages are kept.\n"
+    );
+    assert!(said(&["status"]).contains("\nTry it: live (muted)\n"));
+    assert_eq!(said(&["unmute", "try"]), "Try it is not muted\n");
+    assert_eq!(status(&home)["feeds"][0]["muted"], false);
+    like(&url, "loud");
+    assert!(run.out.next().ends_with("  loud"));
+
+    let unknown = home.run(&["mute", "nobody"]);
+    assert_eq!((unknown.code, unknown.out.as_str()), (1, ""));
+    assert!(unknown.err.contains("nobody"), "{}", unknown.err);
+    for wrong in [
+        &["mute"][..],
+        &["mute", "try", "--until", "soon"],
+        &["mute", "try", "--for", "1h", "--until", "tomorrow"],
+        &["pause", "1h", "--for", "1h"],
+        &["pause", "1h", "--until", "tomorrow"],
+    ] {
+        assert_eq!(home.run(wrong).code, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn resume_does_not_say_that_notifications_are_on_in_quiet_hours() {
+    let home = Home::new();
+    home.settings("[quiet]\non = true\n[[quiet.hours]]\nfrom = \"00:00\"\nuntil = \"24:00\"\n");
+    let run = home.start(&["run"]);
+    run.err.until("Quiet hours until ");
+    let said = |arguments: &[&str]| home.run(arguments).out;
+    let paused = "Notifications are paused until ";
+    assert!(said(&["pause", "--until", "tomorrow"]).starts_with(paused));
+    assert!(said(&["status"]).contains(paused));
+    assert!(said(&["resume"]).starts_with("Quiet hours until "));
+    let out = said(&["status"]);
+    assert!(out.contains("\nQuiet hours until "), "{out}");
+    assert!(
+        out.contains("\nUrgent messages ring all the same.\n"),
+        "{out}"
+    );
+    let quiet = &status(&home)["quiet"];
+    assert_eq!(quiet["now"]["kind"], "hours");
+    assert_eq!(quiet["breakthrough"], "urgent");
+    // Without a window there is nothing to show.
+    assert_eq!(said(&["open"]), "Feedbell was asked to show its window\n");
+    run.err.until("has no window");
+}
+
+#[test]
 fn reconnect_and_open_reach_the_notifier() {
     let home = Home::new();
     let (run, url) = run_try(&home);
@@ -101,7 +171,12 @@ fn reconnect_and_open_reach_the_notifier() {
     let unknown = home.run(&["reconnect", "nobody"]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.err.contains("nobody"), "{}", unknown.err);
-    assert_eq!(home.run(&["open", "--message", "1"]).code, 0);
+    let opened = home.run(&["open", "--message", "1"]);
+    assert_eq!(opened.code, 0);
+    assert_eq!(opened.out, "Feedbell was asked to show message 1\n");
+    let gone = home.run(&["open", "--message", "77"]);
+    assert_eq!((gone.code, gone.out.as_str()), (1, ""));
+    assert!(gone.err.contains("77"), "{}", gone.err);
     assert_eq!(run.out.next(), "first");
     // Nothing came twice after the reconnects.
     like(&url, "second");
@@ -184,7 +259,11 @@ fn without_a_notifier_there_is_nothing_to_talk_to() {
         &["status", "--json"],
         &["pause"],
         &["pause", "tomorrow"],
+        &["pause", "--for", "1h"],
+        &["pause", "--until", "15:40"],
         &["resume"],
+        &["mute", "feed"],
+        &["unmute", "feed"],
         &["reconnect"],
         &["open"],
     ] {

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -34,6 +35,17 @@ const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bu
 pub(crate) const LOGIND: &str = "org.freedesktop.login1";
 pub(crate) const NETWORK_MANAGER: &str = "org.freedesktop.NetworkManager";
 pub(crate) const NETWORKD: &str = "org.freedesktop.network1";
+
+/// What a service answers to whom asks for this.
+pub(crate) type Answers = Arc<Mutex<HashMap<&'static str, Answer>>>;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// A property's value.
+    Bool(bool),
+    /// The name of a notification daemon.
+    Name(&'static str),
+}
 
 /// Where a bus is, or will be.
 pub(crate) struct Place {
@@ -170,6 +182,61 @@ pub(crate) struct Service<'a> {
 
 impl Service<'_> {
     /// logind's signal before a sleep and after it.
+    /// From now on answers each call to these methods with what is in `answers`, as JSON.
+    pub(crate) fn serve(&self, answers: Answers) {
+        let connection = self.connection.clone();
+        let mut calls = MessageStream::from(&connection);
+        self.runtime.spawn(async move {
+            while let Some(Ok(call)) = calls.next().await {
+                let header = call.header();
+                let Some(member) = header
+                    .member()
+                    .filter(|_| call.message_type() == Type::MethodCall)
+                else {
+                    continue;
+                };
+                // Of a property its name; of any other call the method.
+                let asked = match member.as_str() {
+                    "Get" => call.body().deserialize::<(String, String)>().unwrap().1,
+                    other => other.to_owned(),
+                };
+                let answer = answers.lock().unwrap().get(asked.as_str()).cloned();
+                let answered = match answer {
+                    Some(Answer::Bool(on)) => connection.reply(&header, &Variant::from(on)).await,
+                    Some(Answer::Name(name)) => {
+                        connection.reply(&header, &(name, "", "", "")).await
+                    }
+                    None => {
+                        let unknown = "org.freedesktop.DBus.Error.UnknownProperty";
+                        connection.reply_error(&header, unknown, &asked).await
+                    }
+                };
+                answered.unwrap();
+            }
+        });
+    }
+
+    /// Takes a further name.
+    pub(crate) fn own(&self, name: &str) {
+        let owning = self.connection.request_name(name);
+        self.runtime.block_on(owning).unwrap();
+    }
+
+    /// Leaves the bus.
+    pub(crate) fn leave(self) {
+        self.runtime.block_on(self.connection.close()).unwrap();
+    }
+
+    /// A signal like any other.
+    pub(crate) fn signal(
+        &self,
+        place: (&str, &str),
+        name: &str,
+        body: &(impl serde::Serialize + DynamicType),
+    ) {
+        self.emit(None, place, name, body);
+    }
+
     pub(crate) fn prepare_for_sleep(&self, sleeps: bool) {
         self.emit(None, LOGIN1, "PrepareForSleep", &sleeps);
     }
@@ -215,7 +282,7 @@ impl Service<'_> {
         });
     }
 
-    fn properties(&self, path: &str, interface: &str, changed: &[(&str, Variant<'_>)]) {
+    pub(crate) fn properties(&self, path: &str, interface: &str, changed: &[(&str, Variant<'_>)]) {
         let changed: HashMap<&str, &Variant<'_>> =
             changed.iter().map(|(name, value)| (*name, value)).collect();
         let body = (interface, changed, Vec::<&str>::new());

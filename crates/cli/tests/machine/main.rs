@@ -9,6 +9,7 @@
 )]
 
 mod bus;
+mod do_not_disturb;
 mod reconnect;
 mod site;
 #[path = "../commands/support.rs"]

@@ -23,6 +23,8 @@ impl Actor {
     /// Follows the settings: starts, stops and restarts only what changed.
     pub(super) fn follow_feeds(&mut self, settings: &Settings) {
         self.take_all_news();
+        let other_proxy = self.proxy != settings.general.proxy;
+        self.proxy.clone_from(&settings.general.proxy);
         let mut wanted = settings.feeds.clone();
         if self.config.trying
             && let Some(feed) = self.try_feed()
@@ -43,7 +45,10 @@ impl Actor {
         }
         for feed in wanted {
             match old.remove(&feed.id) {
-                Some(mut running) if running.connects_like(&feed) => {
+                Some(mut running)
+                    if running.connects_like(&feed)
+                        && !(other_proxy && feed.uses_general_proxy()) =>
+                {
                     running.adopt(feed, &self.localizer);
                     self.feeds.push(running);
                 }
@@ -120,6 +125,7 @@ impl Actor {
             return;
         }
         let settings = self.with_own_access(settings);
+        let settings = settings.through(&self.file.settings.general);
         let secrets = self.secrets.clone();
         let folder = self.folder();
         let internal = self.internal.0.clone();
@@ -267,6 +273,10 @@ impl Actor {
         }
         self.follow_hub();
         self.follow_feeds(&after);
+        self.quiet.follow(&after.general.quiet);
+        self.follow_quiet();
+        // Feeds may have been muted.
+        self.silence_waiting();
         self.tell(Update::Settings);
         self.tell(Update::App);
     }

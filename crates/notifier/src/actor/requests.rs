@@ -131,6 +131,7 @@ impl Actor {
             Request::Woken(reach, reply) => {
                 self.feeds.iter_mut().for_each(|feed| feed.woken(reach));
                 self.renew();
+                self.follow_quiet();
                 if matches!(self.hub.now(), HubNow::Failed(_)) {
                     self.hub.again();
                 }
@@ -193,15 +194,18 @@ impl Actor {
         let mut feeds: Vec<FeedView> = self
             .feeds
             .iter()
-            .map(|feed| FeedView {
-                id: feed.settings.id.clone(),
-                name: feed.settings.name.clone(),
-                address: shown_address(&feed.settings.url),
-                state: feed.state.clone(),
-                muted: feed.settings.muted,
-                muted_until: None,
-                unread: counts.unread.get(&feed.settings.id).copied().unwrap_or(0),
-                last_heard: feed.last_heard(),
+            .map(|feed| {
+                let (muted, muted_until) = self.mute_view(&feed.settings);
+                FeedView {
+                    id: feed.settings.id.clone(),
+                    name: feed.settings.name.clone(),
+                    address: shown_address(&feed.settings.url),
+                    state: feed.state.clone(),
+                    muted,
+                    muted_until,
+                    unread: counts.unread.get(&feed.settings.id).copied().unwrap_or(0),
+                    last_heard: feed.last_heard(),
+                }
             })
             .collect();
         feeds.extend(self.file.left_out.iter().map(|left_out| FeedView {
@@ -227,7 +231,7 @@ impl Actor {
             latest: Vec::new(),
             feeds,
             hub: self.hub_view(),
-            pause: self.pause.clone(),
+            pause: self.quiet.pause.clone(),
             quiet: self.quiet_view(),
             troubles: self.troubles(),
             trying: self.config.trying,
@@ -287,6 +291,7 @@ impl Actor {
                     text: text.clone(),
                 })
                 .chain(self.file.errors.iter().cloned())
+                .chain(self.file.hints.iter().cloned())
                 .collect(),
         }
     }
@@ -399,6 +404,7 @@ impl Actor {
         let rules = Rules::new(&feed.name, &feed.rules, preset.as_deref(), localizer);
         let secrets = self.secrets.clone();
         let folder = self.folder();
+        let general = self.file.settings.general.clone();
         let internal = self.internal.0.clone();
         let task = tokio::spawn(async move {
             let tell = |update| {
@@ -408,6 +414,7 @@ impl Actor {
                     let _ = internal.send(news).await;
                 }
             };
+            let feed = feed.through(&general);
             let config = connect_config(&feed, &secrets, &folder).await;
             let config = config.map_err(|why| why.text()).and_then(|config| {
                 match expiry(&config).filter(|at| *at <= now_ms) {

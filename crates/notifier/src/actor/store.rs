@@ -9,7 +9,7 @@ use crate::{
     Update,
     inbox::{Brings, Entry, Inbox, InboxError, Kind, Outcome, Owed},
     presets,
-    subscription::Subscription,
+    subscription::{Hush, Subscription},
     view::Text,
 };
 
@@ -45,12 +45,6 @@ impl Actor {
                     tracing::warn!(aside = %aside.display(), "the inbox was damaged and set aside");
                     self.troubles.insert("inbox", text);
                 }
-                self.pause = opened
-                    .inbox
-                    .state("pause")
-                    .ok()
-                    .flatten()
-                    .and_then(|json| serde_json::from_str(&json).ok());
                 self.inbox = Some(opened.inbox);
             }
             Err(why) => {
@@ -92,9 +86,13 @@ impl Actor {
             let received = self.now_ms();
             match &news.update {
                 FeedUpdate::Event(event) => {
-                    let paused = self.paused(received);
+                    let at = self.moment();
+                    let hush = Hush {
+                        quiet: &self.quiet,
+                        at: &at,
+                    };
                     let entries =
-                        self.feeds[place].entries(event, received, (news.pause, now), paused);
+                        self.feeds[place].entries(event, received, (news.pause, now), hush);
                     for entry in entries {
                         self.push(entry);
                     }
@@ -212,6 +210,10 @@ impl Actor {
     }
 
     pub(super) fn ring_for(&mut self, owed: Owed, backlog: bool, now: Instant) {
+        // It may have become quiet since it was judged.
+        if self.silence(&owed) {
+            return;
+        }
         if backlog {
             self.ring.backlog(owed, now);
         } else if let Some(announcement) = self.ring.live(owed, now) {
@@ -250,7 +252,7 @@ impl Actor {
             None => return,
         };
         for message in owed {
-            if !self.ring.knows(message.id) {
+            if !self.ring.knows(message.id) && !self.silence(&message) {
                 self.ring.backlog(message, now);
             }
         }

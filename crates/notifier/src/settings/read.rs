@@ -6,12 +6,14 @@ use feed::Pin;
 use toml_edit::{DocumentMut, Item, TableLike};
 use url::{Host, Url};
 
-use super::{Access, Connection, FeedSettings, HubSettings, LeftOut, Secret, Settings};
+use super::{
+    Access, Connection, FeedSettings, HubSettings, LeftOut, Secret, Settings,
+    general::{check_days, check_sound, read_general, read_notification},
+};
 use crate::{
     presets, rules,
     view::{
-        AccessForm, FeedForm, FieldError, GeneralForm, HubTls, NotificationForm, ResumeForm,
-        RuleForm, SecretForm, Text, Verdict,
+        AccessForm, FeedForm, FieldError, HubTls, ResumeForm, RuleForm, SecretForm, Text, Verdict,
     },
 };
 
@@ -23,21 +25,10 @@ pub(super) struct Read {
 }
 
 pub(super) fn read(document: &DocumentMut) -> Read {
-    let defaults = Settings::default();
     let mut errors = Vec::new();
     let mut left_out = Vec::new();
     let mut root = Fields::new(document.as_table(), String::new(), &mut errors);
-    let language = root.words("language").unwrap_or(defaults.general.language);
-    let language = if ["auto", "en", "zh-CN"].contains(&language.as_str()) {
-        language
-    } else {
-        root.wrong("language", Text::new("field-language"));
-        "auto".to_owned()
-    };
-    let keep_days = root
-        .table("inbox")
-        .and_then(|mut inbox| inbox.number("keep_days"))
-        .unwrap_or(defaults.general.keep_days);
+    let general = read_general(&mut root);
     let hub = root
         .table("hub")
         .map_or_else(HubSettings::default, |mut hub| read_hub(&mut hub));
@@ -67,11 +58,7 @@ pub(super) fn read(document: &DocumentMut) -> Read {
     }
     Read {
         settings: Settings {
-            general: GeneralForm {
-                language,
-                keep_days,
-                ..GeneralForm::default()
-            },
+            general,
             hub,
             feeds,
         },
@@ -115,6 +102,12 @@ pub(super) fn check_feed(form: &FeedForm) -> Result<FeedSettings, Vec<FieldError
     }
     for (field, text) in check_connection(&form.connection) {
         wrong(&format!("connection.{field}"), text);
+    }
+    if let Some(text) = check_sound(&form.notification.sound) {
+        wrong("notification.sound", text);
+    }
+    if let Some(text) = check_days(form.keep_days) {
+        wrong("keep_days", text);
     }
     let Some(url) = url.filter(|_| errors.is_empty()) else {
         return Err(errors);
@@ -254,6 +247,11 @@ fn read_feed(fields: &mut Fields<'_, '_>, id: &str, name: &str) -> Option<FeedSe
     let stop_on = fields.list("stop_on");
     let watchdog_seconds = fields.number("watchdog_seconds").unwrap_or(0);
     let connection = read_connection(fields);
+    let notification = read_notification(fields);
+    let keep_days = fields.number("keep_days");
+    if let Some(text) = check_days(keep_days) {
+        fields.wrong("keep_days", text);
+    }
     let url = url?;
     Some(FeedSettings {
         id: id.to_owned(),
@@ -271,8 +269,8 @@ fn read_feed(fields: &mut Fields<'_, '_>, id: &str, name: &str) -> Option<FeedSe
         stop_on,
         watchdog_seconds,
         connection,
-        notification: NotificationForm::default(),
-        keep_days: None,
+        notification,
+        keep_days,
         rules,
     })
 }
@@ -349,17 +347,8 @@ fn check_connection(connection: &Connection) -> Vec<(&'static str, Text)> {
     if nameless {
         errors.push(("resume", Text::new("field-resume-name")));
     }
-    let proxy = connection.proxy.trim();
-    if !matches!(proxy, "" | "none") {
-        match Url::parse(proxy) {
-            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-                errors.push(("proxy", Text::new("field-proxy-credentials")));
-            }
-            Ok(url)
-                if matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h")
-                    && url.has_host() => {}
-            _ => errors.push(("proxy", Text::new("field-proxy").with("value", proxy))),
-        }
+    if let Some(text) = check_proxy(connection.proxy.trim()) {
+        errors.push(("proxy", text));
     }
     let pin = connection.pin.trim();
     if !pin.is_empty() && pin.parse::<Pin>().is_err() {
@@ -369,6 +358,24 @@ fn check_connection(connection: &Connection) -> Vec<(&'static str, Text)> {
         errors.push(("key", Text::new("field-key-alone")));
     }
     errors
+}
+
+pub(super) fn check_proxy(proxy: &str) -> Option<Text> {
+    if matches!(proxy, "" | "none") {
+        return None;
+    }
+    match Url::parse(proxy) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            Some(Text::new("field-proxy-credentials"))
+        }
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h")
+                && url.has_host() =>
+        {
+            None
+        }
+        _ => Some(Text::new("field-proxy").with("value", proxy)),
+    }
 }
 
 fn check_access(access: &AccessForm) -> Vec<(&'static str, Text)> {
@@ -493,14 +500,18 @@ fn unknown_preset(preset: &str) -> Text {
 }
 
 /// The fields of one table, and where their problems go.
-struct Fields<'a, 'e> {
+pub(super) struct Fields<'a, 'e> {
     table: &'a dyn TableLike,
     path: String,
     errors: &'e mut Vec<FieldError>,
 }
 
 impl<'a, 'e> Fields<'a, 'e> {
-    fn new(table: &'a dyn TableLike, path: String, errors: &'e mut Vec<FieldError>) -> Self {
+    pub(super) fn new(
+        table: &'a dyn TableLike,
+        path: String,
+        errors: &'e mut Vec<FieldError>,
+    ) -> Self {
         Self {
             table,
             path,
@@ -508,18 +519,18 @@ impl<'a, 'e> Fields<'a, 'e> {
         }
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
     }
 
-    fn wrong(&mut self, name: &str, text: Text) {
+    pub(super) fn wrong(&mut self, name: &str, text: Text) {
         self.errors.push(FieldError {
             field: format!("{}{name}", self.path),
             text,
         });
     }
 
-    fn words(&mut self, name: &str) -> Option<String> {
+    pub(super) fn words(&mut self, name: &str) -> Option<String> {
         let item = self.table.get(name)?;
         match item.as_str() {
             Some(words) => Some(words.to_owned()),
@@ -527,7 +538,7 @@ impl<'a, 'e> Fields<'a, 'e> {
         }
     }
 
-    fn flag(&mut self, name: &str) -> Option<bool> {
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         let item = self.table.get(name)?;
         match item.as_bool() {
             Some(flag) => Some(flag),
@@ -535,7 +546,7 @@ impl<'a, 'e> Fields<'a, 'e> {
         }
     }
 
-    fn number(&mut self, name: &str) -> Option<u32> {
+    pub(super) fn number(&mut self, name: &str) -> Option<u32> {
         let item = self.table.get(name)?;
         match item
             .as_integer()
@@ -554,7 +565,7 @@ impl<'a, 'e> Fields<'a, 'e> {
         }
     }
 
-    fn list(&mut self, name: &str) -> Vec<String> {
+    pub(super) fn list(&mut self, name: &str) -> Vec<String> {
         let Some(item) = self.table.get(name) else {
             return Vec::new();
         };
@@ -570,6 +581,21 @@ impl<'a, 'e> Fields<'a, 'e> {
                 .type_error(name, item, "field-type-list")
                 .unwrap_or_default(),
         }
+    }
+
+    /// One of a few words; another one is wrong, with this text.
+    pub(super) fn one_of<T>(
+        &mut self,
+        name: &str,
+        wrong: &str,
+        known: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let word = self.words(name)?;
+        let found = known(&word);
+        if found.is_none() {
+            self.wrong(name, Text::new(wrong).with("value", word));
+        }
+        found
     }
 
     fn secret(&mut self, name: &str) -> Option<Secret> {
@@ -590,7 +616,7 @@ impl<'a, 'e> Fields<'a, 'e> {
         }
     }
 
-    fn table(&mut self, name: &str) -> Option<Fields<'a, '_>> {
+    pub(super) fn table(&mut self, name: &str) -> Option<Fields<'a, '_>> {
         let item = self.table.get(name)?;
         match item.as_table_like() {
             Some(table) => Some(Fields {
@@ -605,7 +631,7 @@ impl<'a, 'e> Fields<'a, 'e> {
         }
     }
 
-    fn tables(&mut self, name: &str) -> Vec<&'a dyn TableLike> {
+    pub(super) fn tables(&mut self, name: &str) -> Vec<&'a dyn TableLike> {
         let Some(item) = self.table.get(name) else {
             return Vec::new();
         };

@@ -2,10 +2,9 @@
 
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value, value};
 
-use super::{Access, FeedSettings, HubSettings, Secret, secret_form};
+use super::{Access, FeedSettings, HubSettings, Secret, general::put_notification, secret_form};
 use crate::view::{
-    ConnectionForm, FeedForm, GeneralForm, HeaderForm, HubForm, HubTls, ResumeForm, RuleForm,
-    Verdict,
+    ConnectionForm, FeedForm, HeaderForm, HubForm, HubTls, ResumeForm, RuleForm, Verdict,
 };
 
 pub(crate) fn feed_form(feed: &FeedSettings) -> FeedForm {
@@ -41,16 +40,6 @@ pub(crate) fn hub_form(hub: &HubSettings) -> HubForm {
         allow_origins: hub.allow_origins.clone(),
         tls: hub.tls,
     }
-}
-
-pub(super) fn put_general(document: &mut DocumentMut, form: &GeneralForm) {
-    set(
-        document.as_table_mut(),
-        "language",
-        Some((&form.language).into()),
-    );
-    let inbox = table(document, "inbox");
-    set(inbox, "keep_days", Some(i64::from(form.keep_days).into()));
 }
 
 pub(super) fn put_hub(document: &mut DocumentMut, form: &HubForm) {
@@ -111,6 +100,11 @@ pub(super) fn put_feed(document: &mut DocumentMut, feed: &FeedSettings) {
         set(table, kind, value.map(|(_, value)| value.clone()));
     }
     put_connection(table, &feed.connection);
+    set(
+        table,
+        "keep_days",
+        feed.keep_days.map(|days| i64::from(days).into()),
+    );
     let headers: InlineTable = feed
         .headers
         .iter()
@@ -121,6 +115,7 @@ pub(super) fn put_feed(document: &mut DocumentMut, feed: &FeedSettings) {
         "headers",
         (!headers.is_empty()).then_some(Value::InlineTable(headers)),
     );
+    put_notification(table, &feed.notification);
     put_rules(table, &feed.rules);
 }
 
@@ -222,7 +217,7 @@ fn put_rules(feed: &mut Table, rules: &[RuleForm]) {
 
 /// Sets a key, or removes it: a key that only repeats the default is noise. An unchanged value is
 /// left alone with its comments.
-fn set(table: &mut Table, name: &str, new: Option<Value>) {
+pub(super) fn set(table: &mut Table, name: &str, new: Option<Value>) {
     match new {
         None => {
             table.remove(name);
@@ -243,7 +238,7 @@ fn words(text: &str) -> Option<Value> {
     (!text.is_empty()).then(|| text.into())
 }
 
-fn list(words: &[String]) -> Option<Value> {
+pub(super) fn list(words: &[String]) -> Option<Value> {
     (!words.is_empty()).then(|| Value::Array(words.iter().map(String::as_str).collect::<Array>()))
 }
 
@@ -262,7 +257,7 @@ fn secret(secret: &Secret) -> Value {
     Value::InlineTable(table)
 }
 
-fn table<'a>(document: &'a mut DocumentMut, name: &str) -> &'a mut Table {
+pub(super) fn table<'a>(document: &'a mut DocumentMut, name: &str) -> &'a mut Table {
     if !document.get(name).is_some_and(Item::is_table) {
         let inline = document.get(name).and_then(Item::as_inline_table);
         let table = inline.cloned().map(InlineTable::into_table);

@@ -7,8 +7,8 @@ use notifier::{
     control::{self, Answer, Command},
     system_clock,
     view::{
-        AccessForm, FeedState, GeneralForm, HeaderForm, HubState, MessageQuery, PauseView,
-        RuleForm, SecretForm, SendForm, SendTo, Text,
+        AccessForm, FeedState, GeneralForm, HeaderForm, HubState, MessageQuery, PauseView, Quiet,
+        RuleForm, SecretForm, SendForm, SendTo, Text, Urgency,
     },
 };
 use serde_json::json;
@@ -263,6 +263,68 @@ async fn a_muted_feed_fills_the_inbox_and_rings_nothing() {
         .await;
     assert_eq!(silences(&rows), ["muted", ""]);
     assert_eq!(bell.show().await.ids, [rows[1].id]);
+    bell.stop().await;
+}
+
+#[tokio::test]
+async fn the_urgent_rings_in_quiet_hours_and_a_mute_silences_it_across_restarts() {
+    let rule = "[[feed.rule]]\nwhen = \"'!' in data.msg\"\nurgency = \"urgent\"\n";
+    // Two windows are the whole day, so that it does not matter when the test runs.
+    let quiet = "[quiet]\non = true\n[[quiet.hours]]\nfrom = \"00:00\"\nuntil = \"24:00\"\n";
+    let (server, desk) = letters_with(&format!("{rule}{quiet}")).await;
+    let mut bell = live(&desk).await;
+    let app = bell.app().await;
+    assert!(
+        matches!(app.quiet.now, Some(Quiet::Hours { .. })),
+        "{app:?}"
+    );
+    assert_eq!(app.quiet.breakthrough, Some(Urgency::Urgent));
+    server.update(&json!({ "uid": 1, "msg": "low" })).await;
+    server.update(&json!({ "uid": 1, "msg": "fire!" })).await;
+    let rows = bell
+        .until_texts(&["给1的消息>>low", "给1的消息>>fire!"])
+        .await;
+    assert_eq!(silences(&rows), ["hours", ""]);
+    assert_eq!(bell.show().await.ids, [rows[1].id]);
+
+    let until = system_clock()() + 3_600_000;
+    bell.handle
+        .mute("letters".into(), Some(until))
+        .await
+        .unwrap();
+    bell.stop().await;
+    let mut bell = live(&desk).await;
+    let letters = find(&bell.app().await, "letters").unwrap().clone();
+    assert_eq!((letters.muted, letters.muted_until), (true, Some(until)));
+    assert!(!desk.read_settings().contains("muted"));
+    server.update(&json!({ "uid": 1, "msg": "water!" })).await;
+    let rows = bell.until_last("给1的消息>>water!").await;
+    assert_eq!(silences(&rows), ["hours", "", "muted until"]);
+    bell.handle.unmute("letters".into()).await.unwrap();
+    server.update(&json!({ "uid": 1, "msg": "again!" })).await;
+    let rows = bell.until_last("给1的消息>>again!").await;
+    assert_eq!(bell.show().await.ids, [rows[3].id]);
+    bell.stop().await;
+}
+
+#[tokio::test]
+async fn another_proxy_for_all_reaches_the_feeds_that_name_none() {
+    let gone = nowhere().await;
+    let feeds = feed("far", "http://far.invalid/events", "");
+    let desk = Desk::new(&feeds);
+    let mut bell = desk.start().await;
+    let before = bell.ill("far").await;
+    let settings = bell.handle.settings().await.unwrap();
+    let general = GeneralForm {
+        proxy: format!("http://{gone}"),
+        ..settings.general
+    };
+    bell.handle.save_general(general).await.unwrap();
+    bell.until_app("another trouble", |app| {
+        let state = &find(app, "far").unwrap().state;
+        matches!(state, FeedState::Waiting { why, .. } if *why != before)
+    })
+    .await;
     bell.stop().await;
 }
 

@@ -355,7 +355,10 @@ pub(crate) fn silences(rows: &[MessageRow]) -> Vec<&str> {
             Some("silenced-history") => "history",
             Some("silenced-keep") => "keep",
             Some("silenced-muted") => "muted",
+            Some("silenced-muted-until") => "muted until",
             Some("silenced-paused") => "paused",
+            Some("silenced-hours") => "hours",
+            Some("silenced-system") => "system",
             Some(other) => panic!("{other}"),
         })
         .collect()
