@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use front::{Click, Ringer, Role, machine, places::Places};
+use front::{Click, Ringer, Role, do_not_disturb, machine, places::Places};
 use jiff::Zoned;
 use notifier::{
     Localizer, NotifierConfig, NotifierHandle, Update,
@@ -147,6 +147,7 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
     runtime.spawn(serve_control(notifier.clone(), socket));
     runtime.spawn(follow(handle.clone(), notifier.clone(), updates, tray));
     runtime.spawn(machine::watch(notifier.clone()));
+    runtime.spawn(do_not_disturb::watch(notifier.clone()));
     runtime.spawn(desktop::follow_tray(handle.clone()));
     runtime.spawn(quit_on_signal(handle));
 
