@@ -92,7 +92,7 @@ mute-done = { $name } is muted. Its messages are kept.
 mute-until = { $name } is muted until { $time }. Its messages are kept.
 mute-over = { $name } is not muted
 open-done = Feedbell was asked to show its window
-open-message = Feedbell was asked to show message { NUMBER($id, useGrouping: "false") }
+open-message = Feedbell was asked to show message { $id }
 reconnect-done = Reconnecting
 
 status-feed-off = { $name }: off

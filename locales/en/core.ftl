@@ -157,7 +157,7 @@ secret-store = The file of secrets could not be used: { $why }.
 secret-needed = Enter the secret.
 
 refused-form = Some fields need a change.
-refused-unknown-message = There is no message { NUMBER($id, useGrouping: "false") }. It may have been deleted.
+refused-unknown-message = There is no message { $id }. It may have been deleted.
 refused-unknown-feed = This feed is no longer in the settings.
 refused-no-inbox = The inbox cannot be used, so nothing can be stored.
 refused-inbox = The inbox could not be written: { $why }.
@@ -281,3 +281,73 @@ token-expired = The token expired at { $when }. Enter a new one, or let a comman
 try-feed = Try it
 try-title = Ada liked “Hello, Feedbell”
 try-body = This came through the hub on this computer.
+
+## Bursts: several messages of one kind as one
+
+burst-like = { $count } likes
+burst-like-on = { $count } likes on “{ $what }”
+burst-favorite = { $count } favorites
+burst-favorite-on = { $count } favorites of “{ $what }”
+burst-favourite = { burst-favorite }
+burst-favourite-on = { burst-favorite-on }
+burst-reblog = { burst-boost }
+burst-reblog-on = { burst-boost-on }
+burst-repost = { burst-boost }
+burst-repost-on = { burst-boost-on }
+burst-boost = { $count } boosts
+burst-boost-on = { $count } boosts of “{ $what }”
+burst-share = { $count } shares
+burst-share-on = { $count } shares of “{ $what }”
+burst-reaction = { $count } reactions
+burst-reaction-on = { $count } reactions to “{ $what }”
+burst-follow = { $count } new followers
+burst-follow-on = { $count } new followers of “{ $what }”
+burst-vote = { $count } votes
+burst-vote-on = { $count } votes for “{ $what }”
+burst-star = { $count } stars
+burst-star-on = { $count } stars for “{ $what }”
+burst-change-on = { $count } changes of “{ $what }”
+
+mastodon-burst-favourite = { $count } people favorited your post
+mastodon-burst-favourite-on = { $count } favorites of “{ $what }”
+mastodon-burst-reblog = { $count } people boosted your post
+mastodon-burst-reblog-on = { $count } boosts of “{ $what }”
+mastodon-burst-quote = { $count } people quoted your post
+mastodon-burst-quote-on = { $count } quotes of “{ $what }”
+mastodon-burst-follow = { $count } new followers
+mastodon-burst-admin-sign-up = { $count } people signed up
+
+## Rules and forms
+
+rule-pattern-empty = An event name is empty. Remove it, or write “*” for any.
+rule-burst-count = The title of a burst can show and compare “count”, but not compute with it.
+rule-urgency = “{ $value }” is no urgency. Write low, normal, high or urgent, or a template.
+rule-link = “{ $value }” is no link. It should start with http://, https:// or mailto:, or be a template.
+rule-icon = “{ $value }” is no icon. Write an icon name, an address that starts with https://, or a template.
+field-header-twice = The header { $value } is there twice. Remove one.
+field-long = This is too long. At most { $most } characters fit.
+field-most = This number is too large. The most is { NUMBER($most, useGrouping: "false") }.
+field-many = These are too many. At most { $most } fit.
+
+## Tests
+
+ledger-test = A test that you sent. { $why }
+test-body = This message was made up to try the rules of this feed.
+refused-test-dropped = The rules of this feed drop the test event, so there is nothing to show. { $why }
+
+## Feeds in and out
+
+export-io = { $path } could not be written: { $why }.
+export-none = There are no feeds to export.
+import-large = This is too large for a file of feeds.
+import-syntax = This is no file of feeds (line { $why }). Choose one that Feedbell exported.
+import-newer = This file was written by a newer Feedbell. Update Feedbell to import it.
+import-none = There are no feeds in this file. Choose one that Feedbell exported.
+import-many = There are more than { $most } feeds in this file. Split it.
+import-duplicate = { $name } is there already, with the same address and rules.
+import-wrong = { $name } was left out. { $why }
+import-permissions = { $name } was allowed more where it comes from (icons from the web, requests by buttons, or secrets over plain http). Allow it again in its settings if you want it.
+
+## Erasing
+
+erase-file = { $path } could not be erased: { $why }.

@@ -91,7 +91,7 @@ mute-done = { $name } 已静音。消息会保留。
 mute-until = { $name } 已静音到 { $time }。消息会保留。
 mute-over = { $name } 未静音
 open-done = 已请 Feedbell 显示窗口
-open-message = 已请 Feedbell 显示消息 { NUMBER($id, useGrouping: "false") }
+open-message = 已请 Feedbell 显示消息 { $id }
 reconnect-done = 正在重新连接
 
 status-feed-off = { $name }：已关闭

@@ -128,7 +128,7 @@ secret-store = 密钥文件无法使用：{ $why }。
 secret-needed = 请输入密钥。
 
 refused-form = 有些字段需要修改。
-refused-unknown-message = 没有消息 { NUMBER($id, useGrouping: "false") }，它可能已被删除。
+refused-unknown-message = 没有消息 { $id }，它可能已被删除。
 refused-unknown-feed = 设置中已没有这个订阅源。
 refused-no-inbox = 收件箱无法使用，因此无法保存任何内容。
 refused-inbox = 收件箱无法写入：{ $why }。
@@ -249,3 +249,73 @@ token-expired = 令牌已于 { $when } 过期。请输入新令牌，或用命�
 try-feed = 试用
 try-title = 小艾赞了《你好，Feedbell》
 try-body = 这条消息来自本机的广播站。
+
+## 合并显示：同类的多条消息算作一条
+
+burst-like = { $count } 次点赞
+burst-like-on = 《{ $what }》收到 { $count } 次点赞
+burst-favorite = { $count } 次收藏
+burst-favorite-on = 《{ $what }》被收藏 { $count } 次
+burst-favourite = { burst-favorite }
+burst-favourite-on = { burst-favorite-on }
+burst-reblog = { burst-boost }
+burst-reblog-on = { burst-boost-on }
+burst-repost = { burst-boost }
+burst-repost-on = { burst-boost-on }
+burst-boost = { $count } 次转发
+burst-boost-on = 《{ $what }》被转发 { $count } 次
+burst-share = { $count } 次分享
+burst-share-on = 《{ $what }》被分享 { $count } 次
+burst-reaction = { $count } 个回应
+burst-reaction-on = 《{ $what }》收到 { $count } 个回应
+burst-follow = { $count } 位新关注者
+burst-follow-on = 《{ $what }》新增 { $count } 位关注者
+burst-vote = { $count } 票
+burst-vote-on = 《{ $what }》获得 { $count } 票
+burst-star = { $count } 颗星
+burst-star-on = 《{ $what }》获得 { $count } 颗星
+burst-change-on = 《{ $what }》有 { $count } 处更改
+
+mastodon-burst-favourite = { $count } 人喜欢了你的嘟文
+mastodon-burst-favourite-on = 《{ $what }》收到 { $count } 次喜欢
+mastodon-burst-reblog = { $count } 人转嘟了你的嘟文
+mastodon-burst-reblog-on = 《{ $what }》被转嘟 { $count } 次
+mastodon-burst-quote = { $count } 人引用了你的嘟文
+mastodon-burst-quote-on = 《{ $what }》被引用 { $count } 次
+mastodon-burst-follow = { $count } 位新关注者
+mastodon-burst-admin-sign-up = { $count } 人注册了账号
+
+## 规则和表单
+
+rule-pattern-empty = 有一个事件名为空。请删除它，或用“*”表示任意事件。
+rule-burst-count = 合并标题可以显示和比较“count”，但不能用它计算。
+rule-urgency = “{ $value }”不是紧急程度。请填写 low、normal、high、urgent 或模板。
+rule-link = “{ $value }”不是链接。请以 http://、https:// 或 mailto: 开头，或填写模板。
+rule-icon = “{ $value }”不是图标。请填写图标名、以 https:// 开头的地址或模板。
+field-header-twice = 请求头 { $value } 出现了两次。请删除一个。
+field-long = 内容太长，最多 { $most } 个字符。
+field-most = 数字太大，最大为 { NUMBER($most, useGrouping: "false") }。
+field-many = 数量太多，最多 { $most } 个。
+
+## 测试
+
+ledger-test = 这是你发送的测试。{ $why }
+test-body = 这条消息是为了试用此订阅源的规则而生成的。
+refused-test-dropped = 这个订阅源的规则丢弃了测试事件，因此没有可显示的内容。{ $why }
+
+## 订阅源的导出和导入
+
+export-io = 无法写入 { $path }：{ $why }。
+export-none = 没有可导出的订阅源。
+import-large = 文件太大，不像是订阅源文件。
+import-syntax = 这不是订阅源文件（第 { $why }）。请选择由 Feedbell 导出的文件。
+import-newer = 此文件由更新版本的 Feedbell 写入。请先更新 Feedbell 再导入。
+import-none = 此文件中没有订阅源。请选择由 Feedbell 导出的文件。
+import-many = 此文件中的订阅源超过 { $most } 个。请拆分后再导入。
+import-duplicate = { $name } 已存在，地址和规则都相同。
+import-wrong = 已略过 { $name }。{ $why }
+import-permissions = { $name } 原来有更多权限（使用网络图标、按钮可发送请求，或通过明文 http 发送密钥）。如有需要，请在其设置中重新允许。
+
+## 清除
+
+erase-file = 无法清除 { $path }：{ $why }。

@@ -49,6 +49,7 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
         settings: places.settings.clone(),
         data: places.data.clone(),
         hub_socket: places.hub.clone(),
+        logs: Some(places.logs.clone()),
         trying: options.trying,
         keyring: true,
         clock: notifier::system_clock(),

@@ -120,7 +120,7 @@ export type TestOutcome = "passed" | "failed" | "noted";
 
 export type TestUpdate = { "kind": "step", step: TestStep, outcome: TestOutcome, text: Text, ms: number, } | { "kind": "event", raw: RawEvent, preview: Preview, } | { "kind": "ended" };
 
-export type Preview = { verdict: Verdict, why: Text, rule: number | null, title: string, body: string, link: string | null, icon: string | null, urgency: Urgency, group: string | null, actor: string | null, key: string | null, fields: Array<Field>, };
+export type Preview = { verdict: Verdict, why: Text, rule: number | null, title: string, body: string, link: string | null, icon: string | null, urgency: Urgency, group: string | null, actor: string | null, key: string | null, burst?: string, actions?: Array<ActionView>, fields: Array<Field>, };
 
 export type RecentEvent = { raw: RawEvent, received: number, preview: Preview, };
 

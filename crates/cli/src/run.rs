@@ -29,6 +29,7 @@ pub(crate) async fn run(options: Run, terminal: &Terminal) -> anyhow::Result<End
         settings: places.settings.clone(),
         data: places.data.clone(),
         hub_socket: places.hub.clone(),
+        logs: Some(places.logs.clone()),
         trying: options.trying,
         keyring: true,
         clock: notifier::system_clock(),

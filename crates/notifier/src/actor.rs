@@ -4,6 +4,9 @@
 //! change of the settings file. Events are stored before anybody hears of them.
 
 mod acts;
+mod diagnose;
+mod erase;
+mod exchange;
 mod follow;
 mod forms;
 mod hub;
@@ -137,7 +140,8 @@ pub(crate) struct Actor {
     hub_forced: bool,
     generation: u64,
     watcher: Option<RecommendedWatcher>,
-    _lock: File,
+    /// Held for as long as the data folder is ours.
+    lock: File,
 }
 
 /// An entry that waits for its transaction, and what to do after it.
@@ -154,6 +158,11 @@ impl Actor {
         updates: mpsc::Sender<Update>,
     ) -> Result<Self, NotifierError> {
         let lock = lock(&config)?;
+        Ok(Self::with_lock(config, updates, lock))
+    }
+
+    /// Opens everything in a data folder that is taken.
+    fn with_lock(config: NotifierConfig, updates: mpsc::Sender<Update>, lock: File) -> Self {
         let localizer = Localizer::new(Locale::English);
         // The settings name them; what is wrong with them is said below, in the right language.
         presets::load(&presets::folder(&config.settings), &localizer);
@@ -202,7 +211,7 @@ impl Actor {
             hub_forced: trying,
             generation: 0,
             watcher,
-            _lock: lock,
+            lock,
         };
         actor.load_presets();
         actor.open_inbox();
@@ -212,7 +221,7 @@ impl Actor {
         actor.follow_hub();
         actor.follow_feeds(&settings);
         actor.recall_owed(now);
-        Ok(actor)
+        actor
     }
 
     /// Runs until asked to stop.
@@ -403,7 +412,7 @@ impl Actor {
 impl Unwritten {
     fn new(entry: Entry) -> Self {
         let draft = match &entry.brings {
-            Brings::Message(draft) => Some(draft),
+            Brings::Message(draft) | Brings::Trial(draft) => Some(draft),
             _ => None,
         };
         let owed = draft.filter(|draft| draft.rings()).map(|draft| Owed {

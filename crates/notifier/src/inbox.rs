@@ -8,6 +8,7 @@
 
 mod commit;
 mod entry;
+mod erase;
 mod open;
 mod query;
 

@@ -12,6 +12,7 @@
 //!     settings: "/home/ada/.config/feedbell/settings.toml".into(),
 //!     data: "/home/ada/.local/share/feedbell".into(),
 //!     hub_socket: "/run/user/1000/feedbell/hub.sock".into(),
+//!     logs: None,
 //!     trying: false,
 //!     keyring: true,
 //!     clock: notifier::system_clock(),
@@ -36,6 +37,7 @@ mod notifier;
 mod presentation;
 mod presets;
 mod quiet;
+mod redact;
 mod ring;
 mod rules;
 mod secrets;

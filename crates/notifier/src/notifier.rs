@@ -33,6 +33,8 @@ pub struct NotifierConfig {
     pub data: PathBuf,
     /// The hub's own socket, over which programs of this user need no token.
     pub hub_socket: PathBuf,
+    /// The folder of the log files, where there is one: for diagnostics, and to be erased.
+    pub logs: Option<PathBuf>,
     /// Start the hub and a feed subscribed to it, whatever the settings say.
     pub trying: bool,
     /// Whether secrets go to the system's keyring.

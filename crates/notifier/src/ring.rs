@@ -189,6 +189,15 @@ impl Ring {
         keys
     }
 
+    /// No message needs a notification any more. Gives the keys of all pop-ups.
+    pub(crate) fn forget_all(&mut self) -> Vec<String> {
+        self.waiting.clear();
+        self.due = None;
+        self.away = false;
+        self.gone.extend(&self.in_flight);
+        self.shown.drain(..).map(|(key, _)| key).collect()
+    }
+
     /// A new version of a message that waits takes its place.
     fn replace(&mut self, id: i64) {
         self.waiting.retain(|message| message.id != id);

@@ -6,6 +6,7 @@
 //! without a rule, by a default mapping that looks for the usual field names and
 //! takes any text as it is.
 
+mod actions;
 mod filters;
 
 use std::sync::{Arc, OnceLock};
@@ -17,7 +18,7 @@ use url::Url;
 
 use crate::{
     inbox::{Key, Thread, flattened},
-    presentation::Presentation,
+    presentation::{COUNT, Presentation},
     presets::{Ids, Preset, Then},
     text::Localizer,
     view::{Arg, RuleForm, Text, Urgency, Verdict},
@@ -25,9 +26,50 @@ use crate::{
 
 /// The fields that are taken for a title.
 const TITLES: [&str; 3] = ["title", "subject", "summary"];
+/// Where the name of who did it is looked for.
+const ACTORS: [&str; 20] = [
+    "actor",
+    "actor.name",
+    "actor.display_name",
+    "actor.preferredUsername",
+    "user",
+    "user.name",
+    "user.display_name",
+    "user.login",
+    "user.username",
+    "author",
+    "author.name",
+    "account.display_name",
+    "account.acct",
+    "account.username",
+    "sender",
+    "sender.name",
+    "sender.login",
+    "from",
+    "from.name",
+    "username",
+];
+/// Where the address of a picture is looked for.
+const ICONS: [&str; 6] = [
+    "icon",
+    "avatar",
+    "actor.avatar",
+    "user.avatar",
+    "user.avatar_url",
+    "account.avatar",
+];
 /// Longest title and body, in characters. The raw event is stored whole.
 const TITLE: usize = 300;
 const BODY: usize = 20_000;
+/// Longest name of who did it, and longest group, in characters.
+const ACTOR: usize = 100;
+const GROUP: usize = 200;
+/// Longest link and longest address of a picture, in bytes.
+const LINK: usize = 8000;
+const ICON: usize = 2000;
+/// Longest name of a rule and of an event in it, and longest template, in characters.
+const NAME: usize = 200;
+const TEMPLATE: usize = 10_000;
 /// Instructions a template may use: some hundred loop turns, no endless ones.
 const FUEL: u64 = 20_000;
 
@@ -53,8 +95,12 @@ pub(crate) struct Judged {
     pub(crate) why: Text,
     /// How it is shown.
     pub(crate) shown: Presentation,
+    /// The place of the own rule that said so.
+    pub(crate) rule: Option<usize>,
     /// What makes it the same message again.
     pub(crate) key: Key,
+    /// The same in words, where a rule or preset says it.
+    pub(crate) key_words: Option<String>,
     /// What it is a version of: the newest one of a thread stands for all.
     pub(crate) thread: Option<Thread>,
     /// What it does to the message of its thread, in place of being one.
@@ -80,11 +126,15 @@ pub(crate) struct Rules {
     key: String,
     thread: String,
     unique_ids: bool,
+    /// Pictures may be fetched from addresses that messages name.
+    remote_icons: bool,
     localizer: Arc<Localizer>,
 }
 
 #[derive(Debug)]
 struct Rule {
+    /// Among the rules that were given.
+    place: usize,
     form: RuleForm,
     events: Vec<GlobMatcher>,
     when: Option<Expression<'static, 'static>>,
@@ -94,8 +144,9 @@ struct Rule {
 
 impl Rule {
     /// Nothing if it does not compile.
-    fn new(form: RuleForm) -> Option<Self> {
+    fn new(place: usize, form: RuleForm) -> Option<Self> {
         check(&form).is_empty().then(|| Self {
+            place,
             events: form
                 .events
                 .iter()
@@ -116,8 +167,16 @@ impl Rule {
 #[must_use]
 pub(crate) fn check(rule: &RuleForm) -> Vec<(&'static str, Text)> {
     let mut errors = Vec::new();
+    let long = |text: &str, most: usize| {
+        (text.chars().nth(most).is_some()).then(|| Text::new("field-long").with("most", most))
+    };
+    errors.extend(long(&rule.name, NAME).map(|text| ("name", text)));
     for pattern in &rule.events {
-        if let Err(why) = Glob::new(pattern) {
+        if pattern.trim().is_empty() {
+            errors.push(("events", Text::new("rule-pattern-empty")));
+        } else if let Some(text) = long(pattern, NAME) {
+            errors.push(("events", text));
+        } else if let Err(why) = Glob::new(pattern) {
             errors.push((
                 "events",
                 Text::new("rule-pattern")
@@ -127,17 +186,68 @@ pub(crate) fn check(rule: &RuleForm) -> Vec<(&'static str, Text)> {
         }
     }
     let environment = environment();
-    if !rule.when.trim().is_empty()
-        && let Err(why) = environment.compile_expression(&rule.when)
-    {
-        errors.push(("when", template_error("rule-condition", &why)));
-    }
-    for (field, template) in templates(rule) {
-        if let Err(why) = environment.template_from_str(template) {
-            errors.push((field, template_error("rule-template", &why)));
+    if let Some(text) = long(&rule.when, TEMPLATE) {
+        errors.push(("when", text));
+    } else if !rule.when.trim().is_empty() {
+        match environment.compile_expression(&rule.when) {
+            Err(why) => errors.push(("when", template_error("rule-condition", &why))),
+            Ok(when) => {
+                let tried = when.eval(nothing(1.into()));
+                let unknown = tried.err().filter(is_unknown);
+                errors.extend(unknown.map(|why| ("when", template_error("rule-condition", &why))));
+            }
         }
     }
+    for (field, template) in templates(rule) {
+        let wrong = long(template, TEMPLATE).or_else(|| check_template(field, template));
+        errors.extend(wrong.map(|text| (field, text)));
+    }
     errors
+}
+
+fn check_template(field: &str, template: &str) -> Option<Text> {
+    let template_wrong = |why| Some(template_error("rule-template", &why));
+    let compiled = match environment().template_from_str(template) {
+        Ok(compiled) => compiled,
+        Err(why) => return template_wrong(why),
+    };
+    // What needs an event to run is judged when one comes; unknown words are wrong before.
+    if let Err(why) = compiled.render(nothing(1.into()))
+        && is_unknown(&why)
+    {
+        return template_wrong(why);
+    }
+    let words = template.trim();
+    let literal = !words.is_empty() && !words.contains("{{") && !words.contains("{%");
+    match field {
+        "burst"
+            if compiled.render(nothing(2.into())).is_ok()
+                && compiled.render(nothing(COUNT.to_string().into())).is_err() =>
+        {
+            Some(Text::new("rule-burst-count"))
+        }
+        "urgency" if literal && urgency(&words.into()).is_none() => {
+            Some(Text::new("rule-urgency").with("value", words))
+        }
+        "link" if literal && safe_link(words).is_none() => {
+            Some(Text::new("rule-link").with("value", words))
+        }
+        "icon" if literal && safe_icon(words, true).is_none() => {
+            Some(Text::new("rule-icon").with("value", words))
+        }
+        _ => None,
+    }
+}
+
+/// What templates see of no event, to find out whether they can run at all.
+fn nothing(count: minijinja::Value) -> minijinja::Value {
+    let say = minijinja::Value::from_function(|_: &str, _: Kwargs| String::new());
+    minijinja::context! { say, count }
+}
+
+fn is_unknown(why: &minijinja::Error) -> bool {
+    use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownTest};
+    matches!(why.kind(), UnknownFilter | UnknownFunction | UnknownTest)
 }
 
 impl Rules {
@@ -153,10 +263,16 @@ impl Rules {
         let template = |of: fn(&Preset) -> &String| preset.map(of).cloned().unwrap_or_default();
         Self {
             feed_name: feed_name.to_owned(),
-            own: own.iter().cloned().filter_map(Rule::new).collect(),
+            own: own
+                .iter()
+                .cloned()
+                .enumerate()
+                .filter_map(|(place, form)| Rule::new(place, form))
+                .collect(),
             preset: rules
                 .iter()
-                .filter_map(|rule| {
+                .enumerate()
+                .filter_map(|(place, rule)| {
                     Some(Rule {
                         protocol: rule.protocol,
                         effect: match rule.then {
@@ -164,15 +280,23 @@ impl Rules {
                             Then::Delete => Some(Effect::Delete),
                             Then::Notify | Then::Keep | Then::Drop => None,
                         },
-                        ..Rule::new(rule.form())?
+                        ..Rule::new(place, rule.form())?
                     })
                 })
                 .collect(),
             key: template(|preset| &preset.key),
             thread: template(|preset| &preset.thread),
             unique_ids: preset.is_some_and(|preset| preset.ids == Ids::Unique),
+            remote_icons: false,
             localizer,
         }
+    }
+
+    /// Whether icons may be addresses, which are then fetched.
+    #[must_use]
+    pub(crate) fn remote_icons(mut self, allowed: bool) -> Self {
+        self.remote_icons = allowed;
+        self
     }
 
     /// What the first matching rule, filled up by the preset and the default mapping, makes of an
@@ -189,22 +313,31 @@ impl Rules {
         let mut judged = self.defaults(event, data.as_ref());
         judged.thread = render(&self.thread, &context).map(|thread| Thread::of(&thread));
         let mut key = render(&self.key, &context);
-        let mut apply = |place: usize, rule: &Rule, own: bool, judged: &mut Judged| {
+        let mut apply = |rule: &Rule, own: bool, judged: &mut Judged| {
             key = render(&rule.form.key, &context).or(key.take());
-            rule.present(place, own, &context, judged);
+            self.present(rule, own, &context, judged);
         };
         if let Some(place) = first(&self.preset, true) {
-            apply(place, &self.preset[place], false, &mut judged);
+            apply(&self.preset[place], false, &mut judged);
         } else {
             if let Some(place) = first(&self.preset, false) {
-                apply(place, &self.preset[place], false, &mut judged);
+                apply(&self.preset[place], false, &mut judged);
             }
             if let Some(place) = first(&self.own, false) {
-                apply(place, &self.own[place], true, &mut judged);
+                apply(&self.own[place], true, &mut judged);
             }
         }
+        judged.key_words.clone_from(&key);
         judged.key = self.key(event, key);
+        judged.shown.title.retain(|c| c != COUNT);
+        judged.shown.body.retain(|c| c != COUNT);
         judged
+    }
+
+    /// What is made of an event that no rule says anything about.
+    #[must_use]
+    pub(crate) fn judge_plainly(&self, event: Arrived<'_>) -> Judged {
+        self.defaults(event, parse(event.data).as_ref())
     }
 
     /// A text in the user's language.
@@ -233,6 +366,9 @@ impl Rules {
         put("text", event.data.into());
         put("event_title", self.event_title(event.name).into());
         put("data", data.cloned().unwrap_or_else(|| event.data.into()));
+        for value in fields.values_mut() {
+            without_count(value);
+        }
         minijinja::context! {
             say => self.say(),
             ..minijinja::Value::from(minijinja::value::Serde(&fields))
@@ -271,6 +407,19 @@ impl Rules {
 
     fn defaults(&self, event: Arrived<'_>, data: Option<&Value>) -> Judged {
         let pick = |names: &[&str]| names.iter().find_map(|name| scalar(data?.get(name)?));
+        let words = |paths: &[&str]| {
+            let mut found = paths.iter().filter_map(|path| at(data?, path)?.as_str());
+            found
+                .find(|words| !words.trim().is_empty())
+                .map(str::to_owned)
+        };
+        let actor = || {
+            let mut found = ACTORS.iter().filter_map(|path| at(data?, path)?.as_str());
+            found
+                .find(|words| is_name(words))
+                .map(|name| one_line(name, ACTOR))
+        };
+        let short = |group: &String| (1..=GROUP).contains(&group.trim().chars().count());
         let title = pick(&TITLES);
         let body = pick(&["body", "message", "msg", "text", "content", "description"]);
         let body = match (body, data) {
@@ -302,8 +451,16 @@ impl Rules {
                     .and_then(|data| data.get("urgency").or_else(|| data.get("priority")))
                     .and_then(urgency)
                     .unwrap_or_default(),
-                ..Presentation::default()
+                icon: words(&ICONS).and_then(|icon| remote_icon(&icon, self.remote_icons)),
+                group: pick(&["group"])
+                    .filter(short)
+                    .map(|group| one_line(&group, GROUP)),
+                actor: actor(),
+                burst: None,
+                actions: data.map(actions::of).unwrap_or_default(),
             },
+            rule: None,
+            key_words: None,
             key: Key::replay(event.own_id, event.name, event.data),
             thread: None,
             effect: None,
@@ -311,10 +468,10 @@ impl Rules {
     }
 }
 
-impl Rule {
-    /// Puts what this rule says over what was said before.
-    fn present(&self, place: usize, own: bool, context: &minijinja::Value, judged: &mut Judged) {
-        let form = &self.form;
+impl Rules {
+    /// Puts what a rule says over what was said before.
+    fn present(&self, rule: &Rule, own: bool, context: &minijinja::Value, judged: &mut Judged) {
+        let form = &rule.form;
         let verdict = match form.then {
             Verdict::Notify => "notify",
             Verdict::Keep => "keep",
@@ -326,34 +483,55 @@ impl Rule {
             (true, _) => "ledger-rule-named",
         };
         judged.why = Text::new(id)
-            .with("number", place + 1)
+            .with("number", rule.place + 1)
             .with("name", form.name.as_str())
             .with("verdict", verdict);
         judged.verdict = form.then;
-        judged.effect = self.effect;
-        let render = |template: &str| render(template, context);
-        let title = render(&form.title).map(|title| one_line(&title, TITLE));
-        if let Some(title) = title.filter(|title| !title.is_empty()) {
-            judged.shown.title = title;
+        judged.rule = own.then_some(rule.place);
+        judged.effect = rule.effect;
+        let line = |template: &str, limit: usize| {
+            render(template, context)
+                .map(|text| one_line(&text, limit))
+                .filter(|text| !text.is_empty())
+        };
+        let shown = &mut judged.shown;
+        if let Some(title) = line(&form.title, TITLE) {
+            shown.title = title;
         }
-        if let Some(body) = render(&form.body) {
-            judged.shown.body = limited(body.trim(), BODY);
+        if let Some(body) = render(&form.body, context) {
+            shown.body = limited(body.trim(), BODY);
         }
-        if let Some(link) = render(&form.link) {
-            judged.shown.link = safe_link(&link);
+        if let Some(link) = render(&form.link, context) {
+            shown.link = safe_link(&link);
         }
-        if let Some(icon) = render(&form.icon) {
-            judged.shown.icon = safe_icon(&icon);
+        if let Some(icon) = render(&form.icon, context) {
+            shown.icon = safe_icon(&icon, self.remote_icons);
         }
-        if let Some(urgency) = render(&form.urgency).and_then(|word| urgency(&Value::String(word)))
+        if let Some(urgency) =
+            render(&form.urgency, context).and_then(|word| urgency(&Value::String(word)))
         {
-            judged.shown.urgency = urgency;
+            shown.urgency = urgency;
         }
-        if let Some(group) = render(&form.group) {
-            judged.shown.group = Some(group);
+        if let Some(actor) = line(&form.actor, ACTOR) {
+            shown.actor = Some(actor);
+        }
+        if let Some(group) = line(&form.group, GROUP) {
+            shown.group = Some(group);
+            // What was said of another group does not fit this one.
+            shown.burst = None;
+        }
+        if !form.burst.is_empty() {
+            let count = COUNT.to_string();
+            let context = minijinja::context! { count, ..context.clone() };
+            let burst = render_with_count(&form.burst, &context);
+            shown.burst = burst
+                .map(|burst| one_line(&burst, TITLE))
+                .or(shown.burst.take());
         }
     }
+}
 
+impl Rule {
     fn matches(&self, name: &str, context: &minijinja::Value) -> bool {
         let named = self.events.is_empty() || self.events.iter().any(|glob| glob.is_match(name));
         let holds =
@@ -377,19 +555,60 @@ fn urgency(value: &Value) -> Option<Urgency> {
 /// Only what a person can follow safely: http, https, mailto.
 fn safe_link(link: &str) -> Option<String> {
     let url = Url::parse(link.trim()).ok()?;
-    matches!(url.scheme(), "http" | "https" | "mailto").then(|| url.to_string())
+    let safe = matches!(url.scheme(), "http" | "https" | "mailto") && url.as_str().len() <= LINK;
+    safe.then(|| url.to_string())
 }
 
-/// An icon name of the theme. Paths and addresses are not followed: nothing is fetched because a
-/// message said so.
-fn safe_icon(icon: &str) -> Option<String> {
+fn is_web(link: &str) -> bool {
+    link.starts_with("http://") || link.starts_with("https://")
+}
+
+/// The text, unless it is longer than so many bytes.
+fn limited_whole(text: &str, limit: usize) -> Option<String> {
+    (text.len() <= limit).then(|| text.to_owned())
+}
+
+/// An icon name of the theme, or an address where addresses are allowed. Paths never are: nothing
+/// is read because a message said so.
+fn safe_icon(icon: &str, remote: bool) -> Option<String> {
     let icon = icon.trim();
     let named = !icon.is_empty()
         && icon.len() <= 100
         && icon
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    named.then(|| icon.to_owned())
+    if named {
+        return Some(icon.to_owned());
+    }
+    remote_icon(icon, remote)
+}
+
+fn remote_icon(icon: &str, remote: bool) -> Option<String> {
+    let url = Url::parse(icon.trim()).ok().filter(|_| remote)?;
+    let web = matches!(url.scheme(), "http" | "https") && url.as_str().len() <= ICON;
+    web.then(|| url.to_string())
+}
+
+/// What stands at a path like `actor.name`.
+fn at<'a>(data: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.')
+        .try_fold(data, |value, name| value.get(name))
+}
+
+/// Whether words can be a name: some protocols put addresses where others put names.
+fn is_name(words: &str) -> bool {
+    let words = words.trim();
+    !words.is_empty() && !words.contains("://")
+}
+
+/// Takes the sign for the count out of texts from outside, where it would be taken for one.
+fn without_count(value: &mut Value) {
+    match value {
+        Value::String(words) => words.retain(|c| c != COUNT),
+        Value::Array(values) => values.iter_mut().for_each(without_count),
+        Value::Object(map) => map.values_mut().for_each(without_count),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 fn parse(data: &str) -> Option<Value> {
@@ -407,11 +626,19 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
+/// At most `limit` characters in one line; text beyond what can matter is not looked at.
 fn one_line(text: &str, limit: usize) -> String {
-    limited(
-        &text.split_whitespace().collect::<Vec<_>>().join(" "),
-        limit,
-    )
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        if line.len() > 4 * limit {
+            break;
+        }
+    }
+    limited(&line, limit)
 }
 
 fn limited(text: &str, limit: usize) -> String {
@@ -423,6 +650,13 @@ fn limited(text: &str, limit: usize) -> String {
 
 /// The template's text; none if there is no template, it is empty, or it fails on this event.
 fn render(template: &str, context: &minijinja::Value) -> Option<String> {
+    let mut text = render_with_count(template, context)?;
+    text.retain(|c| c != COUNT);
+    Some(text).filter(|text| !text.trim().is_empty())
+}
+
+/// As [`render`], where the sign for the count has its place.
+fn render_with_count(template: &str, context: &minijinja::Value) -> Option<String> {
     if template.is_empty() {
         return None;
     }
@@ -443,7 +677,7 @@ fn environment() -> &'static Environment<'static> {
     })
 }
 
-fn templates(rule: &RuleForm) -> [(&'static str, &str); 7] {
+fn templates(rule: &RuleForm) -> [(&'static str, &str); 9] {
     [
         ("title", &rule.title),
         ("body", &rule.body),
@@ -451,6 +685,8 @@ fn templates(rule: &RuleForm) -> [(&'static str, &str); 7] {
         ("icon", &rule.icon),
         ("urgency", &rule.urgency),
         ("group", &rule.group),
+        ("actor", &rule.actor),
+        ("burst", &rule.burst),
         ("key", &rule.key),
     ]
 }
@@ -463,165 +699,4 @@ fn template_error(id: &str, why: &minijinja::Error) -> Text {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{presets, text::Locale};
-
-    fn rules(own: &[RuleForm], preset: &str) -> Rules {
-        let localizer = Arc::new(Localizer::new(Locale::English));
-        Rules::new("Journal", own, presets::find(preset).as_deref(), localizer)
-    }
-
-    fn event<'a>(name: &'a str, data: &'a str) -> Arrived<'a> {
-        Arrived {
-            name,
-            data,
-            own_id: None,
-            nth: 1,
-        }
-    }
-
-    #[test]
-    fn the_default_mapping_reads_the_usual_fields() {
-        let cases = [
-            (
-                "like",
-                r#"{"title":"A","message":"b","url":"https://x.example/"}"#,
-                "A",
-                "b",
-            ),
-            (
-                "like",
-                r#"{"user":"Ada","count":3}"#,
-                "Like",
-                "user: Ada\ncount: 3",
-            ),
-            ("message", "plain words", "Journal", "plain words"),
-            ("build-failed", "main", "build-failed", "main"),
-            ("message", "[1,2]", "Journal", "[1,2]"),
-            ("message", r#"{"broken"#, "Journal", r#"{"broken"#),
-        ];
-        for (name, data, title, body) in cases {
-            let judged = rules(&[], "").judge(event(name, data));
-            assert_eq!(
-                (judged.shown.title.as_str(), judged.shown.body.as_str()),
-                (title, body),
-                "{data}"
-            );
-            assert_eq!(judged.verdict, Verdict::Notify);
-        }
-    }
-
-    #[test]
-    fn the_first_matching_rule_wins_and_leaves_the_rest_to_the_defaults() {
-        let own = [
-            RuleForm {
-                events: vec!["like".into()],
-                when: "count > 10".into(),
-                title: "{{ actor.name }} and others".into(),
-                urgency: "high".into(),
-                ..RuleForm::default()
-            },
-            RuleForm {
-                events: vec!["l*".into()],
-                then: Verdict::Keep,
-                ..RuleForm::default()
-            },
-        ];
-        let rules = rules(&own, "");
-        let many = rules.judge(event(
-            "like",
-            r#"{"count":11,"actor":{"name":"Ada"},"text":"t"}"#,
-        ));
-        assert_eq!(many.shown.title, "Ada and others");
-        assert_eq!(many.shown.body, "t");
-        assert_eq!(many.shown.urgency, Urgency::High);
-        let few = rules.judge(event("like", r#"{"count":2}"#));
-        assert_eq!(few.verdict, Verdict::Keep);
-        assert_eq!(few.why.args["number"], crate::view::Arg::Number(2));
-    }
-
-    #[test]
-    fn links_that_are_not_for_following_are_left_out() {
-        for link in [
-            "javascript:alert(1)",
-            "file:///etc/passwd",
-            "data:text/html,x",
-            "x",
-        ] {
-            let data = format!(r#"{{"link":"{link}"}}"#);
-            assert_eq!(
-                rules(&[], "").judge(event("like", &data)).shown.link,
-                None,
-                "{link}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_template_that_runs_for_ever_is_cut_and_the_default_stands_in() {
-        let own = [RuleForm {
-            title: "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}"
-                .into(),
-            ..RuleForm::default()
-        }];
-        assert_eq!(
-            rules(&own, "").judge(event("like", "{}")).shown.title,
-            "Like"
-        );
-    }
-
-    #[test]
-    fn what_does_not_compile_is_named() {
-        let rule = RuleForm {
-            events: vec!["a[".into()],
-            when: "a ==".into(),
-            title: "{{ oops".into(),
-            ..RuleForm::default()
-        };
-        let fields: Vec<_> = check(&rule).into_iter().map(|(field, _)| field).collect();
-        assert_eq!(fields, ["events", "when", "title"]);
-    }
-
-    #[test]
-    fn keys_follow_the_preset() {
-        let arrived = Arrived {
-            own_id: Some("a.1"),
-            ..event("like", "{}")
-        };
-        assert_eq!(
-            rules(&[], "hub").judge(arrived).key,
-            Key::once(&["id", "a.1"])
-        );
-        assert_eq!(
-            rules(&[], "").judge(arrived).key,
-            Key::replay(Some("a.1"), "like", "{}")
-        );
-    }
-
-    #[test]
-    fn the_greeting_of_site_messages_is_no_message() {
-        let rules = rules(&[], "likes");
-        let greeting = Arrived {
-            nth: 0,
-            ..event("message", "站内信链接成功！")
-        };
-        assert_eq!(rules.judge(greeting).verdict, Verdict::Drop);
-        let notify = rules.judge(event("notify", r#"{"msg":"给1的消息>>hi","uid":1}"#));
-        assert_eq!(notify.verdict, Verdict::Notify);
-        assert_eq!(notify.shown.body, "给1的消息>>hi");
-    }
-
-    #[test]
-    fn fields_with_endless_names_are_passed_over() {
-        // Their paths would be copied for each of their children.
-        let children: Vec<String> = (0..250_000).map(|n| format!("\"a{n}\":1")).collect();
-        let data = format!(
-            "{{\"{}\":{{{}}},\"last\":7}}",
-            "k".repeat(3 << 20),
-            children.join(",")
-        );
-        let judged = rules(&[], "").judge(event("message", &data));
-        assert_eq!(judged.shown.body, "last: 7");
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //! problem names its field. A feed with a problem is left out and said so, the
 //! rest goes on. A file that is no TOML at all is never written over.
 
+mod exchange;
 mod general;
 mod known;
 mod read;
@@ -22,7 +23,11 @@ use crate::view::{
     AccessForm, FieldError, GeneralForm, HubForm, HubTls, NotificationForm, RuleForm, Text,
 };
 
+pub(crate) use exchange::{
+    ExchangeError, MOST, from_text, is_token, looks_secret, same_feed, to_text,
+};
 pub(crate) use general::check_general;
+pub(crate) use read::unknown_preset;
 pub(crate) use write::{feed_form, hub_form};
 
 /// The version of the file's schema that this program writes.
@@ -285,6 +290,68 @@ impl SettingsFile {
     /// Writes a feed, new or changed, with its secrets already stored.
     pub(crate) fn put_feed(&mut self, feed: &FeedSettings) -> Result<(), SettingsError> {
         self.change(|document| write::put_feed(document, feed))
+    }
+
+    /// Writes several feeds at once.
+    pub(crate) fn put_feeds(&mut self, feeds: &[FeedSettings]) -> Result<(), SettingsError> {
+        self.change(|document| {
+            for feed in feeds {
+                write::put_feed(document, feed);
+            }
+        })
+    }
+
+    /// Back to the defaults, feeds aside. Gives where the file as it was is kept, if there was one:
+    /// a file that could not be read, too.
+    pub(crate) fn reset(&mut self) -> Result<Option<PathBuf>, SettingsError> {
+        let kept = self.keep_as_it_is()?;
+        let mut document = DocumentMut::new();
+        document["version"] = toml_edit::value(VERSION);
+        let readable = read_text(&self.path).and_then(|text| parse(&text));
+        match readable {
+            Ok(mut before) => {
+                write::name_feeds(&mut before);
+                if let Some(feeds) = before.remove("feed") {
+                    document["feed"] = feeds;
+                }
+            }
+            Err(_) => {
+                for feed in &self.settings.feeds {
+                    write::put_feed(&mut document, feed);
+                }
+            }
+        }
+        let text = document.to_string();
+        write_atomically(&self.path, &text)?;
+        self.text = text;
+        self.unusable = None;
+        self.adopt(document);
+        Ok(kept)
+    }
+
+    /// A copy beside the file, never over an earlier one.
+    fn keep_as_it_is(&self) -> Result<Option<PathBuf>, SettingsError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            |source| SettingsError::Io { path, source }
+        };
+        let bytes = match std::fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(why) => return Err(io(&self.path)(why)),
+        };
+        let mut base = self.path.as_os_str().to_owned();
+        base.push(".before-reset");
+        let mut aside = PathBuf::from(&base);
+        let mut number = 1;
+        while aside.exists() {
+            number += 1;
+            let mut next = base.clone();
+            next.push(format!("-{number}"));
+            aside = PathBuf::from(next);
+        }
+        write_private(&aside, &bytes).map_err(io(&aside))?;
+        Ok(Some(aside))
     }
 
     /// Takes a feed out.

@@ -24,7 +24,7 @@ use crate::{
     rules::{Arrived, Effect, Judged, Rules},
     settings::FeedSettings,
     text::Localizer,
-    view::{FeedState, ResumeForm, Text, Verdict},
+    view::{FeedState, RawEvent, ResumeForm, Text, Verdict},
 };
 
 pub(crate) use connect::connect_config;
@@ -131,7 +131,8 @@ impl Subscription {
                 &settings.rules,
                 preset.as_deref(),
                 localizer,
-            ),
+            )
+            .remote_icons(settings.notification.remote_icons),
             generation,
             state,
             running: None,
@@ -178,7 +179,8 @@ impl Subscription {
     pub(crate) fn adopt(&mut self, settings: FeedSettings, localizer: &Arc<Localizer>) {
         let localizer = Arc::clone(localizer);
         let preset = self.preset.as_deref();
-        self.rules = Rules::new(&settings.name, &settings.rules, preset, localizer);
+        self.rules = Rules::new(&settings.name, &settings.rules, preset, localizer)
+            .remote_icons(settings.notification.remote_icons);
         self.settings = settings;
     }
 
@@ -472,6 +474,39 @@ impl Subscription {
         if let Some(replay) = &mut self.replay {
             replay.absorbed(now);
         }
+    }
+
+    /// A message of this feed that a person made to try things; or which rule drops it. It is nobody's
+    /// duplicate, and no place moves for it.
+    pub(crate) fn trial(
+        &self,
+        raw: &RawEvent,
+        made_up: bool,
+        received: i64,
+        paused: bool,
+    ) -> Result<Entry, Text> {
+        let arrived = Arrived {
+            name: &raw.name,
+            data: &raw.data,
+            own_id: raw.id.as_deref(),
+            nth: 1,
+        };
+        let mut judged = self.rules.judge(arrived);
+        if judged.verdict == Verdict::Drop && judged.rule.is_none() && made_up {
+            // The server of a preset would not send what we made up.
+            judged = self.rules.judge_plainly(arrived);
+        }
+        let why = judged.why.clone();
+        let Brings::Message(mut draft) = self.draft(arrived, judged, paused, false) else {
+            return Err(why);
+        };
+        draft.key = None;
+        draft.thread = None;
+        draft.verdict = Text::new("ledger-test").with("why", self.rules.text(&why));
+        Ok(Entry {
+            brings: Brings::Trial(draft),
+            ..self.entry(None, received)
+        })
     }
 
     /// A cursor that came without an event; nothing if this feed goes by another.

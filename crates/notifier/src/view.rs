@@ -1072,7 +1072,7 @@ pub enum TestUpdate {
         /// The event as it came.
         raw: RawEvent,
         /// What the rules make of it.
-        preview: Preview,
+        preview: Box<Preview>,
     },
     /// The test is over.
     Ended,
@@ -1103,6 +1103,14 @@ pub struct Preview {
     pub actor: Option<String>,
     /// What makes it the same message again, where a rule says so.
     pub key: Option<String>,
+    /// The title of a burst of three of it, where a rule says one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub burst: Option<String>,
+    /// What the message itself offers to do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<ActionView>>")]
+    pub actions: Vec<ActionView>,
     /// The data's own fields, flattened: what templates can name.
     pub fields: Vec<Field>,
 }

@@ -15,6 +15,12 @@ use crate::{
 
 /// Versions of feeds that undo can go back to.
 const EARLIER: usize = 64;
+/// Bounds of a form: its name in characters, its address in bytes, times in seconds (a day), and
+/// how many of anything.
+const NAME: usize = 200;
+const ADDRESS: usize = 8000;
+const SECONDS: u32 = 24 * 3600;
+const MOST: usize = 100;
 /// Where the inbox remembers which secrets went out of use.
 const FORGET: &str = "forget-secrets";
 
@@ -105,7 +111,14 @@ impl Actor {
         &self,
         form: &FeedForm,
     ) -> Result<(FeedSettings, Vec<String>), Refusal> {
-        let mut feed = SettingsFile::check_feed(form).map_err(wrong_fields)?;
+        let mut feed = match (SettingsFile::check_feed(form), check_bounds(form)) {
+            (Ok(feed), wrong) if wrong.is_empty() => feed,
+            (Ok(_), wrong) => return Err(wrong_fields(wrong)),
+            (Err(mut fields), wrong) => {
+                fields.extend(wrong);
+                return Err(wrong_fields(fields));
+            }
+        };
         let now = self.file.settings.feeds.iter();
         let known: Vec<&FeedSettings> = now
             .chain(self.earlier.iter().rev())
@@ -120,7 +133,9 @@ impl Actor {
                     text: Text::new("secret-needed"),
                 });
             } else if *secret == Secret::Stored(String::new()) {
-                match old {
+                // An imported feed waits for its secret: it may be edited, but not switched on.
+                let waits = |old: &&Secret| **old == Secret::Stored(String::new());
+                match old.filter(|old| !form.enabled || !waits(old)) {
                     Some(old) => *secret = old.clone(),
                     None => errors.push(FieldError {
                         field,
@@ -190,6 +205,16 @@ impl Actor {
             .unwrap_or_default()
     }
 
+    /// The names of all secrets that the settings name, now or a moment ago.
+    pub(super) fn secret_names(&self) -> BTreeSet<String> {
+        let feeds = self.file.settings.feeds.iter().chain(&self.earlier);
+        let mut names: BTreeSet<String> = feeds.flat_map(stored_names).collect();
+        if let Some(Secret::Stored(name)) = &self.file.settings.hub.token {
+            names.insert(name.clone());
+        }
+        names
+    }
+
     /// Forgets the secrets that went out of use in an earlier run.
     pub(super) fn forget_secrets(&mut self) {
         let mut names = self.secrets_to_forget();
@@ -215,6 +240,11 @@ impl Actor {
     }
 
     pub(super) fn new_feed_id(&self, name: &str) -> String {
+        self.new_feed_id_beside(name, &BTreeSet::new())
+    }
+
+    /// An id that no feed has, and none of these.
+    pub(super) fn new_feed_id_beside(&self, name: &str, others: &BTreeSet<String>) -> String {
         let base: String = name
             .chars()
             .map(|c| {
@@ -229,6 +259,7 @@ impl Actor {
         let base = if base.is_empty() { "feed" } else { base };
         let taken = |id: &str| {
             id == TRY_FEED
+                || others.contains(id)
                 || self.file.settings.feeds.iter().any(|feed| feed.id == id)
                 || self.file.left_out.iter().any(|feed| feed.id == id)
         };
@@ -275,15 +306,71 @@ fn secrets_of(feed: &mut FeedSettings) -> Vec<&mut Secret> {
         .collect()
 }
 
+/// Secrets that stand in the settings themselves.
+pub(super) fn plain_secrets(feed: &FeedSettings) -> Vec<String> {
+    let mut feed = feed.clone();
+    let secrets = secrets_of(&mut feed).into_iter();
+    secrets
+        .filter_map(|secret| match secret {
+            Secret::Plain(words) => Some(words.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
 fn stored_names(feed: &FeedSettings) -> Vec<String> {
     let mut feed = feed.clone();
     secrets_of(&mut feed)
         .into_iter()
         .filter_map(|secret| match secret {
-            Secret::Stored(name) => Some(name.clone()),
+            Secret::Stored(name) if !name.is_empty() => Some(name.clone()),
             _ => None,
         })
         .collect()
+}
+
+/// What is too long, too large or too many in a form.
+fn check_bounds(form: &FeedForm) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let mut wrong = |field: String, text: &str, most: usize| {
+        let text = Text::new(text).with("most", most);
+        errors.push(FieldError { field, text });
+    };
+    let long = |text: &str, most: usize| text.chars().nth(most).is_some();
+    if long(form.name.trim(), NAME) {
+        wrong("name".to_owned(), "field-long", NAME);
+    }
+    if form.url.len() > ADDRESS {
+        wrong("url".to_owned(), "field-long", ADDRESS);
+    }
+    for (field, number) in [
+        ("watchdog_seconds", form.watchdog_seconds),
+        ("connection.poll_seconds", form.connection.poll_seconds),
+    ] {
+        if number > SECONDS {
+            wrong(field.to_owned(), "field-most", SECONDS as usize);
+        }
+    }
+    for (field, count) in [
+        ("headers", form.headers.len()),
+        ("stop_on", form.stop_on.len()),
+        ("rules", form.rules.len()),
+    ] {
+        if count > MOST {
+            wrong(field.to_owned(), "field-many", MOST);
+        }
+    }
+    let mut names = BTreeSet::new();
+    for (place, header) in form.headers.iter().enumerate() {
+        if !header.name.is_empty() && !names.insert(header.name.to_ascii_lowercase()) {
+            let text = Text::new("field-header-twice").with("value", header.name.as_str());
+            errors.push(FieldError {
+                field: format!("headers.{place}.name"),
+                text,
+            });
+        }
+    }
+    errors
 }
 
 pub(super) fn refuse_wrong(errors: Vec<FieldError>) -> Result<(), Refusal> {

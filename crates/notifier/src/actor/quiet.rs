@@ -104,7 +104,7 @@ impl Actor {
         let Some(why) = self.silenced_now(owed) else {
             return false;
         };
-        self.write_silenced(vec![(owed.id, why)]);
+        self.write_silenced(&[(owed.id, why)]);
         true
     }
 
@@ -133,7 +133,7 @@ impl Actor {
         let ids: Vec<i64> = silenced.iter().map(|(id, _)| *id).collect();
         if !ids.is_empty() {
             self.withdraw(&ids);
-            self.write_silenced(silenced);
+            self.write_silenced(&silenced);
         }
         let at = self.moment();
         let silences = |urgency: Urgency| self.quiet.silences_all(urgency, &at);
@@ -150,13 +150,14 @@ impl Actor {
         });
         for (ids, why) in taken {
             self.ring.failed(&ids);
-            self.write_silenced(ids.into_iter().map(|id| (id, why.clone())).collect());
+            let silenced: Vec<(i64, Text)> = ids.into_iter().map(|id| (id, why.clone())).collect();
+            self.write_silenced(&silenced);
         }
     }
 
-    fn write_silenced(&mut self, silenced: Vec<(i64, Text)>) {
+    fn write_silenced(&mut self, silenced: &[(i64, Text)]) {
         if let Some(inbox) = &mut self.inbox
-            && let Err(why) = inbox.silence(&silenced)
+            && let Err(why) = inbox.silence(silenced)
         {
             tracing::warn!(%why, "what it is too quiet for could not be written down");
         }

@@ -25,9 +25,11 @@ use crate::{
     },
 };
 
-/// A test of a feed ends after this time or so many events.
-const TEST_LIMIT: Duration = Duration::from_secs(300);
-const TEST_EVENTS: u64 = 200;
+/// A test of a feed goes on for as long as its editor is open, and ends by itself after this time.
+const TEST_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// Within this time a test tells of so many events: enough to read, whatever a feed brings.
+const TEST_PACE: Duration = Duration::from_secs(5);
+const TEST_EVENTS: u32 = 50;
 
 impl Actor {
     pub(super) async fn obey(&mut self, request: Request) {
@@ -93,11 +95,8 @@ impl Actor {
                 let done = self.import_feeds(&text).await;
                 answer(reply, done);
             }
-            Request::Diagnostics(reply) => answer(reply, self.diagnostics()),
-            Request::Erase(what, reply) => {
-                let done = self.erase(what).await;
-                answer(reply, done);
-            }
+            Request::Diagnostics(reply) => answer(reply, Ok(self.diagnostics())),
+            Request::Erase(what, reply) => Box::pin(self.erase(what, reply)).await,
             Request::SaveGeneral(form, reply) => {
                 let done = self.save_general(&form).await;
                 answer(reply, done);
@@ -401,7 +400,8 @@ impl Actor {
         );
         let now_ms = self.now_ms();
         let localizer = self.localizer.clone();
-        let rules = Rules::new(&feed.name, &feed.rules, preset.as_deref(), localizer);
+        let rules = Rules::new(&feed.name, &feed.rules, preset.as_deref(), localizer)
+            .remote_icons(feed.notification.remote_icons);
         let secrets = self.secrets.clone();
         let folder = self.folder();
         let general = self.file.settings.general.clone();
@@ -468,9 +468,8 @@ async fn run_test<F: Future<Output = ()>>(
     let mut nth = 0;
     let began = Instant::now();
     let until = began + TEST_LIMIT;
-    while nth < TEST_EVENTS
-        && let Ok(Some(update)) = timeout_at(until, updates.recv()).await
-    {
+    let (mut pace_began, mut told) = (began, 0);
+    while let Ok(Some(update)) = timeout_at(until, updates.recv()).await {
         let update = match update {
             CheckUpdate::Step(step) => TestUpdate::Step {
                 step: test_step(step.step),
@@ -501,7 +500,14 @@ async fn run_test<F: Future<Output = ()>>(
                     nth,
                 });
                 nth += 1;
-                let preview = preview_of(judged, &event.data);
+                if pace_began.elapsed() >= TEST_PACE {
+                    (pace_began, told) = (Instant::now(), 0);
+                }
+                told += 1;
+                if told > TEST_EVENTS {
+                    continue;
+                }
+                let preview = Box::new(preview_of(judged, &event.data));
                 TestUpdate::Event {
                     raw: RawEvent {
                         id: event.own_id().map(str::to_owned),

@@ -17,6 +17,7 @@ pub(super) fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome,
             }
             Outcome::Dropped
         }
+        Brings::Trial(draft) => return store(tx, entry, draft),
         Brings::Seen(key) => match is_resent(tx, entry, key, false, None)? {
             true => Outcome::Duplicate,
             false => Outcome::Dropped,

@@ -88,7 +88,7 @@ impl Entry {
     /// About how many bytes it holds.
     pub(crate) fn size(&self) -> usize {
         match &self.brings {
-            Brings::Message(draft) => {
+            Brings::Message(draft) | Brings::Trial(draft) => {
                 draft.data.len() + draft.shown.title.len() + draft.shown.body.len()
             }
             _ => 0,
@@ -103,6 +103,8 @@ pub(crate) enum Brings {
     Nothing,
     /// A message, or a new version of one.
     Message(Box<Draft>),
+    /// A message that a person made to try things: nothing of the feed's place or memory moves.
+    Trial(Box<Draft>),
     /// Only the memory of having seen it.
     Seen(Key),
     /// The end of what a thread has to say.

@@ -380,3 +380,44 @@ fn push_field(out: &mut Vec<Field>, name: &str, value: &str) {
         value: value.chars().take(FIELD_VALUE).collect(),
     });
 }
+
+impl Inbox {
+    /// The last events of a feed that made messages, newest first, with the time of each: at most so
+    /// many, and no more than so many bytes beyond the first. Trials are none.
+    ///
+    /// # Errors
+    /// When the database cannot be used now.
+    pub(crate) fn recent_events(
+        &self,
+        feed: &str,
+        most: usize,
+        mut bytes: usize,
+    ) -> Result<Vec<(RawEvent, i64)>, InboxError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT event, own_id, data, received, verdict FROM messages
+             WHERE feed = ?1 AND kind = 0 AND deleted IS NULL ORDER BY id DESC",
+        )?;
+        let mut rows = statement.query([feed])?;
+        let mut events = Vec::new();
+        while events.len() < most
+            && let Some(row) = rows.next()?
+        {
+            let ours = |why: Text| ["ledger-test", "ledger-left-out"].contains(&why.id.as_str());
+            if text(row.get(4)?).is_some_and(ours) {
+                continue;
+            }
+            let data: String = row.get(2)?;
+            if data.len() > bytes && !events.is_empty() {
+                break;
+            }
+            bytes = bytes.saturating_sub(data.len());
+            let raw = RawEvent {
+                name: row.get(0)?,
+                id: row.get(1)?,
+                data,
+            };
+            events.push((raw, row.get(3)?));
+        }
+        Ok(events)
+    }
+}

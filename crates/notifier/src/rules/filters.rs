@@ -5,8 +5,12 @@ use std::{collections::HashMap, sync::OnceLock};
 use base64::Engine as _;
 use minijinja::{Environment, Value};
 
+use crate::presentation::COUNT;
+
 /// The usual short codes and what they stand for, one a line: name, code points.
 const EMOJI: &str = include_str!("../../presets/emoji.txt");
+/// The longest that a quoted title is, in characters.
+const SHORT: usize = 60;
 /// Tags in a list that are looked at.
 const TAGS: usize = 50;
 
@@ -14,6 +18,7 @@ pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter("emoji", emoji);
     environment.add_filter("no_emoji", no_emoji);
     environment.add_filter("plain", |html: &Value| plain(&words(html)));
+    environment.add_filter("short", |text: &Value| super::one_line(&words(text), SHORT));
     environment.add_filter("unbase64", |text: &Value| unbase64(&words(text)));
 }
 
@@ -91,7 +96,7 @@ fn plain(html: &str) -> String {
     if !hidden {
         out.push_str(&html_escape::decode_html_entities(rest));
     }
-    out.trim().to_owned()
+    without_count(out.trim())
 }
 
 /// The text that was encoded; empty if it is none.
@@ -100,7 +105,13 @@ fn unbase64(text: &str) -> String {
         .decode(text.trim())
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
+        .map(|text| without_count(&text))
         .unwrap_or_default()
+}
+
+/// What was written in another way is text from outside still.
+fn without_count(text: &str) -> String {
+    text.replace(COUNT, "")
 }
 
 fn words(value: &Value) -> String {

@@ -489,7 +489,7 @@ fn check_header(name: &str) -> Result<(), Text> {
     Ok(())
 }
 
-fn unknown_preset(preset: &str) -> Text {
+pub(crate) fn unknown_preset(preset: &str) -> Text {
     let known: Vec<String> = presets::all()
         .iter()
         .map(|preset| preset.id.clone())

@@ -9,10 +9,12 @@
 )]
 
 mod edges;
+mod erase;
 mod fixtures;
 mod hub;
 mod lifecycle;
 mod many;
+mod mapper;
 mod presets;
 mod servers;
 mod sites;

@@ -87,7 +87,7 @@ async fn ntfy_messages_read_as_ntfy_means_them() {
     let normal = Urgency::Normal;
     assert_eq!(
         urgencies,
-        [Urgency::High, Urgency::Low, normal, normal, normal]
+        [Urgency::Urgent, Urgency::Low, normal, normal, normal]
     );
     let mut links = Vec::new();
     for row in &rows {

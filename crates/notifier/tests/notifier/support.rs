@@ -81,6 +81,7 @@ impl Desk {
             settings: self.settings_path(),
             data: self.data(),
             hub_socket: self.hub_socket(),
+            logs: Some(self.path("logs")),
             trying,
             keyring: false,
             clock: system_clock(),
