@@ -1,28 +1,49 @@
 //! Builds the Tauri app, starts the notifier, and forwards each update to tray, window and bell.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
-use front::{Click, Ringer, Role, machine, places::Places};
+use front::{Click, Ringer, Role, do_not_disturb, machine, places::Places};
+use jiff::Zoned;
 use notifier::{
     Localizer, NotifierConfig, NotifierHandle, Update,
     view::{HubForm, WindowUpdate},
 };
-use tauri::{AppHandle, Manager as _, RunEvent};
-use tokio::{sync::mpsc, time::timeout};
+use tauri::{AppHandle, Manager as _, RunEvent, WindowEvent};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::{Instant, sleep_until, timeout},
+};
 
 use crate::{
     Options, commands,
-    tray::{Choice, Look, Tray, look},
-    window::{self, Pending},
+    desktop::{self, Desktop},
+    keeper::Keeper,
+    tray::{Choice, Look, Tray, in_an_hour, look, tomorrow_morning},
+    window::{self, Stage},
 };
 
 /// How long the notifier gets to close feeds, hub and inbox.
 const GRACE: Duration = Duration::from_secs(5);
+/// How often the tray is drawn at the most: in a storm of events nobody reads each number.
+const REDRAW: Duration = Duration::from_millis(400);
+/// Threads for feeds, hub and D-Bus. They wait nearly all the time; each costs memory.
+const WORKERS: usize = 2;
+
+/// The tray has to be drawn again, although the notifier has no news.
+#[derive(Default)]
+struct Redraw(Notify);
 
 /// Runs until the person quits.
 pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()?;
     tauri::async_runtime::set(runtime.handle().clone());
     let config = NotifierConfig {
         settings: places.settings.clone(),
@@ -41,7 +62,16 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
                 window::open(app, None);
             }
         }))
-        .manage(Pending::default())
+        .manage(Stage::default())
+        .manage(Redraw::default())
+        .manage(Desktop::new(places))
+        .on_window_event(|window, event| {
+            if let WindowEvent::CloseRequested { api, .. } = event
+                && !window::closes(window.app_handle())
+            {
+                api.prevent_close();
+            }
+        })
         .invoke_handler(tauri::generate_handler![
             commands::app,
             commands::messages,
@@ -81,6 +111,17 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
             commands::send,
             commands::try_it,
             commands::open_link,
+            commands::desk::export_messages,
+            commands::desk::export_feeds,
+            commands::desk::act,
+            commands::desk::icon,
+            commands::desk::erase,
+            commands::desk::desktop,
+            commands::desk::set_autostart,
+            commands::desk::introduced,
+            commands::desk::open_folder,
+            commands::desk::keep_place,
+            commands::desk::last_place,
         ])
         .build(tauri::generate_context!())
         .context("the window system is not usable")?;
@@ -90,24 +131,34 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
     let (notifier, updates) =
         started.map_err(|why| anyhow::anyhow!(localizer.text(&why.text())))?;
     app.manage(notifier.clone());
+    // The notifier has made the folder.
+    app.manage(Keeper::load(&places.data));
     let first = runtime
         .block_on(tray_look(&notifier))
         .context("the notifier ended at once")?;
-    let tray = Tray::new(&handle, first, chosen).context("the tray icon could not be made")?;
+    let tray = Tray::new(&handle, &first, chosen).context("the tray icon could not be made")?;
+    let tray = DrawnTray {
+        tray: Arc::new(Mutex::new(tray)),
+        shown: first,
+    };
+    runtime.block_on(desktop::follow_settings(&handle, &notifier));
     if !options.hidden {
         window::open(&handle, None);
     }
     runtime.spawn(serve_control(notifier.clone(), socket));
     runtime.spawn(follow(handle.clone(), notifier.clone(), updates, tray));
     runtime.spawn(machine::watch(notifier.clone()));
+    runtime.spawn(do_not_disturb::watch(notifier.clone()));
+    runtime.spawn(desktop::follow_tray(handle.clone()));
     runtime.spawn(quit_on_signal(handle));
 
     let mut runtime = Some(runtime);
-    app.run(move |_, event| match event {
+    app.run(move |app, event| match event {
         // The last window is closed: the bell stays in the tray.
         RunEvent::ExitRequested {
             code: None, api, ..
         } => api.prevent_exit(),
+        RunEvent::ExitRequested { .. } => window::remember(app),
         RunEvent::Exit => {
             if let Some(runtime) = runtime.take() {
                 // The timer has to be made inside the runtime.
@@ -126,22 +177,40 @@ async fn follow(
     app: AppHandle,
     notifier: NotifierHandle,
     mut updates: mpsc::Receiver<Update>,
-    mut tray: Tray,
+    mut tray: DrawnTray,
 ) {
     let (ringer, mut clicks) = Ringer::start(notifier.clone(), Role::Bell);
-    show_tray(&app, &notifier, &mut tray).await;
+    let redraw = app.state::<Redraw>();
+    let mut drawn = Instant::now();
+    let mut stale = true;
     loop {
         tokio::select! {
+            () = sleep_until(drawn + REDRAW), if stale => {
+                stale = false;
+                drawn = Instant::now();
+                tray.show(&app, &notifier).await;
+            }
+            () = redraw.0.notified() => {
+                tray.forget();
+                stale = true;
+            }
             update = updates.recv() => match update {
                 None => return,
                 Some(Update::Notify(announcement)) => ringer.show(announcement).await,
                 Some(Update::Withdraw(key)) => ringer.withdraw(key),
                 Some(Update::App) => {
                     window::tell(&app, &WindowUpdate::App);
-                    show_tray(&app, &notifier, &mut tray).await;
+                    stale = true;
                 }
-                Some(Update::Inbox) => window::tell(&app, &WindowUpdate::Inbox),
-                Some(Update::Settings) => window::tell(&app, &WindowUpdate::Settings),
+                Some(Update::Inbox) => {
+                    window::tell(&app, &WindowUpdate::Inbox);
+                    stale = true;
+                }
+                Some(Update::Settings) => {
+                    window::tell(&app, &WindowUpdate::Settings);
+                    desktop::follow_settings(&app, &notifier).await;
+                    stale = true;
+                }
                 Some(Update::Test(update)) => window::tell(&app, &WindowUpdate::Test { update }),
                 Some(Update::Open { message, page }) => {
                     let show = match page {
@@ -174,11 +243,37 @@ async fn follow_click(app: &AppHandle, notifier: &NotifierHandle, click: Click) 
     }
 }
 
-async fn show_tray(app: &AppHandle, notifier: &NotifierHandle, tray: &mut Tray) {
-    if let Some(look) = tray_look(notifier).await
-        && let Err(why) = tray.show(app, look)
-    {
-        tracing::warn!(%why, "the tray could not be drawn");
+/// The tray with what it shows.
+struct DrawnTray {
+    tray: Arc<Mutex<Tray>>,
+    shown: Look,
+}
+
+impl DrawnTray {
+    /// Draws what changed.
+    async fn show(&mut self, app: &AppHandle, notifier: &NotifierHandle) {
+        let Some(look) = tray_look(notifier).await else {
+            return;
+        };
+        if look == self.shown {
+            return;
+        }
+        self.shown = look.clone();
+        let (tray, handle) = (Arc::clone(&self.tray), app.clone());
+        let asked = app.run_on_main_thread(move || {
+            let mut tray = tray.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(why) = tray.show(&handle, &look) {
+                tracing::warn!(%why, "the tray could not be drawn");
+            }
+        });
+        if let Err(why) = asked {
+            tracing::debug!(%why, "the app is ending");
+        }
+    }
+
+    /// What the tray shows may be other than we think: a click changes it.
+    fn forget(&mut self) {
+        self.shown.items.clear();
     }
 }
 
@@ -186,38 +281,55 @@ async fn show_tray(app: &AppHandle, notifier: &NotifierHandle, tray: &mut Tray) 
 async fn tray_look(notifier: &NotifierHandle) -> Option<Look> {
     let app = notifier.app().await.ok()?;
     let localizer = notifier.localizer().await.ok()?;
-    Some(look(&app, &localizer))
+    Some(look(&app, &localizer, &Zoned::now()))
 }
 
 /// A choice in the tray's menu.
-fn chosen(app: &AppHandle, choice: Choice) {
+fn chosen(app: &AppHandle, choice: Choice, message: Option<i64>) {
     match choice {
         Choice::Open => window::open(app, None),
+        Choice::Latest(_) => window::open(app, Some(WindowUpdate::Open { message })),
         Choice::Settings => {
             let page = "settings".to_owned();
             window::open(app, Some(WindowUpdate::Page { page }));
         }
         Choice::Quit => app.exit(0),
         choice => {
-            let notifier = app.state::<NotifierHandle>().inner().clone();
+            let app = app.clone();
             tauri::async_runtime::spawn(async move {
+                let notifier = app.state::<NotifierHandle>();
+                let now = Zoned::now();
                 let done = match choice {
-                    Choice::Pause => switch_pause(&notifier).await,
+                    Choice::PauseHour => notifier.pause(Some(in_an_hour(&now))).await,
+                    Choice::PauseTomorrow => notifier.pause(Some(tomorrow_morning(&now))).await,
+                    Choice::Pause => notifier.pause(None).await,
+                    Choice::Resume => notifier.resume().await,
                     Choice::Reconnect(feed) => notifier.reconnect(Some(feed)).await,
+                    Choice::Mute(feed) => switch_mute(&notifier, feed).await,
                     _ => switch_hub(&notifier).await,
                 };
                 if let Err(why) = done {
                     tracing::warn!(?why, "a choice in the tray was refused");
                 }
+                app.state::<Redraw>().0.notify_one();
             });
         }
     }
 }
 
-async fn switch_pause(notifier: &NotifierHandle) -> Result<(), notifier::view::Refusal> {
-    match notifier.app().await?.pause {
-        None => notifier.pause(None).await,
-        Some(_) => notifier.resume().await,
+async fn switch_mute(
+    notifier: &NotifierHandle,
+    feed: String,
+) -> Result<(), notifier::view::Refusal> {
+    let app = notifier.app().await?;
+    if app
+        .feeds
+        .iter()
+        .any(|known| known.id == feed && known.muted)
+    {
+        notifier.unmute(feed).await
+    } else {
+        notifier.mute(feed, None).await
     }
 }
 

@@ -1,4 +1,6 @@
-//! What the window can ask: each a question to the notifier.
+//! What the window can ask: each a question to the notifier; those to the desktop are in `desk.rs`.
+
+pub(crate) mod desk;
 
 use notifier::{
     NotifierHandle,

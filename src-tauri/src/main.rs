@@ -3,6 +3,8 @@
 
 mod app;
 mod commands;
+mod desktop;
+mod keeper;
 mod os;
 mod tray;
 mod window;

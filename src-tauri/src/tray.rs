@@ -1,26 +1,30 @@
-//! The tray: what it shows is a pure function of the notifier's state; drawing it is the rest.
+//! The tray: what it shows is a pure function of the notifier's state; `draw.rs` is the rest.
 
+mod badge;
+mod draw;
+
+use jiff::{Timestamp, Zoned};
 use notifier::{
     Localizer,
-    view::{AppView, FeedState, FeedView, HubMode, HubState, Text},
-};
-use tauri::{
-    AppHandle,
-    image::Image,
-    menu::{CheckMenuItem, IsMenuItem, Menu, MenuItem, PredefinedMenuItem},
-    tray::{TrayIcon, TrayIconBuilder},
+    view::{AppView, FeedState, FeedView, HubMode, HubState, LatestView, Quiet, Text},
 };
 
-use crate::os::{Panel, panel};
+pub(crate) use self::draw::Tray;
 
 /// Feeds in the menu; the window has them all.
 const FEEDS: usize = 12;
+/// How wide a name or a title may be, in Latin letters; a Chinese one is as wide as two.
+const WIDEST: usize = 40;
+/// An hour, in milliseconds.
+const HOUR: i64 = 3_600_000;
 
 /// Which picture the tray shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Icon {
     Idle,
     Unread,
+    /// With this many drawn on it.
+    Count(u32),
     Attention,
 }
 
@@ -37,6 +41,11 @@ pub(crate) enum Item {
         label: String,
         on: bool,
     },
+    Menu {
+        id: String,
+        label: String,
+        items: Vec<Item>,
+    },
     Line,
 }
 
@@ -45,14 +54,22 @@ pub(crate) enum Item {
 pub(crate) struct Look {
     pub(crate) icon: Icon,
     pub(crate) items: Vec<Item>,
+    /// The messages behind the lines `latest-0` and so on.
+    pub(crate) latest: Vec<i64>,
 }
 
 /// What a choice in the menu means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
     Open,
+    /// The message in this line.
+    Latest(usize),
     Reconnect(String),
+    Mute(String),
+    PauseHour,
+    PauseTomorrow,
     Pause,
+    Resume,
     Hub,
     Settings,
     Quit,
@@ -61,23 +78,51 @@ pub(crate) enum Choice {
 impl Choice {
     pub(crate) fn from_id(id: &str) -> Option<Self> {
         Some(match id {
-            "open" => Choice::Open,
+            "open" | "all-feeds" => Choice::Open,
+            "pause-hour" => Choice::PauseHour,
+            "pause-tomorrow" => Choice::PauseTomorrow,
             "pause" => Choice::Pause,
+            "resume" => Choice::Resume,
             "hub" => Choice::Hub,
             "settings" => Choice::Settings,
             "quit" => Choice::Quit,
-            other => Choice::Reconnect(other.strip_prefix("feed-")?.to_owned()),
+            other => {
+                if let Some(feed) = other.strip_prefix("reconnect-") {
+                    Choice::Reconnect(feed.to_owned())
+                } else if let Some(feed) = other.strip_prefix("mute-") {
+                    Choice::Mute(feed.to_owned())
+                } else {
+                    Choice::Latest(other.strip_prefix("latest-")?.parse().ok()?)
+                }
+            }
         })
     }
 }
 
-/// The tray for this state.
-pub(crate) fn look(app: &AppView, localizer: &Localizer) -> Look {
-    let choice = |id: &str, label: String| Item::Choice {
-        id: id.to_owned(),
-        label,
-        enabled: true,
+/// When a pause of an hour ends, in milliseconds since the Unix epoch.
+pub(crate) fn in_an_hour(now: &Zoned) -> i64 {
+    now.timestamp().as_millisecond().saturating_add(HOUR)
+}
+
+/// Eight in the morning of the next day, by the clock on the wall; in 24 hours where there is none.
+pub(crate) fn tomorrow_morning(now: &Zoned) -> i64 {
+    let morning = || {
+        now.tomorrow()
+            .ok()?
+            .date()
+            .at(8, 0, 0, 0)
+            .to_zoned(now.time_zone().clone())
+            .ok()
     };
+    morning().map_or_else(
+        || now.timestamp().as_millisecond().saturating_add(24 * HOUR),
+        |morning| morning.timestamp().as_millisecond(),
+    )
+}
+
+/// The tray for this state.
+pub(crate) fn look(app: &AppView, localizer: &Localizer, now: &Zoned) -> Look {
+    let words = Words { localizer, now };
     let mut items = vec![
         choice(
             "open",
@@ -88,44 +133,22 @@ pub(crate) fn look(app: &AppView, localizer: &Localizer) -> Look {
         ),
         Item::Line,
     ];
-    items.extend(app.feeds.iter().take(FEEDS).map(|feed| {
-        let text = Text::new("tray-feed")
-            .with("name", feed.name.as_str())
-            .with("state", localizer.get(state_word(feed)));
-        Item::Choice {
-            id: format!("feed-{}", feed.id),
-            label: localizer.text(&text),
-            enabled: feed.state != FeedState::Off,
-        }
-    }));
-    if app.feeds.is_empty() {
-        items.push(Item::Choice {
-            id: "no-feeds".to_owned(),
-            label: localizer.get("tray-no-feeds"),
-            enabled: false,
-        });
+    for (place, message) in app.latest.iter().enumerate() {
+        items.push(choice(format!("latest-{place}"), words.latest(message)));
     }
-    items.push(Item::Line);
-    items.push(match app.pause {
-        None => choice("pause", localizer.get("tray-pause")),
-        Some(_) => choice("pause", localizer.get("tray-resume")),
-    });
-    let hub_on = matches!(app.hub.state, HubState::Running { .. });
-    items.push(Item::Switch {
-        id: "hub".to_owned(),
-        label: if hub_on {
-            localizer.text(&Text::new("tray-hub-on").with("count", app.hub.subscribers))
-        } else {
-            localizer.get("tray-hub")
-        },
-        on: app.hub.mode != HubMode::Off,
-    });
+    if !app.latest.is_empty() {
+        items.push(Item::Line);
+    }
+    items.push(words.feeds(&app.feeds));
+    items.push(words.pause(app));
+    items.push(words.hub(app));
     items.push(Item::Line);
     items.push(choice("settings", localizer.get("tray-settings")));
     items.push(choice("quit", localizer.get("tray-quit")));
     Look {
         icon: icon(app),
         items,
+        latest: app.latest.iter().map(|message| message.id).collect(),
     }
 }
 
@@ -133,10 +156,186 @@ pub(crate) fn look(app: &AppView, localizer: &Localizer) -> Look {
 fn icon(app: &AppView) -> Icon {
     if !app.troubles.is_empty() {
         Icon::Attention
-    } else if app.unread > 0 {
-        Icon::Unread
-    } else {
+    } else if app.unread == 0 {
         Icon::Idle
+    } else if app.tray_count {
+        Icon::Count(app.unread)
+    } else {
+        Icon::Unread
+    }
+}
+
+struct Words<'a> {
+    localizer: &'a Localizer,
+    now: &'a Zoned,
+}
+
+impl Words<'_> {
+    fn latest(&self, message: &LatestView) -> String {
+        let text = Text::new(if message.unread {
+            "tray-latest-unread"
+        } else {
+            "tray-latest"
+        });
+        self.localizer.text(
+            &text
+                .with("title", short(&message.title))
+                .with("time", self.moment(message.received)),
+        )
+    }
+
+    fn feeds(&self, feeds: &[FeedView]) -> Item {
+        let is_live = |feed: &&FeedView| feed.state == FeedState::Live;
+        let live = feeds.iter().filter(is_live).count();
+        let mut items: Vec<Item> = feeds
+            .iter()
+            .take(FEEDS)
+            .map(|feed| self.feed(feed))
+            .collect();
+        if feeds.is_empty() {
+            items.push(still("no-feeds", self.localizer.get("tray-no-feeds")));
+        }
+        if feeds.len() > FEEDS {
+            let rest = u32::try_from(feeds.len() - FEEDS).unwrap_or(u32::MAX);
+            let text = Text::new("tray-more-feeds").with("count", rest);
+            items.push(Item::Line);
+            items.push(choice("all-feeds", self.localizer.text(&text)));
+        }
+        let live = u32::try_from(live).unwrap_or(u32::MAX);
+        let label = if feeds.is_empty() {
+            self.localizer.get("tray-feeds")
+        } else {
+            let text = Text::new("tray-feeds-live").with("count", live);
+            self.localizer.text(&text)
+        };
+        menu("feeds", label, items)
+    }
+
+    fn feed(&self, feed: &FeedView) -> Item {
+        let id = &feed.id;
+        let text = Text::new(if feed.muted {
+            "tray-feed-muted"
+        } else {
+            "tray-feed"
+        });
+        let text = text
+            .with("name", short(&feed.name))
+            .with("state", self.localizer.get(state_word(feed)));
+        let on = feed.state != FeedState::Off;
+        let mute = match feed.muted_until {
+            Some(until) if feed.muted => {
+                let text = Text::new("tray-muted-until").with("time", self.moment(until));
+                self.localizer.text(&text)
+            }
+            _ => self.localizer.get("tray-muted"),
+        };
+        let items = vec![
+            Item::Choice {
+                id: format!("reconnect-{id}"),
+                label: self.localizer.get("tray-reconnect"),
+                enabled: on,
+            },
+            Item::Switch {
+                id: format!("mute-{id}"),
+                label: mute,
+                on: feed.muted,
+            },
+        ];
+        menu(format!("feed-{id}"), self.localizer.text(&text), items)
+    }
+
+    fn pause(&self, app: &AppView) -> Item {
+        let get = |id: &str| self.localizer.get(id);
+        let mut items = Vec::new();
+        if app.pause.is_some() {
+            items.push(choice("resume", get("tray-resume")));
+            items.push(Item::Line);
+        } else if let Some(why) = self.quiet(app) {
+            items.push(still("quiet", why));
+            items.push(Item::Line);
+        }
+        items.push(choice("pause-hour", get("tray-pause-hour")));
+        items.push(choice("pause-tomorrow", get("tray-pause-tomorrow")));
+        items.push(choice("pause", get("tray-pause-open")));
+        let label = match app.pause.as_ref().map(|pause| pause.until) {
+            None => get("tray-pause"),
+            Some(None) => get("tray-paused"),
+            Some(Some(until)) => {
+                let text = Text::new("tray-paused-until").with("time", self.moment(until));
+                self.localizer.text(&text)
+            }
+        };
+        menu("pausing", label, items)
+    }
+
+    fn quiet(&self, app: &AppView) -> Option<String> {
+        match app.quiet.now {
+            Some(Quiet::Hours { until }) => {
+                let text = Text::new("tray-quiet-until").with("time", self.moment(until));
+                Some(self.localizer.text(&text))
+            }
+            Some(Quiet::System) => Some(self.localizer.get("tray-quiet-system")),
+            Some(Quiet::Paused { .. }) | None => {
+                let text = Text::new("tray-quiet-next").with("time", self.moment(app.quiet.next?));
+                Some(self.localizer.text(&text))
+            }
+        }
+    }
+
+    fn hub(&self, app: &AppView) -> Item {
+        let runs = matches!(app.hub.state, HubState::Running { .. });
+        let label = if runs {
+            let text = Text::new("tray-hub-on").with("count", app.hub.subscribers);
+            self.localizer.text(&text)
+        } else {
+            self.localizer.get("tray-hub")
+        };
+        Item::Switch {
+            id: "hub".to_owned(),
+            label,
+            on: app.hub.mode != HubMode::Off,
+        }
+    }
+
+    /// The time of day; on another day than today the day, too.
+    fn moment(&self, milliseconds: i64) -> String {
+        let Ok(moment) = Timestamp::from_millisecond(milliseconds) else {
+            return String::new();
+        };
+        let moment = moment.to_zoned(self.now.time_zone().clone());
+        let time = moment.strftime("%H:%M").to_string();
+        if moment.date() == self.now.date() {
+            return time;
+        }
+        let month = u32::from(moment.month().unsigned_abs());
+        let day = u32::from(moment.day().unsigned_abs());
+        let text = Text::new("tray-date").with("month", month).with("day", day);
+        self.localizer.text(&text.with("time", time))
+    }
+}
+
+fn choice(id: impl Into<String>, label: String) -> Item {
+    Item::Choice {
+        id: id.into(),
+        label,
+        enabled: true,
+    }
+}
+
+/// Something to read, nothing to choose.
+fn still(id: &str, label: String) -> Item {
+    Item::Choice {
+        id: id.to_owned(),
+        label,
+        enabled: false,
+    }
+}
+
+fn menu(id: impl Into<String>, label: String, items: Vec<Item>) -> Item {
+    Item::Menu {
+        id: id.into(),
+        label,
+        items,
     }
 }
 
@@ -151,270 +350,26 @@ fn state_word(feed: &FeedView) -> &'static str {
     }
 }
 
-/// The tray on the screen.
-pub(crate) struct Tray {
-    tray: TrayIcon,
-    shown: Look,
-    lines: Vec<Line>,
-}
-
-/// One line of the menu on the screen.
-enum Line {
-    Choice(MenuItem<tauri::Wry>),
-    Switch(CheckMenuItem<tauri::Wry>),
-    Separator(PredefinedMenuItem<tauri::Wry>),
-}
-
-impl Tray {
-    /// Puts the icon into the tray. Without a tray host nothing is visible, and nothing fails.
-    pub(crate) fn new(
-        app: &AppHandle,
-        first: Look,
-        chosen: impl Fn(&AppHandle, Choice) + Send + Sync + 'static,
-    ) -> tauri::Result<Self> {
-        let (menu, lines) = menu(app, &first.items)?;
-        // On Linux an icon without a menu is not shown at all, and the menu is all that works.
-        let tray = TrayIconBuilder::with_id("main")
-            .icon(picture(first.icon, panel()))
-            .icon_as_template(panel() == Panel::Template)
-            .tooltip("Feedbell")
-            .menu(&menu)
-            .on_menu_event(move |app, event| {
-                if let Some(choice) = Choice::from_id(event.id().as_ref()) {
-                    chosen(app, choice);
-                }
-            })
-            .build(app)?;
-        Ok(Self {
-            tray,
-            shown: first,
-            lines,
-        })
+/// One line that is not too wide, with an ellipsis where it was cut.
+fn short(text: &str) -> String {
+    let width = |letter: char| if letter < '\u{1100}' { 1 } else { 2 };
+    let clean = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let clean: String = clean
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .collect();
+    if clean.chars().map(width).sum::<usize>() <= WIDEST {
+        return clean;
     }
-
-    /// Draws what changed.
-    pub(crate) fn show(&mut self, app: &AppHandle, look: Look) -> tauri::Result<()> {
-        if self.shown.icon != look.icon {
-            self.tray.set_icon(Some(picture(look.icon, panel())))?;
-            self.tray.set_icon_as_template(panel() == Panel::Template)?;
-        }
-        if same_lines(&self.shown.items, &look.items) {
-            // The menu may be open: its lines change where they stand.
-            for (line, item) in self.lines.iter().zip(&look.items) {
-                line.follow(item)?;
-            }
-        } else {
-            let (menu, lines) = menu(app, &look.items)?;
-            self.tray.set_menu(Some(menu))?;
-            self.lines = lines;
-        }
-        self.shown = look;
-        Ok(())
-    }
-}
-
-fn menu(app: &AppHandle, items: &[Item]) -> tauri::Result<(Menu<tauri::Wry>, Vec<Line>)> {
-    let lines = items.iter().map(|item| Line::new(app, item));
-    let lines = lines.collect::<tauri::Result<Vec<_>>>()?;
-    let menu = Menu::new(app)?;
-    for line in &lines {
-        menu.append(line.item())?;
-    }
-    Ok((menu, lines))
-}
-
-impl Line {
-    fn new(app: &AppHandle, item: &Item) -> tauri::Result<Self> {
-        Ok(match item {
-            Item::Choice { id, label, enabled } => Line::Choice(MenuItem::with_id(
-                app,
-                id,
-                mnemonic_free(label),
-                *enabled,
-                None::<&str>,
-            )?),
-            Item::Switch { id, label, on } => Line::Switch(CheckMenuItem::with_id(
-                app,
-                id,
-                mnemonic_free(label),
-                true,
-                *on,
-                None::<&str>,
-            )?),
-            Item::Line => Line::Separator(PredefinedMenuItem::separator(app)?),
-        })
-    }
-
-    fn item(&self) -> &dyn IsMenuItem<tauri::Wry> {
-        match self {
-            Line::Choice(item) => item,
-            Line::Switch(item) => item,
-            Line::Separator(item) => item,
-        }
-    }
-
-    fn follow(&self, item: &Item) -> tauri::Result<()> {
-        match (self, item) {
-            (Line::Choice(line), Item::Choice { label, enabled, .. }) => {
-                line.set_text(mnemonic_free(label))?;
-                line.set_enabled(*enabled)
-            }
-            (Line::Switch(line), Item::Switch { label, on, .. }) => {
-                line.set_text(mnemonic_free(label))?;
-                line.set_checked(*on)
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Whether two menus have the same lines, whatever they say.
-fn same_lines(before: &[Item], after: &[Item]) -> bool {
-    let ids = |items: &[Item]| {
-        let id = |item: &Item| match item {
-            Item::Choice { id, .. } | Item::Switch { id, .. } => id.clone(),
-            Item::Line => String::new(),
-        };
-        items.iter().map(id).collect::<Vec<_>>()
-    };
-    ids(before) == ids(after)
-}
-
-/// An ampersand in a feed's name is no keyboard mark.
-fn mnemonic_free(label: &str) -> String {
-    label.replace('&', "&&")
-}
-
-fn picture(icon: Icon, panel: Panel) -> Image<'static> {
-    match (icon, panel) {
-        (Icon::Idle, Panel::Light) => tauri::include_image!("icons/tray/idle-light-32.png"),
-        (Icon::Idle, Panel::Dark) => tauri::include_image!("icons/tray/idle-dark-32.png"),
-        (Icon::Idle, Panel::Template) => tauri::include_image!("icons/tray/idle-template-36.png"),
-        (Icon::Unread, Panel::Light) => tauri::include_image!("icons/tray/unread-light-32.png"),
-        (Icon::Unread, Panel::Dark) => tauri::include_image!("icons/tray/unread-dark-32.png"),
-        (Icon::Unread, Panel::Template) => {
-            tauri::include_image!("icons/tray/unread-template-36.png")
-        }
-        (Icon::Attention, Panel::Light) => {
-            tauri::include_image!("icons/tray/attention-light-32.png")
-        }
-        (Icon::Attention, Panel::Dark) => tauri::include_image!("icons/tray/attention-dark-32.png"),
-        (Icon::Attention, Panel::Template) => {
-            tauri::include_image!("icons/tray/attention-template-36.png")
-        }
-    }
+    let mut left = WIDEST - 1;
+    let kept = clean.chars().take_while(|&letter| {
+        let fits = width(letter) <= left;
+        left = left.saturating_sub(width(letter));
+        fits
+    });
+    let kept: String = kept.collect();
+    format!("{}…", kept.trim_end())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use notifier::{
-        Locale,
-        view::{HubView, PauseView},
-    };
-
-    fn app() -> AppView {
-        AppView {
-            version: String::new(),
-            locale: "en".into(),
-            theme: notifier::view::Theme::System,
-            tray_count: false,
-            latest: Vec::new(),
-            quiet: notifier::view::QuietView::default(),
-            unread: 0,
-            pinned: 0,
-            feeds: vec![FeedView {
-                id: "a".into(),
-                name: "R&D".into(),
-                address: String::new(),
-                state: FeedState::Live,
-                muted: false,
-                muted_until: None,
-                unread: 0,
-                last_heard: None,
-            }],
-            hub: HubView {
-                state: HubState::Off,
-                mode: HubMode::Off,
-                subscribers: 0,
-                max: 0,
-                events: 0,
-                keep_days: 0,
-            },
-            pause: None,
-            troubles: Vec::new(),
-            trying: false,
-        }
-    }
-
-    fn labels(app: &AppView, locale: Locale) -> Vec<String> {
-        look(app, &Localizer::new(locale))
-            .items
-            .into_iter()
-            .filter_map(|item| match item {
-                Item::Choice { label, .. } | Item::Switch { label, .. } => Some(label),
-                Item::Line => None,
-            })
-            .collect()
-    }
-
-    #[test]
-    fn the_menu_says_what_is() {
-        let quiet = app();
-        assert_eq!(
-            labels(&quiet, Locale::English),
-            [
-                "Open Feedbell",
-                "R&D: live",
-                "Pause notifications",
-                "Hub",
-                "Settings",
-                "Quit Feedbell"
-            ]
-        );
-        let busy = AppView {
-            unread: 12,
-            pause: Some(PauseView { until: None }),
-            ..app()
-        };
-        assert_eq!(
-            labels(&busy, Locale::English)[0],
-            "Open Feedbell (12 unread)"
-        );
-        assert_eq!(
-            labels(&busy, Locale::Chinese)[0],
-            "打开 Feedbell（12 条未读）"
-        );
-        assert_eq!(labels(&busy, Locale::Chinese)[2], "恢复通知");
-    }
-
-    #[test]
-    fn red_is_for_trouble_only() {
-        let icon_of = |app: &AppView| look(app, &Localizer::new(Locale::English)).icon;
-        let mut state = app();
-        assert_eq!(icon_of(&state), Icon::Idle);
-        state.unread = 1;
-        assert_eq!(icon_of(&state), Icon::Unread);
-        state.feeds[0].state = FeedState::Stopped {
-            why: Text::new("stop-event"),
-            trouble: false,
-        };
-        assert_eq!(icon_of(&state), Icon::Unread);
-        state.troubles.push(Text::new("trouble-feed"));
-        assert_eq!(icon_of(&state), Icon::Attention);
-    }
-
-    #[test]
-    fn every_choice_is_understood() {
-        let items = look(&app(), &Localizer::new(Locale::English)).items;
-        for item in items {
-            if let Item::Choice { id, .. } | Item::Switch { id, .. } = item {
-                assert!(Choice::from_id(&id).is_some(), "{id}");
-            }
-        }
-        assert_eq!(
-            Choice::from_id("feed-a"),
-            Some(Choice::Reconnect("a".into()))
-        );
-    }
-}
+mod tests;

@@ -5,17 +5,13 @@ Each scenario has a session of its own: X server, bus, window manager, notificat
 
     e2e.py [-k WORD]...
 """
-import contextlib
 import json
 import os
 import signal
-import sys
 import time
-import unittest
 
 from bell import COMMAND, DESKTOP, LIKE, LIKE_BODY, LIKE_TITLE, Bell, like
-from desk import Desk
-from feed import Feed
+from scenario import Scenario, run
 from webdriver import Window
 
 
@@ -23,35 +19,7 @@ def escaped(text):
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-class Scenario(unittest.TestCase):
-    maxDiff = None
-
-    def open(self, overlap=0, **desk):
-        stack = contextlib.ExitStack()
-        self.addCleanup(stack.close)
-        self.feed = stack.enter_context(Feed(overlap))
-        self.desk = stack.enter_context(Desk(**desk))
-        self.addCleanup(self.report)
-        return self.desk
-
-    def report(self):
-        """After a failure, what the app said."""
-        outcome = self._outcome
-        if hasattr(outcome, "errors"):  # until Python 3.10
-            failed = any(error for _, error in outcome.errors)
-        else:
-            failed = any(test is self for test, _ in outcome.result.failures + outcome.result.errors)
-        if failed:
-            for process in self.desk.processes:
-                if process.name in ("app", "webdriver", "second"):
-                    print(f"--- {os.path.basename(process.log_path)}\n{process.log()[-4000:]}", file=sys.stderr)
-
-    def shown(self, **wanted):
-        """Waits for a pop-up that looks like this."""
-        def found():
-            return next((n for n in self.desk.recorder.shown if all(n[k] == v for k, v in wanted.items())), None)
-        return self.desk.until(found, f"a notification with {wanted}")
-
+class EndToEnd(Scenario):
     def test_a_like_rings_dunst_and_a_click_opens_the_window(self):
         desk = self.open(notifications="dunst")
         bell = Bell(desk, self.feed.url)
@@ -221,7 +189,7 @@ class Scenario(unittest.TestCase):
         desk.until(bell.window_shown, "the window")
 
         self.assertIsNone(bell.status()["pause"])
-        desk.tray.click("Pause")
+        desk.tray.click("Until I resume")
         desk.until(lambda: bell.status()["pause"] is not None, "the pause")
         self.feed.publish(LIKE)
         bell.until_unread(1)
@@ -291,11 +259,4 @@ class Scenario(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    for binary in (DESKTOP, COMMAND):
-        if not os.access(binary, os.X_OK):
-            print(f"{binary} is missing: build it first (make build)")
-            sys.exit(1)
-    result = unittest.main(exit=False, verbosity=2).result
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed} passed, {failed} failed")
-    sys.exit(1 if failed or not result.testsRun else 0)
+    run()
