@@ -4,7 +4,7 @@
 
 ui-day-today = Today
 ui-day-yesterday = Yesterday
-ui-day-tomorrow = Tomorrow
+ui-day-tomorrow = tomorrow
 # day: one of the above, or a date. time: 14:36.
 ui-day-at = { $day } at { $time }
 ui-ago-seconds = { $n } s ago
@@ -144,19 +144,222 @@ ui-welcome-or = Or send one from a terminal
 
 ui-settings-at-once = Changes apply at once
 ui-settings-feeds = Feeds
-ui-settings-general = General
+ui-settings-notifications = Notifications
+ui-settings-quiet = Quiet
+ui-settings-inbox = Inbox
 ui-settings-hub = Hub
+ui-settings-appearance = Appearance
+ui-settings-system = System
+ui-settings-advanced = Advanced
 ui-settings-errors = The settings file has mistakes
-ui-settings-file = Settings file
-ui-language = Language
-ui-language-auto = As the system
-ui-language-hint = Applies at once, here and in notifications.
+ui-show-in-folder = Show in folder
+
+## Settings: feeds
+
+ui-settings-no-feeds = There are no feeds yet. Add one by its address, or import a list.
+ui-settings-more-feeds = More feeds
+ui-feed-connect = { $name }: connected
+ui-feed-mute-now = Mute
+ui-feed-unmute = Unmute
+ui-presets = Presets
+ui-presets-note = { $n ->
+    [one] Feedbell knows { $n } kind of server and what its events mean.
+   *[other] Feedbell knows { $n } kinds of servers and what their events mean.
+}
+ui-presets-show = Show presets
+ui-import = Import feeds
+ui-import-note = From a list that Feedbell exported, here or on another computer.
+ui-import-do = Import
+ui-import-choose = Choose a file
+ui-import-drop = or drop it here
+ui-import-paste = Or paste the list here
+ui-import-too-long = { $name } is too long for a list of feeds. Choose a file that Feedbell exported.
+ui-import-came = { $n ->
+    [one] { $n } feed came:
+   *[other] { $n } feeds came:
+}
+ui-import-nothing = No feeds came.
+ui-import-secrets = Lists carry no tokens or passwords. These feeds wait for theirs and are off until then:
+ui-import-enter = Enter it
+ui-import-left-out = Left out:
+ui-export-feeds = Export feeds
+ui-export-feeds-note = Writes a list without tokens and passwords to your downloads.
+ui-export-do = Export
+ui-toast-exported-feeds = { $n ->
+    [one] { $n } feed is in { $path }
+   *[other] { $n } feeds are in { $path }
+}
+ui-toast-imported = { $n ->
+    [one] { $n } feed imported
+   *[other] { $n } feeds imported
+}
+
+## Settings: notifications
+
+ui-sound = Sound
+ui-sound-note = For feeds that have none of their own, where the desktop plays sounds.
+ui-sound-system = As the desktop
+ui-sound-silent = None
+ui-sound-message-new-instant = Message
+ui-sound-bell = Bell
+ui-sound-complete = Done
+ui-sound-dialog-information = Notice
+ui-sound-dialog-warning = Warning
+ui-sound-alarm-clock-elapsed = Alarm clock
+ui-sound-phone-incoming-call = Phone
+ui-hide-content = Hide content
+ui-hide-content-note = Notifications say only that something came. For shared screens.
+ui-test-notification = Send a test
+ui-test-note = Goes through the feed’s rules and the inbox to a real notification.
+ui-test-quiet = It is quiet now: the test goes to the inbox, silently.
+ui-test-muted = This feed is muted: the test goes to the inbox, silently.
+ui-test-no-feed = A test goes through a feed’s rules. Add a feed first.
+ui-test-send = Send test
+ui-toast-test-sent = Test sent. It is in the inbox, too.
+ui-per-feed = For each feed alone
+ui-per-feed-about = Sound, hidden content, icons from other servers and buttons that send requests are set in each feed. Icons and requests are off until you allow them there.
+
+## Settings: quiet
+
+ui-quiet-off = Notifications are on
+ui-quiet-kept = Silenced messages always stay in the inbox.
+# Between two sentences.
+ui-quiet-join = { " " }
+ui-quiet-starts-tonight = Quiet hours start tonight at { $time }.
+ui-quiet-starts-today = Quiet hours start at { $time }.
+# time: 22:00, or with its day: tomorrow at 22:00.
+ui-quiet-starts = Quiet hours start { $time }.
+ui-quiet-now = Quiet hours until { $time }
+ui-quiet-paused-until = Paused until { $time }
+ui-quiet-system = The system’s do not disturb is on
+ui-pause-off = Off
+ui-pause-note = Feeds stay connected.
+ui-quiet-hours = Quiet hours
+ui-quiet-hours-none = There are no quiet hours. Add some, or turn them on for every night.
+ui-quiet-hint = Drag an edge, or select a bar and use the arrow keys: left and right move its edge, up and down go to another day. Shift moves by 5 minutes.
+ui-quiet-until = until { $time }
+ui-quiet-from-until = { $from } until { $until }
+ui-quiet-edge-start = Quiet begins
+ui-quiet-edge-end = Quiet ends
+ui-quiet-edge-at = { $day }, { $time }
+# Between two times.
+ui-quiet-to = until
+ui-quiet-next-day = on the next day
+ui-quiet-every-day = Same every day
+ui-quiet-remove = Remove
+ui-quiet-add = Add
+ui-quiet-days = Days on which they begin
+ui-quiet-no-day = Choose a day.
+ui-breakthrough = What gets through
+ui-breakthrough-lowest = Lowest urgency that rings
+ui-breakthrough-note = Counts during pause and quiet hours.
+ui-breakthrough-none = Nothing
+ui-breakthrough-high = High
+ui-breakthrough-urgent = Urgent
+ui-follow-system = Follow the system’s do not disturb
+ui-follow-system-note = When it is on, Feedbell is quiet too.
+ui-muted-feeds = Muted feeds
+ui-muted-none = None. Mute a feed in its menu.
+ui-muted-until = Muted until { $time }
+ui-muted-for-good = Muted until you unmute it
+
+## Settings: inbox
+
+ui-retention = How long messages stay
+ui-retention-own = A feed can have its own number of days: open it under Feeds.
 ui-keep-days = Days to keep read messages
 ui-keep-days-hint = { $n ->
     [one] Read messages go after { $n } day. Unread and pinned ones stay.
    *[other] Read messages go after { $n } days. Unread and pinned ones stay.
 }
 ui-keep-for-ever = 0 keeps them for ever.
+ui-kept-for-ever = Its messages stay for ever.
+ui-kept-days = { $n ->
+    [one] Its read messages go after { $n } day.
+   *[other] Its read messages go after { $n } days.
+}
+ui-messages = Messages
+ui-export-messages = Export messages
+ui-export-messages-note = Writes every message to a file in your downloads.
+ui-toast-exported-messages = { $n ->
+    [one] { $n } message is in { $path }
+   *[other] { $n } messages are in { $path }
+}
+ui-erase-messages = Erase all messages
+ui-erase-messages-note = Read, unread and pinned ones, for good.
+ui-erase-do = Erase…
+ui-erase-messages-ask = Every message goes, also unread and pinned ones. Feeds go on from where they are. This cannot be undone.
+ui-erase-messages-yes = Erase all messages
+ui-toast-erased-messages = All messages are erased
+
+## Settings: appearance
+
+ui-theme = Theme
+ui-theme-system = System
+ui-theme-light = Light
+ui-theme-dark = Dark
+ui-language = Language
+ui-language-auto = As the system
+ui-language-hint = Applies at once, here and in notifications.
+ui-tray-count = Number on the tray icon
+ui-tray-count-note = How many messages are unread. Without it the icon has a dot.
+
+## Settings: system
+
+ui-autostart = Start at login
+ui-autostart-note = Starts in the tray, without a window.
+ui-shortcut = Keys that show the window
+ui-shortcut-note = From anywhere, also while another program is in front.
+ui-shortcut-none = None
+ui-shortcut-press = Press the keys…
+ui-shortcut-clear = No keys
+ui-shortcut-bare = { $keys } alone would be taken from every program. Hold Ctrl, Alt or Super with it.
+ui-shortcut-unknown = This key cannot be used. Choose another one.
+ui-window-minutes = Minutes to keep a closed window ready
+ui-window-minutes-note = Until then it comes back at once. After that its memory is freed.
+ui-window-minutes-none = 0 frees its memory when it closes.
+ui-tray = Tray icon
+ui-tray-shown = Closing the window leaves Feedbell there.
+ui-tray-missing = Nothing on this desktop shows tray icons. Closing the window minimises it instead.
+ui-tray-yes = Shown
+ui-tray-no = Not shown
+ui-network = Network
+ui-proxy-note = For feeds that name none of their own.
+ui-proxy-at-note = With http://, https:// or socks5:// in front.
+ui-updates = Updates
+ui-updates-about = Feedbell connects only to your feeds and never asks for updates by itself. New versions come from where you got this one: your package manager, or the release page.
+
+## Settings: advanced
+
+ui-help = Find out what is wrong
+ui-diagnostics = Diagnostics
+ui-diagnostics-note = Version, system, feeds and the last log lines, without secrets and without messages.
+ui-diagnostics-show = Show
+ui-logs = Log folder
+ui-data-folder = Data folder
+ui-folder-open = Open folder
+ui-settings-file = Settings file
+ui-export = Export
+ui-export-note = Feeds and messages, to take along.
+ui-start-over = Start over
+ui-reset = Reset settings
+ui-reset-note = Everything on these pages as on the first day. Feeds and messages stay.
+ui-reset-do = Reset settings
+ui-reset-ask = Notifications, quiet hours, appearance, hub and the rest go back to how they were at first. Feeds and messages stay. The old settings file is kept beside the new one.
+ui-toast-reset = Settings are as on the first day
+ui-erase-everything = Erase everything
+ui-erase-everything-note = Feedbell as on the first day.
+ui-erase-everything-ask = These go for good:
+ui-erase-goes-messages = all messages, also unread and pinned ones
+ui-erase-goes-feeds = all feeds with their rules, and all settings
+ui-erase-goes-secrets = tokens and passwords in the keyring
+ui-erase-goes-hub = the hub’s events and tokens: who uses them is cut off
+ui-erase-goes-files = presets of your own, stored icons and logs
+ui-erase-everything-stays = Files that you exported stay. This cannot be undone.
+ui-erase-everything-yes = Erase everything
+ui-toast-erased-everything = Everything is erased
+ui-about = About
+ui-about-licence = Free software under the MIT licence or the Apache licence 2.0, as you like. Each library in it keeps its own licence.
 
 ## Feed editor
 

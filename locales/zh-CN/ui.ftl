@@ -123,16 +123,201 @@ ui-welcome-or = 或者从终端发送
 
 ui-settings-at-once = 修改立即生效
 ui-settings-feeds = 订阅源
-ui-settings-general = 通用
+ui-settings-notifications = 通知
+ui-settings-quiet = 免打扰
+ui-settings-inbox = 收件箱
 ui-settings-hub = 广播站
+ui-settings-appearance = 外观
+ui-settings-system = 系统
+ui-settings-advanced = 高级
 ui-settings-errors = 设置文件中有错误
-ui-settings-file = 设置文件
-ui-language = 语言
-ui-language-auto = 跟随系统
-ui-language-hint = 立即生效，包括通知。
+ui-show-in-folder = 打开所在文件夹
+
+## 设置：订阅源
+
+ui-settings-no-feeds = 还没有订阅源。可以输入地址来添加，也可以导入列表。
+ui-settings-more-feeds = 更多订阅源
+ui-feed-connect = 连接 { $name }
+ui-feed-mute-now = 静音
+ui-feed-unmute = 取消静音
+ui-presets = 预设
+ui-presets-note = Feedbell 了解 { $n } 类服务器及其事件的含义。
+ui-presets-show = 查看预设
+ui-import = 导入订阅源
+ui-import-note = 使用在本机或其他电脑上由 Feedbell 导出的列表。
+ui-import-do = 导入
+ui-import-choose = 选择文件
+ui-import-drop = 或拖到这里
+ui-import-paste = 或将列表粘贴到这里
+ui-import-too-long = { $name } 太大，不像订阅源列表。请选择由 Feedbell 导出的文件。
+ui-import-came = 已导入 { $n } 个订阅源：
+ui-import-nothing = 没有导入任何订阅源。
+ui-import-secrets = 列表中不含令牌和密码。以下订阅源需要补填，在此之前不会连接：
+ui-import-enter = 填写
+ui-import-left-out = 未导入：
+ui-export-feeds = 导出订阅源
+ui-export-feeds-note = 将列表写入“下载”文件夹，不含令牌和密码。
+ui-export-do = 导出
+ui-toast-exported-feeds = 已将 { $n } 个订阅源导出到 { $path }
+ui-toast-imported = 已导入 { $n } 个订阅源
+
+## 设置：通知
+
+ui-sound = 声音
+ui-sound-note = 用于没有单独设置声音的订阅源，需要桌面支持播放声音。
+ui-sound-system = 跟随桌面
+ui-sound-silent = 无
+ui-sound-message-new-instant = 消息
+ui-sound-bell = 铃声
+ui-sound-complete = 完成
+ui-sound-dialog-information = 提示
+ui-sound-dialog-warning = 警告
+ui-sound-alarm-clock-elapsed = 闹钟
+ui-sound-phone-incoming-call = 电话
+ui-hide-content = 隐藏内容
+ui-hide-content-note = 通知只说明有新消息，适合共享屏幕时使用。
+ui-test-notification = 发送测试
+ui-test-note = 经过订阅源的规则和收件箱，最后弹出真实的通知。
+ui-test-quiet = 现在处于免打扰状态，测试消息会静默存入收件箱。
+ui-test-muted = 该订阅源已静音，测试消息会静默存入收件箱。
+ui-test-no-feed = 测试需要经过订阅源的规则，请先添加订阅源。
+ui-test-send = 发送测试
+ui-toast-test-sent = 测试已发送，收件箱中也能看到。
+ui-per-feed = 各订阅源单独设置
+ui-per-feed-about = 声音、隐藏内容、来自其他服务器的图标，以及会发出请求的按钮，都在各订阅源中设置。图标和请求在你允许之前保持关闭。
+
+## 设置：免打扰
+
+ui-quiet-off = 通知已开启
+ui-quiet-kept = 静默的消息始终保存在收件箱中。
+# Between two sentences.
+ui-quiet-join = { "" }
+ui-quiet-starts-tonight = 免打扰时段今晚 { $time } 开始。
+ui-quiet-starts-today = 免打扰时段 { $time } 开始。
+# time: 22:00, or with its day: tomorrow at 22:00.
+ui-quiet-starts = 免打扰时段{ $time } 开始。
+ui-quiet-now = 免打扰至 { $time }
+ui-quiet-paused-until = 已暂停至 { $time }
+ui-quiet-system = 系统的勿扰模式已开启
+ui-pause-off = 关闭
+ui-pause-note = 订阅源保持连接。
+ui-quiet-hours = 免打扰时段
+ui-quiet-hours-none = 没有免打扰时段。可以添加，或打开开关在每晚启用。
+ui-quiet-hint = 拖动边缘，或选中色块后使用方向键：左右键移动边缘，上下键切换日期。按住 Shift 每次移动 5 分钟。
+ui-quiet-until = 至 { $time }
+ui-quiet-from-until = { $from } 至 { $until }
+ui-quiet-edge-start = 免打扰开始
+ui-quiet-edge-end = 免打扰结束
+ui-quiet-edge-at = { $day } { $time }
+# Between two times.
+ui-quiet-to = 至
+ui-quiet-next-day = 次日
+ui-quiet-every-day = 应用到每天
+ui-quiet-remove = 移除
+ui-quiet-add = 添加
+ui-quiet-days = 在哪几天开始
+ui-quiet-no-day = 请选择日期。
+ui-breakthrough = 哪些仍会提醒
+ui-breakthrough-lowest = 仍会响铃的最低紧急程度
+ui-breakthrough-note = 在暂停和免打扰时段内有效。
+ui-breakthrough-none = 无
+ui-breakthrough-high = 高
+ui-breakthrough-urgent = 紧急
+ui-follow-system = 跟随系统的勿扰模式
+ui-follow-system-note = 系统勿扰时，Feedbell 也保持安静。
+ui-muted-feeds = 已静音的订阅源
+ui-muted-none = 无。可以在订阅源的菜单中将其静音。
+ui-muted-until = 静音至 { $time }
+ui-muted-for-good = 静音，直到你取消
+
+## 设置：收件箱
+
+ui-retention = 消息保留多久
+ui-retention-own = 订阅源可以有自己的保留天数，请在“订阅源”中打开它进行设置。
 ui-keep-days = 已读消息保留天数
 ui-keep-days-hint = 已读消息在 { $n } 天后清除，未读和已固定的消息会保留。
 ui-keep-for-ever = 0 表示一直保留。
+ui-kept-for-ever = 它的消息一直保留。
+ui-kept-days = 它的已读消息在 { $n } 天后清除。
+ui-messages = 消息
+ui-export-messages = 导出消息
+ui-export-messages-note = 将所有消息写入“下载”文件夹中的文件。
+ui-toast-exported-messages = 已将 { $n } 条消息导出到 { $path }
+ui-erase-messages = 清除所有消息
+ui-erase-messages-note = 永久清除已读、未读和已固定的消息。
+ui-erase-do = 清除…
+ui-erase-messages-ask = 所有消息都会清除，包括未读和已固定的消息。订阅源会从当前位置继续。此操作无法撤销。
+ui-erase-messages-yes = 清除所有消息
+ui-toast-erased-messages = 已清除所有消息
+
+## 设置：外观
+
+ui-theme = 主题
+ui-theme-system = 跟随系统
+ui-theme-light = 浅色
+ui-theme-dark = 深色
+ui-language = 语言
+ui-language-auto = 跟随系统
+ui-language-hint = 立即生效，包括通知。
+ui-tray-count = 在托盘图标上显示数字
+ui-tray-count-note = 显示未读消息的数量。关闭时图标上只显示圆点。
+
+## 设置：系统
+
+ui-autostart = 登录时启动
+ui-autostart-note = 启动后位于托盘，不打开窗口。
+ui-shortcut = 显示窗口的快捷键
+ui-shortcut-note = 使用其他程序时也有效。
+ui-shortcut-none = 无
+ui-shortcut-press = 请按下按键…
+ui-shortcut-clear = 不使用快捷键
+ui-shortcut-bare = 单独使用 { $keys } 会影响所有程序，请与 Ctrl、Alt 或 Super 同时按下。
+ui-shortcut-unknown = 无法使用该按键，请换一个。
+ui-window-minutes = 关闭窗口后保留的分钟数
+ui-window-minutes-note = 在此期间窗口可以立即恢复，之后释放内存。
+ui-window-minutes-none = 0 表示关闭时立即释放内存。
+ui-tray = 托盘图标
+ui-tray-shown = 关闭窗口后，Feedbell 仍在托盘中。
+ui-tray-missing = 当前桌面不显示托盘图标，关闭窗口时会改为最小化。
+ui-tray-yes = 已显示
+ui-tray-no = 未显示
+ui-network = 网络
+ui-proxy-note = 用于没有单独设置代理的订阅源。
+ui-proxy-at-note = 以 http://、https:// 或 socks5:// 开头。
+ui-updates = 更新
+ui-updates-about = Feedbell 只连接你的订阅源，不会自行检查更新。请从获取当前版本的渠道更新：软件包管理器或发布页面。
+
+## 设置：高级
+
+ui-help = 排查问题
+ui-diagnostics = 诊断信息
+ui-diagnostics-note = 版本、系统、订阅源和最近的日志，不含密钥和消息内容。
+ui-diagnostics-show = 显示
+ui-logs = 日志文件夹
+ui-data-folder = 数据文件夹
+ui-folder-open = 打开文件夹
+ui-settings-file = 设置文件
+ui-export = 导出
+ui-export-note = 带走订阅源和消息。
+ui-start-over = 重新开始
+ui-reset = 重置设置
+ui-reset-note = 将这些页面中的设置恢复为初始状态。订阅源和消息会保留。
+ui-reset-do = 重置设置
+ui-reset-ask = 通知、免打扰时段、外观、广播站等设置会恢复为初始状态。订阅源和消息会保留。旧的设置文件会留在新文件旁边。
+ui-toast-reset = 设置已恢复为初始状态
+ui-erase-everything = 清除所有数据
+ui-erase-everything-note = 让 Feedbell 恢复到初次使用的状态。
+ui-erase-everything-ask = 以下内容将永久清除：
+ui-erase-goes-messages = 所有消息，包括未读和已固定的消息
+ui-erase-goes-feeds = 所有订阅源及其规则，以及所有设置
+ui-erase-goes-secrets = 密钥环中的令牌和密码
+ui-erase-goes-hub = 广播站的事件和令牌，使用它们的程序会断开
+ui-erase-goes-files = 自己的预设、已保存的图标和日志
+ui-erase-everything-stays = 已导出的文件会保留。此操作无法撤销。
+ui-erase-everything-yes = 清除所有数据
+ui-toast-erased-everything = 已清除所有数据
+ui-about = 关于
+ui-about-licence = 自由软件，可选择按 MIT 许可证或 Apache 许可证 2.0 使用。其中的各个库遵循各自的许可证。
 
 ## 订阅源编辑
 

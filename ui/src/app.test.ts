@@ -164,7 +164,7 @@ describe('the feed editor', () => {
 describe('settings and hub', () => {
   it('changes the language while it runs', async () => {
     const { model } = await show();
-    model.go({ kind: 'settings', section: 'general' });
+    model.go({ kind: 'settings', section: 'appearance' });
     flushSync();
     type('language-select', 'zh-CN');
     await soon(() => expect(one('rail-all').textContent).toContain('全部'));

@@ -2,9 +2,10 @@ import type { Backend } from './backend';
 import type {
   AppView, Bulk, BulkDone, Deed, DesktopView, Erase, ExportFormat, Exported, Facets, FeedForm, FeedState, FieldError, GeneralForm,
   HubLists, HubMode, HubState, Imported, MessageDetail, MessagePage, MessageQuery, MessageRow, NewTokenView, Preview, RawEvent,
-  RecentEvent, Refusal, SecretForm, SendForm, SettingsView, TestOutcome, TestStep, Text, TokenForm, Which, WindowUpdate,
+  QuietHours, RecentEvent, Refusal, SecretForm, SendForm, SettingsView, TestOutcome, TestStep, Text, Theme, TokenForm, Which, WindowUpdate,
 } from './bindings';
 import { usualConnection, usualGeneral, usualNotification } from './forms';
+import { nextStart, spansOf } from './week';
 
 export const SCENES = ['full', 'first', 'quiet', 'trouble', 'paused', 'many', 'deaf', 'lan', 'lan-first', 'lan-full', 'lan-away', 'slow'] as const;
 export type Scene = (typeof SCENES)[number];
@@ -12,6 +13,7 @@ export type Scene = (typeof SCENES)[number];
 export interface FakeOptions {
   scene?: Scene;
   locale?: 'en' | 'zh-CN';
+  theme?: Theme;
   /** Synthetic rows below the written ones. */
   rows?: number;
   now?: number;
@@ -44,6 +46,11 @@ fake-step-keep-alive = Nothing for 15 s. A proxy in between may close the connec
 fake-step-first-event = “like”, with the id 8f3c.10542
 fake-step-resume = Went on after 8f3c.10542 without a gap
 trouble-fake-down = Nothing answers at { $host }. Check that the server runs, and the port in the address.
+fake-proxy = Enter a proxy that begins with http://, https:// or socks5://.
+fake-general = The settings were not saved: see the field below.
+fake-shortcut = Another program has { $keys }. Choose other keys.
+fake-import = This is no list of feeds. Choose a file that Feedbell exported.
+fake-import-same = Home ntfy is here already, so it was left out.
 fake-plain = This address is not encrypted. Allow it, or use https.
 fake-p-likes = Likes
 fake-p-likes-about = Site messages for one user: likes, favorites and notices.
@@ -77,6 +84,11 @@ fake-step-keep-alive = 15 秒内没有数据。中间的代理可能会关闭连
 fake-step-first-event = “like”，ID 为 8f3c.10542
 fake-step-resume = 从 8f3c.10542 之后继续，没有缺口
 trouble-fake-down = { $host } 没有应答。请检查服务器是否在运行，以及地址中的端口。
+fake-proxy = 请输入以 http://、https:// 或 socks5:// 开头的代理。
+fake-general = 设置未保存，请查看下面的字段。
+fake-shortcut = { $keys } 已被其他程序占用。请换一组按键。
+fake-import = 这不是订阅源列表。请选择由 Feedbell 导出的文件。
+fake-import-same = 家庭 ntfy 已存在，未导入。
 fake-plain = 该地址没有加密。请允许，或改用 https。
 fake-p-likes = 点赞
 fake-p-likes-about = 发给某个用户的站内信：点赞、收藏和通知。
@@ -95,6 +107,10 @@ interface Sample {
 type FakeStep = [step: TestStep, text: Text, outcome?: TestOutcome, ms?: number];
 
 const minute = 60_000;
+/** Quiet at night, later towards the weekend. */
+const NIGHTS: QuietHours[] = [
+  { days: [1, 2, 3, 4, 7], from: 1320, until: 480 }, { days: [5, 6], from: 1410, until: 600 },
+];
 const plain = (id: string, args: Text['args'] = {}): Text => ({ id, args });
 const refuse = (text: Text, fields: FieldError[] = []): Refusal => ({ text, fields });
 
@@ -121,13 +137,13 @@ export class Fake implements Backend {
   #testing = 0;
   #hub: HubLists = { listening: [], tokens: [], bans: [] };
 
-  constructor({ scene = 'full', locale = 'en', rows = 0, now = Date.now() }: FakeOptions = {}) {
+  constructor({ scene = 'full', locale = 'en', theme = 'system', rows = 0, now = Date.now() }: FakeOptions = {}) {
     this.scene = scene;
     this.#locale = this.#auto = locale;
     this.#now = now;
     const full = scene !== 'first';
     this.#settings = {
-      general: { ...usualGeneral(), keep_days: 30 }, hub: { on: true, listen: '127.0.0.1:2355', allow_origins: ['http://localhost:3000'], tls: 'off' },
+      general: { ...usualGeneral(), theme, keep_days: 30, quiet: { ...usualGeneral().quiet, on: true, hours: structuredClone(NIGHTS) } }, hub: { on: true, listen: '127.0.0.1:2355', allow_origins: ['http://localhost:3000'], tls: 'off' },
       feeds: full ? this.#feeds() : [], path: '/home/ada/.config/feedbell/settings.toml', errors: [],
       presets: [
         { id: 'likes', name: plain('fake-p-likes'), about: plain('fake-p-likes-about'), example: 'http://localhost:3000/push?uid=1', access: 'none', muted: false, history: false },
@@ -163,7 +179,7 @@ export class Fake implements Backend {
     return this.#answer('app', (): AppView => ({
       version: '0.1.0', locale: this.#locale, trying: this.scene === 'first',
       theme: this.#settings.general.theme, tray_count: this.#settings.general.tray_count, latest: [],
-      quiet: { now: this.#pause === null ? null : { kind: 'paused', until: this.#pause.until }, next: null, breakthrough: this.#settings.general.quiet.breakthrough },
+      quiet: { now: this.#pause === null ? null : { kind: 'paused', until: this.#pause.until }, next: this.#nextQuiet(), breakthrough: this.#settings.general.quiet.breakthrough },
       unread: this.#rows.filter((row) => row.unread).length,
       pinned: this.#rows.filter((row) => row.pinned).length,
       feeds: this.#settings.feeds.map((form, i) => ({
@@ -261,8 +277,12 @@ export class Fake implements Backend {
 
   settings(): Promise<SettingsView> { return this.#answer('settings', () => structuredClone(this.#settings)); }
   saveGeneral(form: GeneralForm): Promise<void> {
-    return this.#tell('saveGeneral', ['settings', 'app'], () => {
+    if (!/^(none|(https?|socks5h?):\/\/.+)?$/.test(form.proxy)) {
+      return Promise.reject(refuse(plain('fake-general'), [{ field: 'proxy', text: plain('fake-proxy') }]));
+    }
+    return this.#tell('saveGeneral', ['settings', 'app', 'desktop'], () => {
       this.#settings.general = structuredClone(form);
+      this.#desktop.shortcut_trouble = form.shortcut === 'Ctrl+Alt+T' ? plain('fake-shortcut', { keys: form.shortcut }) : null;
       this.#locale = form.language === 'auto' ? this.#auto : form.language as 'en' | 'zh-CN';
     });
   }
@@ -388,13 +408,18 @@ export class Fake implements Backend {
     return this.#answer('exportFeeds', () => ({ path: '/home/ada/Downloads/feedbell-feeds.toml', count: this.#settings.feeds.length }));
   }
   importFeeds(text: string): Promise<Imported> {
-    if (!text.includes('[[feed]]')) return Promise.reject(refuse(plain('fake-form')));
+    if (!text.includes('[[feed]]')) return Promise.reject(refuse(plain('fake-import')));
     return this.#tell('importFeeds', ['settings', 'app'], () => {
-      this.#settings.feeds = this.#feeds();
-      return { feeds: this.#settings.feeds.map(({ id }) => id), secrets: ['Journal'], left_out: [] };
+      const taken = new Set(this.#settings.feeds.map(({ id }) => id));
+      const fresh = this.#feeds().map((form) => ({ ...form, id: taken.has(form.id) ? `${form.id}-2` : form.id })).slice(0, 3);
+      fresh[0]!.enabled = false;
+      this.#settings.feeds = [...this.#settings.feeds, ...fresh];
+      return { feeds: fresh.map(({ id }) => id), secrets: [fresh[0]!.name], left_out: [plain('fake-import-same')] };
     });
   }
-  diagnostics(): Promise<string> { return this.#answer('diagnostics', () => 'Feedbell 0.1.0'); }
+  diagnostics(): Promise<string> {
+    return this.#answer('diagnostics', () => 'Feedbell 0.1.0\nDesktop: GNOME, Wayland\nNotifications: gnome-shell 47\nFeeds: 6, 6 live\n  journal.example: live, last heard 3 s ago, token: kept\nHub: running, 127.0.0.1:2355, 3 subscribers\n');
+  }
   erase(what: Erase): Promise<void> {
     return this.#tell('erase', ['settings', 'inbox', 'app'], () => {
       if (what !== 'settings') this.#rows = [];
@@ -488,12 +513,13 @@ export class Fake implements Backend {
     const wants_token = mode === 'lan' && this.#hub.tokens.length === 0;
     const lan = mode === 'lan' && !wants_token;
     const no_network = lan && this.scene === 'lan-away';
-    const url = lan && !no_network ? 'http://192.168.1.14:2355' : 'http://127.0.0.1:2355';
+    const url = `${this.#settings.hub.tls === 'required' ? 'https' : 'http'}://${lan && !no_network ? '192.168.1.14' : '127.0.0.1'}:2355`;
+    const trust = this.#settings.hub.tls === 'required' ? " \\\n  --cacert '/home/ada/.local/share/feedbell/hub-cert.pem'" : '';
     const auth = lan ? ' \\\n  -H "Authorization: Bearer $TOKEN"' : '';
     return {
       kind: 'running', url, lan, wants_token, no_network, guarded: lan,
       also: this.scene === 'lan-full' ? ['http://10.8.0.6:2355', 'http://[fd12:3456:789a::14]:2355'] : [],
-      curl: `curl ${url}/publish${auth} \\\n  -d '{"event":"like","data":"Coffee is ready"}'`,
+      curl: `curl ${url}/publish${trust}${auth} \\\n  -d '{"event":"like","data":"Coffee is ready"}'`,
       receive: `const hub = new EventSource(\n  "${url}/events${lan ? '" +\n  "' : ''}?uid=mira${lan ? '&token=TOKEN' : ''}");\nhub.addEventListener("like",\n  e => console.log(e.data));`,
       fingerprint: this.#settings.hub.tls === 'off' ? null : 'sha256:5f2b8c1e90d7a4463be1c05fd2987e6a11b3c9f0e4d85a7260fb13c4d9e87a52',
     };
@@ -523,6 +549,11 @@ export class Fake implements Backend {
         ...(this.scene === 'lan-full' ? [{ ...rights, id: 'a111', name: 'The script on the old server that nobody dares to touch', hint: 'fb_…M4xx', read: true, write: true, admin: true, uids: ['mira', 'tomas', 'hall-panel'], used: null }] : []),
       ],
     };
+  }
+
+  #nextQuiet(): number | null {
+    const { on, hours } = this.#settings.general.quiet;
+    return on && this.#pause === null ? nextStart(spansOf(hours), this.#now) : null;
   }
 
   #name(feed: string): string { return this.#settings.feeds.find(({ id }) => id === feed)?.name ?? feed; }

@@ -1,7 +1,7 @@
 import { getContext, setContext, untrack } from 'svelte';
 import { refusal, type Backend } from './backend';
 import type {
-  AppView, FeedForm, FeedState, FeedView, GeneralForm, HubForm, HubLists, HubMode, MessageDetail, MessageRow,
+  AppView, DesktopView, FeedForm, FeedState, FeedView, GeneralForm, HubForm, HubLists, HubMode, MessageDetail, MessageRow,
   NewTokenView, Refusal, SendForm, SettingsView, TestStep, TestUpdate, Text, TokenForm, WindowUpdate,
 } from './bindings';
 import { planned } from './doctor';
@@ -12,13 +12,15 @@ import { midnight, Words } from './texts';
 /** What the list of the inbox is about. */
 export type View = { kind: 'all' } | { kind: 'unread' } | { kind: 'pinned' } | { kind: 'feed'; id: string };
 
-export type Section = 'feeds' | 'general' | 'hub';
+/** The parts of the settings, in their order. */
+export const SECTIONS = ['feeds', 'notifications', 'quiet', 'inbox', 'hub', 'appearance', 'system', 'advanced'] as const;
+export type Section = (typeof SECTIONS)[number];
 
-/** What the window shows. A feed without an id is one that is being added. */
+/** What the window shows. Settings without a section are their list; a feed without an id is one that is being added. */
 export type Page =
   | { kind: 'inbox' }
   | { kind: 'hub' }
-  | { kind: 'settings'; section: Section }
+  | { kind: 'settings'; section: Section | null }
   | { kind: 'feed'; id: string };
 
 /** How a feed's connection looks: routine reconnects look live. */
@@ -38,6 +40,8 @@ export interface Toast {
   text: string;
   bad: boolean;
   undo: (() => Promise<void>) | null;
+  /** Something else to do with what was said. */
+  act: { label: string; run: () => Promise<void> } | null;
 }
 
 /** A feed test that runs or ran. */
@@ -65,6 +69,7 @@ const MOST_TRIAL_EVENTS = 50;
 export class Model {
   app = $state.raw<AppView | null>(null);
   settings = $state.raw<SettingsView | null>(null);
+  desktop = $state.raw<DesktopView | null>(null);
   words = $state.raw(new Words(navigator.language.startsWith('zh') ? 'zh-CN' : 'en'));
   page = $state.raw<Page>({ kind: 'inbox' });
   view = $state.raw<View>({ kind: 'all' });
@@ -100,6 +105,7 @@ export class Model {
   readonly #askApp: () => Promise<void>;
   readonly #askInbox: () => Promise<void>;
   readonly #askSettings: () => Promise<void>;
+  readonly #askDesktop: () => Promise<void>;
   readonly #askDetail: () => Promise<void>;
   readonly #askHub: () => Promise<void>;
   readonly #lastLive = new Map<string, number>();
@@ -111,10 +117,11 @@ export class Model {
   #announceTimer: ReturnType<typeof setTimeout> | undefined;
   #saidTrouble = '';
 
-  constructor(private readonly backend: Backend, private readonly extraTexts: (locale: string) => string[] = () => []) {
+  constructor(readonly backend: Backend, private readonly extraTexts: (locale: string) => string[] = () => []) {
     this.#pages = new Pages((query) => backend.messages(query), () => this.#pagesChanged());
     this.#askApp = coalesced(async () => this.#appCame(await backend.app()));
     this.#askSettings = coalesced(async () => { this.settings = await backend.settings(); });
+    this.#askDesktop = coalesced(async () => { this.desktop = await backend.desktop(); });
     this.#askInbox = coalesced(() => this.#pages.refresh(), 100);
     this.#askHub = coalesced(async () => {
       if (this.page.kind === 'hub') this.hub = await backend.hubLists();
@@ -139,6 +146,7 @@ export class Model {
       this.broken = refusal(error);
       return;
     }
+    void this.#quietly(this.#askDesktop());
     // What was heard last grows old without an update; counts and states do not.
     this.#timers = [
       setInterval(() => { this.now = Date.now(); }, 1000),
@@ -283,6 +291,8 @@ export class Model {
 
   // Settings: each throws a refusal for its form to show
 
+  /** Resolves once the settings are shown as they are now. */
+  async refreshSettings(): Promise<void> { await this.#quietly(this.#askSettings()); }
   async saveGeneral(form: GeneralForm): Promise<void> { await this.#asForm(this.backend.saveGeneral(form)); }
   async saveHub(form: HubForm): Promise<void> { await this.#asForm(this.backend.saveHub(form)); }
   async switchHub(mode: HubMode): Promise<void> { await this.#asForm(this.backend.switchHub(mode)); }
@@ -341,9 +351,9 @@ export class Model {
 
   // Toasts
 
-  say(text: string, undo: Toast['undo'] = null, bad = false): void {
+  say(text: string, undo: Toast['undo'] = null, bad = false, act: Toast['act'] = null): void {
     clearTimeout(this.#toastTimer);
-    this.toast = { text, bad, undo };
+    this.toast = { text, bad, undo, act };
     this.#toastTimer = setTimeout(() => { this.toast = null; }, TOAST_MS);
   }
 
@@ -358,6 +368,16 @@ export class Model {
     this.dismiss();
     void this.#do(undo());
   }
+
+  act(): void {
+    const act = this.toast?.act;
+    if (!act) return;
+    this.dismiss();
+    void this.#do(act.run());
+  }
+
+  /** For what the user asked for: a refusal is told. */
+  attempt(work: Promise<unknown>): Promise<void> { return this.#do(work); }
 
   async copy(text: string): Promise<void> {
     try {
@@ -374,7 +394,7 @@ export class Model {
     switch (update.kind) {
       case 'app': void this.#quietly(this.#askApp()); break;
       case 'settings': void this.#quietly(this.#askSettings()); break;
-      case 'desktop': break;
+      case 'desktop': void this.#quietly(this.#askDesktop()); break;
       case 'inbox':
         void this.#quietly(this.#askInbox());
         void this.#quietly(this.#askDetail());
@@ -386,7 +406,7 @@ export class Model {
         if (update.message !== null) this.open(update.message);
         break;
       case 'page':
-        if (update.page === 'settings') this.go({ kind: 'settings', section: 'feeds' });
+        if (update.page === 'settings') this.go({ kind: 'settings', section: null });
         else this.go(update.page === 'hub' ? { kind: 'hub' } : { kind: 'inbox' });
         break;
     }
@@ -398,6 +418,7 @@ export class Model {
       this.words = new Words(app.locale, this.extraTexts(app.locale));
       document.documentElement.lang = this.words.locale;
     }
+    document.documentElement.dataset.theme = app.theme;
     for (const feed of app.feeds) if (feed.state.kind === 'live') this.#lastLive.set(feed.id, this.now);
     this.app = app;
     if (this.page.kind === 'hub') void this.#quietly(this.#askHub());
