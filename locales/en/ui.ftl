@@ -542,6 +542,7 @@ ui-hub-where-lan = People on your network open
 ui-hub-where-nowhere = No network: for now, programs on this computer use
 ui-hub-no-network = Connect this computer to a network. The address for others then appears here.
 ui-hub-also = This computer has more addresses, in case that one does not answer:
+ui-hub-fingerprint-only = Encrypted. The fingerprint of its certificate:
 ui-hub-fingerprint = Also over https. The fingerprint of its certificate:
 ui-hub-plain = Not encrypted: others on the network can read along.
 ui-hub-plain-fix = Use https

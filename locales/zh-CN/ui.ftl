@@ -496,6 +496,7 @@ ui-hub-where-lan = 局域网中的人打开
 ui-hub-where-nowhere = 当前没有网络，暂时只有本机上的程序可以使用
 ui-hub-no-network = 请将这台电脑接入网络，届时这里会显示供他人使用的地址。
 ui-hub-also = 如果该地址没有应答，这台电脑还有其他地址：
+ui-hub-fingerprint-only = 连接已加密，证书指纹：
 ui-hub-fingerprint = 也可通过 https 访问，证书指纹：
 ui-hub-plain = 未加密：同一网络中的人可能看到内容。
 ui-hub-plain-fix = 使用 https

@@ -119,7 +119,8 @@ it('knows when quiet begins next', () => {
 
 it('writes and reads times, and names days from Monday on', () => {
   expect([clock(0), clock(485), clock(DAY)]).toEqual(['00:00', '08:05', '00:00']);
-  expect([minutesOf('08:05'), minutesOf('24:00'), minutesOf('8:05'), minutesOf('')]).toEqual([485, null, null, null]);
+  expect(['08:05', '8:05', '0805', ' 8：05', '8', '24:00', '0'].map(minutesOf)).toEqual([485, 485, 485, 485, 480, 0, 0]);
+  expect(['', '24:01', '8:5', '8:60', '25', 'noon', '-1', '8:05 pm'].map(minutesOf)).toEqual(Array(8).fill(null));
   expect(dayNames('en', 'short')[0]).toBe('Mon');
   expect(dayNames('zh-CN', 'short')[6]).toBe('周日');
 });

@@ -110,11 +110,12 @@ export function clock(minutes: number): string {
   return `${two(Math.floor(minutes / 60) % 24)}:${two(minutes % 60)}`;
 }
 
-/** The minutes of a day from what a time field holds; null: nothing whole. */
+/** The minutes of a day from what somebody typed: 8:05, 0805, 8, also with a full-width colon; null: no time. */
 export function minutesOf(text: string): number | null {
-  const [, hours, minutes] = /^(\d\d):(\d\d)$/.exec(text) ?? [];
-  if (hours === undefined || minutes === undefined || Number(hours) > 23 || Number(minutes) > 59) return null;
-  return Number(hours) * 60 + Number(minutes);
+  const [, hours, minutes = '0'] = /^(\d{1,2})(?:[:：.]?(\d\d))?$/.exec(text.trim()) ?? [];
+  if (hours === undefined || Number(minutes) > 59) return null;
+  const all = Number(hours) * 60 + Number(minutes);
+  return all <= DAY ? all % DAY : null;
 }
 
 /** The names of the days, Monday first. */
