@@ -174,13 +174,13 @@ ui-import-choose = Choose a file
 ui-import-drop = or drop it here
 ui-import-paste = Or paste the list here
 ui-import-too-long = { $name } is too long for a list of feeds. Choose a file that Feedbell exported.
-ui-import-came = { $n ->
+ui-imported-came = { $n ->
     [one] { $n } feed came:
    *[other] { $n } feeds came:
 }
-ui-import-nothing = No feeds came.
-ui-import-secrets = Lists carry no tokens or passwords. These feeds wait for theirs and are off until then:
-ui-import-enter = Enter it
+ui-imported-nothing = No feeds came.
+ui-imported-secrets = Lists carry no tokens or passwords. These feeds wait for theirs and are off until then:
+ui-imported-enter = Enter it
 ui-import-left-out = Left out:
 ui-export-feeds = Export feeds
 ui-export-feeds-note = Writes a list without tokens and passwords to your downloads.
