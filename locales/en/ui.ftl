@@ -37,6 +37,20 @@ ui-action-open = Open
 ui-action-mark-read = Mark read
 ui-action-mark-unread = Mark unread
 ui-action-mark-all = Mark all read
+ui-action-mark-all-done = Mark all done
+ui-action-done = Done
+ui-action-not-done = Back to inbox
+ui-action-export-json = Export as JSON
+ui-action-export-csv = Export as CSV
+ui-action-show-in-folder = Show in folder
+ui-action-copy-text = Copy text
+ui-action-copy-raw = Copy raw event
+ui-action-copy-link = Copy link
+ui-action-ok = OK
+ui-action-change = Change
+# host: the server that a message asks us to ask.
+ui-action-http-ask = Send a request to { $host }?
+ui-action-http-send = Send request
 ui-action-pin = Pin
 ui-action-unpin = Unpin
 ui-action-delete = Delete
@@ -65,16 +79,48 @@ ui-status-wait-one = { $name } is reconnecting
 ui-status-wait = { $n } feeds are reconnecting
 ui-status-paused = Notifications are paused
 ui-status-paused-until = Paused until { $time }
+ui-status-hours = Quiet hours until { $time }
+ui-status-system = The system is on do not disturb
 ui-pause-menu = How long to pause
 ui-pause-hour = For 1 hour
 ui-pause-until-note = until { $time }
 ui-pause-tomorrow = Until tomorrow
 ui-pause-open = Until I resume
 ui-strip-more = { $n } more
+ui-strip-hours = Quiet hours until { $time }. Messages are kept silently.
+ui-strip-system = The system is on do not disturb. Messages are kept silently.
+ui-no-tray = This desktop shows no tray icons. Closing the window minimises it.
+ui-newcomer = Feedbell stays in the tray when you close the window, and goes on listening.
+ui-mute-hour = Mute for 1 hour
+ui-mute-tomorrow = Mute until tomorrow
+ui-mute-for-good = Mute for good
+ui-mute-off = Unmute
+ui-feed-menu = More for { $name }
+ui-feed-muted-until = Muted until { $time }
+ui-feed-reconnect-now = Reconnect now
+ui-feed-test = Send a test
 
 ## Message list
 
 ui-filter-unread = Unread
+ui-filter-done = Done
+ui-filter-show-done = Show what is done
+ui-filter-feed = Feed
+ui-filter-feeds = { $n } feeds
+ui-filter-event = Event
+ui-filter-events = { $n } events
+ui-filter-urgency = Urgency
+ui-filter-urgency-low = All
+ui-filter-urgency-normal = Normal or more
+ui-filter-urgency-high = High or more
+ui-filter-urgency-urgent = Urgent
+ui-filter-clear = Clear { $what }
+ui-list-menu = More for this list
+ui-list-found = { $n ->
+    [one] { $n } message
+   *[other] { $n } messages
+}
+ui-list-found-more = More than { $n } messages
 ui-list-new = { $n ->
     [one] { $n } new message
    *[other] { $n } new messages
@@ -83,6 +129,13 @@ ui-row-unread = Unread
 # Between the parts of a row's name for screen readers.
 ui-row-comma = , { "" }
 ui-urgency-high = High
+ui-urgency-urgent = Urgent
+# names: Ada, Lin Wei. n: how many more.
+ui-row-actors = { $names } and { $n ->
+    [one] { $n } other
+   *[other] { $n } others
+}
+ui-row-names-comma = , { "" }
 ui-gap = Some events between { $from } and { $to } could not be recovered
 ui-gap-before = Some events before { $to } could not be recovered
 ui-gap-about = The server no longer had them when Feedbell came back. Messages before and after are complete.
@@ -96,6 +149,11 @@ ui-live-new = { $n ->
 ui-empty-search = Nothing matches “{ $words }”
 ui-empty-unread = Nothing unread here
 ui-empty-unread-on = Unread is on and hides messages you have read.
+ui-empty-filtered = Nothing matches the filters
+ui-empty-done = Nothing is done yet
+ui-empty-feeds-on = Only messages of { $names } are shown.
+ui-empty-events-on = Only events named { $names } are shown.
+ui-empty-urgency-on = Messages that are less urgent are not shown.
 ui-empty-clear = Clear filters
 ui-empty-all-read = Everything is read
 ui-empty-pinned = Nothing is pinned
@@ -109,6 +167,11 @@ ui-detail = Message
 ui-detail-none = Choose a message to read it
 ui-detail-keys = to move, all keys with
 ui-detail-why = Why you see this
+ui-detail-menu = More for this message
+ui-detail-actions = What this message offers
+ui-burst-all = All messages of this burst
+ui-burst-back = Back to all of them
+ui-burst-more = Show older, { $n } more
 ui-detail-raw = Raw event
 ui-detail-bytes = { $n ->
     [one] { $n } byte
@@ -121,6 +184,37 @@ ui-toast-deleted = { $n ->
     [one] { $n } message deleted
    *[other] { $n } messages deleted
 }
+ui-toast-done = { $n ->
+    [one] { $n } message done
+   *[other] { $n } messages done
+}
+ui-toast-not-done = { $n ->
+    [one] { $n } message is back in the inbox
+   *[other] { $n } messages are back in the inbox
+}
+ui-toast-all-read = { $n ->
+    [one] { $n } message marked read
+   *[other] { $n } messages marked read
+}
+ui-toast-all-done = { $n ->
+    [one] { $n } message done
+   *[other] { $n } messages done
+}
+ui-toast-all-read-none = Everything here is read.
+ui-toast-all-done-none = There is nothing here to be done.
+# name: the file.
+ui-toast-exported = { $n ->
+    [one] { $n } message is in { $name }
+   *[other] { $n } messages are in { $name }
+}
+# what: the toast of what was taken back.
+ui-toast-undone = Taken back: { $what }
+ui-toast-paused = Notifications are paused
+ui-toast-resumed = Notifications are on again
+ui-toast-muted = { $name } is muted
+ui-toast-muted-until = { $name } is muted until { $time }
+ui-toast-unmuted = { $name } is no longer muted
+ui-toast-reconnecting = { $name } is reconnecting
 ui-toast-copied = Copied
 ui-toast-copy-refused = The system did not allow copying. Select the text and copy it by hand.
 ui-toast-saved = { $name } saved
@@ -136,9 +230,23 @@ ui-welcome-lead = Likes, builds, doors. Point Feedbell at a server that streams 
 ui-welcome-try = Try it now
 ui-welcome-try-about = Starts a hub on this computer and sends you one like. Works offline.
 ui-welcome-try-running = The hub on this computer is running. It sends you one like. Works offline.
-ui-welcome-send-like = Send yourself a like
-ui-welcome-add-about = Paste the address of an event stream, or start from a preset.
-ui-welcome-or = Or send one from a terminal
+ui-welcome-send-like = Send me a like
+ui-welcome-add-about = Paste an address. Feedbell recognises ntfy, Mercure, Mastodon and more.
+ui-welcome-import = Import
+ui-welcome-import-about = Bring feeds from a file, or drop it here. Secrets are left out, so you add those afterwards.
+ui-welcome-import-choose = Choose a file
+ui-welcome-autostart = Start Feedbell when I log in
+ui-welcome-autostart-note = It lives in the tray and opens no window.
+ui-welcome-hello = Hello from the terminal
+ui-import-too-large = { $name } is too large for a file of feeds. Choose one that Feedbell exported.
+ui-import-came = { $n ->
+    [one] { $n } feed imported
+   *[other] { $n } feeds imported
+}
+ui-import-nothing = No feeds were imported
+ui-import-secrets = Switched off until their token or password is entered: { $names }
+ui-import-enter = Enter it for { $name }
+ui-welcome-or = Or send an event yourself
 
 ## Settings
 
@@ -152,7 +260,6 @@ ui-settings-appearance = Appearance
 ui-settings-system = System
 ui-settings-advanced = Advanced
 ui-settings-errors = The settings file has mistakes
-ui-show-in-folder = Show in folder
 
 ## Settings: feeds
 
@@ -284,10 +391,6 @@ ui-kept-days = { $n ->
 ui-messages = Messages
 ui-export-messages = Export messages
 ui-export-messages-note = Writes every message to a file in your downloads.
-ui-toast-exported-messages = { $n ->
-    [one] { $n } message is in { $path }
-   *[other] { $n } messages are in { $path }
-}
 ui-erase-messages = Erase all messages
 ui-erase-messages-note = Read, unread and pinned ones, for good.
 ui-erase-do = Erase…
@@ -650,19 +753,44 @@ ui-token-unused = not used yet
 ui-token-revoke = Revoke
 ui-token-revoke-ask = Revoke “{ $name }”? What uses it is disconnected at once. This cannot be undone.
 
+## Commands
+
+ui-palette = Commands
+ui-palette-hint = What would you like to do?
+ui-palette-none = No command matches “{ $words }”. Try fewer letters.
+ui-command-go = Go to { $name }
+# span: one of the ui-pause texts, “For 1 hour”.
+ui-command-pause = Pause notifications: { $span }
+ui-command-resume = Resume notifications
+ui-command-settings = Settings: { $name }
+ui-command-theme-system = Look as the system does
+ui-command-theme-light = Light look
+ui-command-theme-dark = Dark look
+ui-command-language = Language: { $name }
+ui-command-test = Send a test through { $name }
+ui-command-edit = Edit { $name }
+ui-command-mute-hour = Mute { $name } for 1 hour
+ui-command-mute = Mute { $name } for good
+ui-command-unmute = Unmute { $name }
+ui-command-reconnect = Reconnect { $name } now
+
 ## Keys
 
 ui-key-help = Keys
 ui-key-move = Next, previous message
+ui-key-ends = Newest, oldest message
 ui-key-open = Open the message
-ui-key-read = Mark read
-ui-key-unread = Mark unread
+ui-key-link = Open its link
+ui-key-done = Done, or back
+ui-key-unread = Mark read or unread
 ui-key-pin = Pin or unpin
 ui-key-delete = Delete
 ui-key-undo = Undo
 ui-key-search = Search
+ui-key-palette = Commands
 ui-key-all = Go to All
 ui-key-go-unread = Go to Unread
 ui-key-hub = Go to the hub
 ui-key-pause = Pause or resume
+ui-key-menu = Menu of the focused feed
 ui-key-back = Back

@@ -33,6 +33,20 @@ ui-action-open = 打开
 ui-action-mark-read = 标为已读
 ui-action-mark-unread = 标为未读
 ui-action-mark-all = 全部标为已读
+ui-action-mark-all-done = 全部标为已处理
+ui-action-done = 标为已处理
+ui-action-not-done = 移回收件箱
+ui-action-export-json = 导出为 JSON
+ui-action-export-csv = 导出为 CSV
+ui-action-show-in-folder = 在文件夹中显示
+ui-action-copy-text = 复制文字
+ui-action-copy-raw = 复制原始事件
+ui-action-copy-link = 复制链接
+ui-action-ok = 知道了
+ui-action-change = 更改
+# host：消息要求请求的服务器。
+ui-action-http-ask = 要向 { $host } 发送请求吗？
+ui-action-http-send = 发送请求
 ui-action-pin = 固定
 ui-action-unpin = 取消固定
 ui-action-delete = 删除
@@ -57,20 +71,53 @@ ui-status-wait-one = { $name } 正在重新连接
 ui-status-wait = { $n } 个订阅源正在重新连接
 ui-status-paused = 通知已暂停
 ui-status-paused-until = 已暂停至 { $time }
+ui-status-hours = 免打扰时段，至 { $time }
+ui-status-system = 系统已开启勿扰
 ui-pause-menu = 暂停多久
 ui-pause-hour = 1 小时
 ui-pause-until-note = 至 { $time }
 ui-pause-tomorrow = 到明天
 ui-pause-open = 直到我恢复
 ui-strip-more = 另有 { $n } 项
+ui-strip-hours = 免打扰时段，至 { $time }。消息会静默保存。
+ui-strip-system = 系统已开启勿扰。消息会静默保存。
+ui-no-tray = 此桌面不显示托盘图标。关闭窗口会将其最小化。
+ui-newcomer = 关闭窗口后，Feedbell 会留在托盘中继续接收事件。
+ui-mute-hour = 静音 1 小时
+ui-mute-tomorrow = 静音到明天
+ui-mute-for-good = 一直静音
+ui-mute-off = 取消静音
+ui-feed-menu = { $name } 的更多操作
+ui-feed-muted-until = 已静音至 { $time }
+ui-feed-reconnect-now = 立即重新连接
+ui-feed-test = 发送测试
 
 ## 消息列表
 
 ui-filter-unread = 未读
+ui-filter-done = 已处理
+ui-filter-show-done = 显示已处理的消息
+ui-filter-feed = 订阅源
+ui-filter-feeds = { $n } 个订阅源
+ui-filter-event = 事件
+ui-filter-events = { $n } 个事件
+ui-filter-urgency = 紧急程度
+ui-filter-urgency-low = 全部
+ui-filter-urgency-normal = 普通及以上
+ui-filter-urgency-high = 高及以上
+ui-filter-urgency-urgent = 紧急
+ui-filter-clear = 清除“{ $what }”
+ui-list-menu = 此列表的更多操作
+ui-list-found = { $n } 条消息
+ui-list-found-more = 超过 { $n } 条消息
 ui-list-new = { $n } 条新消息
 ui-row-unread = 未读
 ui-row-comma = ，
 ui-urgency-high = 高
+ui-urgency-urgent = 紧急
+# names：周屿、林薇。n：另外的人数。
+ui-row-actors = { $names }和另外 { $n } 人
+ui-row-names-comma = 、
 ui-gap = { $from } 至 { $to } 之间的部分事件无法补回
 ui-gap-before = { $to } 之前的部分事件无法补回
 ui-gap-about = Feedbell 重新连接时，服务器已不再保留这些事件。此前和此后的消息是完整的。
@@ -81,6 +128,11 @@ ui-live-new = { $n } 条新消息
 ui-empty-search = 没有与“{ $words }”匹配的消息
 ui-empty-unread = 这里没有未读消息
 ui-empty-unread-on = 已开启“未读”，读过的消息不显示。
+ui-empty-filtered = 没有符合筛选条件的消息
+ui-empty-done = 还没有已处理的消息
+ui-empty-feeds-on = 只显示 { $names } 的消息。
+ui-empty-events-on = 只显示名为 { $names } 的事件。
+ui-empty-urgency-on = 不够紧急的消息不显示。
 ui-empty-clear = 清除筛选
 ui-empty-all-read = 全部已读
 ui-empty-pinned = 没有固定的消息
@@ -94,12 +146,33 @@ ui-detail = 消息
 ui-detail-none = 选择一条消息来阅读
 ui-detail-keys = 移动，查看全部按键：
 ui-detail-why = 为什么会看到它
+ui-detail-menu = 此消息的更多操作
+ui-detail-actions = 此消息提供的操作
+ui-burst-all = 这一组的全部消息
+ui-burst-back = 返回这一组
+ui-burst-more = 显示更早的 { $n } 条
 ui-detail-raw = 原始事件
 ui-detail-bytes = { $n } 字节
 
 ## 提示
 
 ui-toast-deleted = 已删除 { $n } 条消息
+ui-toast-done = { $n } 条消息已处理
+ui-toast-not-done = { $n } 条消息已移回收件箱
+ui-toast-all-read = 已将 { $n } 条消息标为已读
+ui-toast-all-done = { $n } 条消息已处理
+ui-toast-all-read-none = 这里的消息均已读。
+ui-toast-all-done-none = 这里没有待处理的消息。
+# name：文件名。
+ui-toast-exported = 已将 { $n } 条消息导出到 { $name }
+# what：被撤销操作的提示。
+ui-toast-undone = 已撤销：{ $what }
+ui-toast-paused = 通知已暂停
+ui-toast-resumed = 通知已恢复
+ui-toast-muted = { $name } 已静音
+ui-toast-muted-until = { $name } 已静音至 { $time }
+ui-toast-unmuted = { $name } 已取消静音
+ui-toast-reconnecting = { $name } 正在重新连接
 ui-toast-copied = 已复制
 ui-toast-copy-refused = 系统不允许复制。请选中文字后手动复制。
 ui-toast-saved = 已保存 { $name }
@@ -116,8 +189,19 @@ ui-welcome-try = 马上试试
 ui-welcome-try-about = 在本机启动一个广播站，并给你发送一个赞。无需联网。
 ui-welcome-try-running = 本机的广播站正在运行，它会给你发送一个赞。无需联网。
 ui-welcome-send-like = 给自己发一个赞
-ui-welcome-add-about = 粘贴事件流的地址，或从预设开始。
-ui-welcome-or = 或者从终端发送
+ui-welcome-add-about = 粘贴地址即可。Feedbell 能识别 ntfy、Mercure、Mastodon 等。
+ui-welcome-import = 导入
+ui-welcome-import-about = 从文件导入订阅源，也可以把文件拖到这里。文件中没有令牌和密码，请在导入后补上。
+ui-welcome-import-choose = 选择文件
+ui-welcome-autostart = 登录时启动 Feedbell
+ui-welcome-autostart-note = 它留在托盘中，不会打开窗口。
+ui-welcome-hello = 来自终端的问候
+ui-import-too-large = { $name } 太大，不像是订阅源文件。请选择由 Feedbell 导出的文件。
+ui-import-came = 已导入 { $n } 个订阅源
+ui-import-nothing = 没有导入订阅源
+ui-import-secrets = 以下订阅源在补上令牌或密码之前不会连接：{ $names }
+ui-import-enter = 为 { $name } 补上
+ui-welcome-or = 或者自己发送一个事件
 
 ## 设置
 
@@ -131,7 +215,6 @@ ui-settings-appearance = 外观
 ui-settings-system = 系统
 ui-settings-advanced = 高级
 ui-settings-errors = 设置文件中有错误
-ui-show-in-folder = 打开所在文件夹
 
 ## 设置：订阅源
 
@@ -245,7 +328,6 @@ ui-kept-days = 它的已读消息在 { $n } 天后清除。
 ui-messages = 消息
 ui-export-messages = 导出消息
 ui-export-messages-note = 将所有消息写入“下载”文件夹中的文件。
-ui-toast-exported-messages = 已将 { $n } 条消息导出到 { $path }
 ui-erase-messages = 清除所有消息
 ui-erase-messages-note = 永久清除已读、未读和已固定的消息。
 ui-erase-do = 清除…
@@ -603,19 +685,44 @@ ui-token-unused = 尚未使用
 ui-token-revoke = 撤销
 ui-token-revoke-ask = 要撤销“{ $name }”吗？使用它的程序会立即断开，且无法恢复。
 
+## 命令
+
+ui-palette = 命令
+ui-palette-hint = 想做什么？
+ui-palette-none = 没有与“{ $words }”匹配的命令。请试试更少的字。
+ui-command-go = 前往 { $name }
+# span：ui-pause 中的一项，如“1 小时”。
+ui-command-pause = 暂停通知：{ $span }
+ui-command-resume = 恢复通知
+ui-command-settings = 设置：{ $name }
+ui-command-theme-system = 外观跟随系统
+ui-command-theme-light = 浅色外观
+ui-command-theme-dark = 深色外观
+ui-command-language = Language / 语言：{ $name }
+ui-command-test = 通过 { $name } 发送测试
+ui-command-edit = 编辑 { $name }
+ui-command-mute-hour = 将 { $name } 静音 1 小时
+ui-command-mute = 将 { $name } 一直静音
+ui-command-unmute = 取消 { $name } 的静音
+ui-command-reconnect = 立即重新连接 { $name }
+
 ## 按键
 
 ui-key-help = 按键
 ui-key-move = 下一条、上一条消息
+ui-key-ends = 最新、最早的消息
 ui-key-open = 打开消息
-ui-key-read = 标为已读
-ui-key-unread = 标为未读
+ui-key-link = 打开它的链接
+ui-key-done = 标为已处理，或移回
+ui-key-unread = 标为已读或未读
 ui-key-pin = 固定或取消固定
 ui-key-delete = 删除
 ui-key-undo = 撤销
 ui-key-search = 搜索
+ui-key-palette = 命令
 ui-key-all = 转到全部
 ui-key-go-unread = 转到未读
 ui-key-hub = 转到广播站
 ui-key-pause = 暂停或恢复
+ui-key-menu = 打开所选订阅源的菜单
 ui-key-back = 返回

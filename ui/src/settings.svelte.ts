@@ -1,6 +1,6 @@
 import { getContext, setContext } from 'svelte';
 import { refusal } from './backend';
-import type { Exported, FeedForm, GeneralForm, HubForm, Imported } from './bindings';
+import type { FeedForm, GeneralForm, HubForm, Imported } from './bindings';
 import type { FormErrors } from './errors.svelte';
 import type { Model } from './model.svelte';
 
@@ -53,10 +53,10 @@ const KEY = Symbol('changes');
 export function provideChanges(changes: Changes): Changes { return setContext(KEY, changes); }
 export function useChanges(): Changes { return getContext(KEY); }
 
-/** Says where a file was written, and offers its folder. */
-export async function tellExport(m: Model, written: Promise<Exported>, text: 'toast-exported-feeds' | 'toast-exported-messages'): Promise<void> {
-  await m.attempt(written.then(({ path, count }) => {
-    m.say(m.t(text, { n: count, path }), null, false, { label: m.t('show-in-folder'), run: () => m.backend.openFolder(path) });
+/** Writes the feeds into a file, says where it lies, and offers its folder. */
+export async function exportFeeds(m: Model): Promise<void> {
+  await m.attempt(m.backend.exportFeeds().then(({ path, count }) => {
+    m.say(m.t('toast-exported-feeds', { n: count, path }), null, false, { label: m.t('action-show-in-folder'), act: () => void m.attempt(m.backend.openFolder(path)) });
   }));
 }
 

@@ -18,6 +18,7 @@ function key(element: HTMLElement, key: string, more: KeyboardEventInit = {}): v
   element.dispatchEvent(new KeyboardEvent('keyup', { key, bubbles: true }));
   flushSync();
 }
+const resize = (width: number): void => (window as unknown as { happyDOM: { setViewport(size: { width: number }): void } }).happyDOM.setViewport({ width });
 const general = (model: Model) => model.settings!.general;
 
 describe('every section', () => {
@@ -61,7 +62,7 @@ describe('every section', () => {
     const names = [...document.querySelectorAll('main nav button')].map((button) => button.textContent!.trim());
     expect(names).toEqual(['Feeds', 'Notifications', 'Quiet', 'Inbox', 'Hub', 'Appearance', 'System', 'Advanced']);
     expect(one('settings-feeds').getAttribute('aria-current')).toBe('page');
-    window.happyDOM.setViewport({ width: 420 });
+    resize(420);
     await soon(() => expect(all('settings-section')).toEqual([]));
     click('settings-quiet');
     expect(all('settings-feeds')).toEqual([]);
@@ -69,7 +70,7 @@ describe('every section', () => {
     document.querySelector<HTMLElement>('.top .back')!.click();
     flushSync();
     expect(all('settings-quiet')).toHaveLength(1);
-    window.happyDOM.setViewport({ width: 1024 });
+    resize(1024);
   });
 });
 
@@ -109,7 +110,7 @@ describe('feeds', () => {
     const opened = vi.spyOn(fake, 'openFolder');
     click('export-feeds');
     await soon(() => expect(text('toast')).toContain('6 feeds are in /home/ada/Downloads/feedbell-feeds.toml'));
-    click('toast-act');
+    click('toast-more');
     await soon(() => expect(opened).toHaveBeenCalledWith('/home/ada/Downloads/feedbell-feeds.toml'));
   });
 

@@ -16,6 +16,7 @@ export class Words {
   #day: Intl.DateTimeFormat;
   #dayOfYear: Intl.DateTimeFormat;
   #number: Intl.NumberFormat;
+  #list: Intl.ListFormat;
 
   /** `extra` adds Fluent sources to those of the program. */
   constructor(locale: string, extra: readonly string[] = []) {
@@ -32,6 +33,7 @@ export class Words {
     this.#day = new Intl.DateTimeFormat(this.locale, { weekday: 'long', day: 'numeric', month: 'long' });
     this.#dayOfYear = new Intl.DateTimeFormat(this.locale, { day: 'numeric', month: 'long', year: 'numeric' });
     this.#number = new Intl.NumberFormat(this.locale);
+    this.#list = new Intl.ListFormat(this.locale, { type: 'conjunction' });
   }
 
   /** One of the window's own messages: `ui-` and `id`. */
@@ -49,6 +51,9 @@ export class Words {
   }
 
   number(value: number): string { return this.#number.format(value); }
+
+  /** Ada, Lin Wei, and Sam */
+  list(names: readonly string[]): string { return this.#list.format(names); }
 
   /** 14:36 */
   time(at: number): string { return this.#time.format(at); }
