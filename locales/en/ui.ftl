@@ -390,7 +390,7 @@ ui-kept-days = { $n ->
 }
 ui-messages = Messages
 ui-export-messages = Export messages
-ui-export-messages-note = Writes every message to a file in your downloads.
+ui-export-messages-note = Writes the inbox to a file in your downloads. Messages that are done are not in it.
 ui-erase-messages = Erase all messages
 ui-erase-messages-note = Read, unread and pinned ones, for good.
 ui-erase-do = Erase…
