@@ -5,6 +5,8 @@
 ui-day-today = Today
 ui-day-yesterday = Yesterday
 ui-day-tomorrow = tomorrow
+# Within a sentence. time: 14:36.
+ui-day-tomorrow-at = tomorrow at { $time }
 # day: one of the above, or a date. time: 14:36.
 ui-day-at = { $day } at { $time }
 ui-ago-seconds = { $n } s ago

@@ -4,7 +4,7 @@
 
 ui-day-today = 今天
 ui-day-yesterday = 昨天
-ui-day-tomorrow = 明天
+ui-day-tomorrow-at = 明天 { $time }
 ui-day-at = { $day } { $time }
 ui-ago-seconds = { $n } 秒前
 ui-ago-minutes = { $n } 分钟前

@@ -41,8 +41,8 @@ export function commands(m: Model): Command[] {
   for (const [language, name] of [['en', 'English'], ['zh-CN', '简体中文']] as const) {
     if (m.words.locale !== language) add(`language-${language}`, 'globe', m.t('command-language', { name }), () => m.change({ language }));
   }
-  add('export-json', 'down', m.t('action-export-json'), () => m.export('json'));
-  add('export-csv', 'down', m.t('action-export-csv'), () => m.export('csv'));
+  add('export-json', 'download', m.t('action-export-json'), () => m.export('json'));
+  add('export-csv', 'download', m.t('action-export-csv'), () => m.export('csv'));
   for (const feed of app.feeds) {
     add(`test-${feed.id}`, 'send', m.t('command-test', { name: feed.name }), () => m.testMessage(feed.id));
     add(`edit-${feed.id}`, 'settings', m.t('command-edit', { name: feed.name }), () => m.go({ kind: 'feed', id: feed.id }));

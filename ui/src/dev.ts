@@ -26,6 +26,7 @@ const row = model.rows[Number(asked.get('row') ?? -1)];
 if (row) model.open(row.id);
 if (asked.has('search')) model.searchFor(asked.get('search')!);
 if (asked.has('unread')) model.onlyUnread(true);
+if (asked.has('palette')) model.palette = true;
 if (asked.has('top')) {
   await new Promise((done) => setTimeout(done, 300));
   document.querySelector('[data-testid="message-list"]')!.scrollTop = Number(asked.get('top'));

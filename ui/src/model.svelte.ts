@@ -139,7 +139,7 @@ export class Model {
   /** The list's row of what is selected. */
   row = $derived(this.rows.find((row) => row.id === this.selected) ?? null);
   /** What keys and commands act on: the message that is read, or the burst. */
-  current = $derived(this.part === null ? this.row ?? this.detail?.row ?? null : this.detail?.row.id === this.part ? this.detail.row : null);
+  current = $derived(this.part === null ? this.row ?? this.detail?.row ?? null : this.burst?.rows.find((row) => row.id === this.part) ?? null);
 
   readonly #pages: Pages;
   readonly #askApp: () => Promise<void>;
@@ -317,7 +317,8 @@ export class Model {
   move(by: number): void {
     if (this.rows.length === 0) return;
     const at = this.rows.findIndex((row) => row.id === this.selected);
-    const to = at < 0 ? 0 : Math.min(this.rows.length - 1, Math.max(0, at + by));
+    const from = at >= 0 ? at : by > 0 ? -1 : 0;
+    const to = Math.min(this.rows.length - 1, Math.max(0, from + by));
     this.select(this.rows[to]!.id);
   }
 

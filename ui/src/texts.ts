@@ -77,7 +77,9 @@ export class Words {
 
   /** The end of something: the time alone if it is today, else with its day. */
   until(at: number, now: number): string {
-    return midnight(at) === midnight(now) ? this.time(at) : this.t('day-at', { day: this.#upcoming(at, now), time: this.time(at) });
+    if (midnight(at) === midnight(now)) return this.time(at);
+    const days = Math.round((midnight(at) - midnight(now)) / 86_400_000);
+    return days === 1 ? this.t('day-tomorrow-at', { time: this.time(at) }) : this.t('day-at', { day: this.#day.format(at), time: this.time(at) });
   }
 
   /** How long ago, in the largest whole unit. */
@@ -93,11 +95,6 @@ export class Words {
   #format(id: string, args: Record<string, FluentVariable>): string {
     const pattern = this.#bundle.getMessage(id)?.value;
     return pattern ? this.#bundle.formatPattern(pattern, args, []) : id;
-  }
-
-  #upcoming(at: number, now: number): string {
-    const days = Math.round((midnight(at) - midnight(now)) / 86_400_000);
-    return days === 1 ? this.t('day-tomorrow') : this.#day.format(at);
   }
 }
 
