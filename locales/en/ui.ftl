@@ -4,7 +4,9 @@
 
 ui-day-today = Today
 ui-day-yesterday = Yesterday
-ui-day-tomorrow = Tomorrow
+ui-day-tomorrow = tomorrow
+# Within a sentence. time: 14:36.
+ui-day-tomorrow-at = tomorrow at { $time }
 # day: one of the above, or a date. time: 14:36.
 ui-day-at = { $day } at { $time }
 ui-ago-seconds = { $n } s ago
@@ -37,6 +39,20 @@ ui-action-open = Open
 ui-action-mark-read = Mark read
 ui-action-mark-unread = Mark unread
 ui-action-mark-all = Mark all read
+ui-action-mark-all-done = Mark all done
+ui-action-done = Done
+ui-action-not-done = Back to inbox
+ui-action-export-json = Export as JSON
+ui-action-export-csv = Export as CSV
+ui-action-show-in-folder = Show in folder
+ui-action-copy-text = Copy text
+ui-action-copy-raw = Copy raw event
+ui-action-copy-link = Copy link
+ui-action-ok = OK
+ui-action-change = Change
+# host: the server that a message asks us to ask.
+ui-action-http-ask = Send a request to { $host }?
+ui-action-http-send = Send request
 ui-action-pin = Pin
 ui-action-unpin = Unpin
 ui-action-delete = Delete
@@ -65,16 +81,48 @@ ui-status-wait-one = { $name } is reconnecting
 ui-status-wait = { $n } feeds are reconnecting
 ui-status-paused = Notifications are paused
 ui-status-paused-until = Paused until { $time }
+ui-status-hours = Quiet hours until { $time }
+ui-status-system = The system is on do not disturb
 ui-pause-menu = How long to pause
 ui-pause-hour = For 1 hour
 ui-pause-until-note = until { $time }
 ui-pause-tomorrow = Until tomorrow
 ui-pause-open = Until I resume
 ui-strip-more = { $n } more
+ui-strip-hours = Quiet hours until { $time }. Messages are kept silently.
+ui-strip-system = The system is on do not disturb. Messages are kept silently.
+ui-no-tray = This desktop shows no tray icons. Closing the window minimises it.
+ui-newcomer = Feedbell stays in the tray when you close the window, and goes on listening.
+ui-mute-hour = Mute for 1 hour
+ui-mute-tomorrow = Mute until tomorrow
+ui-mute-for-good = Mute for good
+ui-mute-off = Unmute
+ui-feed-menu = More for { $name }
+ui-feed-muted-until = Muted until { $time }
+ui-feed-reconnect-now = Reconnect now
+ui-feed-test = Send a test
 
 ## Message list
 
 ui-filter-unread = Unread
+ui-filter-done = Done
+ui-filter-show-done = Show what is done
+ui-filter-feed = Feed
+ui-filter-feeds = { $n } feeds
+ui-filter-event = Event
+ui-filter-events = { $n } events
+ui-filter-urgency = Urgency
+ui-filter-urgency-low = All
+ui-filter-urgency-normal = Normal or more
+ui-filter-urgency-high = High or more
+ui-filter-urgency-urgent = Urgent
+ui-filter-clear = Clear { $what }
+ui-list-menu = More for this list
+ui-list-found = { $n ->
+    [one] { $n } message
+   *[other] { $n } messages
+}
+ui-list-found-more = More than { $n } messages
 ui-list-new = { $n ->
     [one] { $n } new message
    *[other] { $n } new messages
@@ -83,6 +131,13 @@ ui-row-unread = Unread
 # Between the parts of a row's name for screen readers.
 ui-row-comma = , { "" }
 ui-urgency-high = High
+ui-urgency-urgent = Urgent
+# names: Ada, Lin Wei. n: how many more.
+ui-row-actors = { $names } and { $n ->
+    [one] { $n } other
+   *[other] { $n } others
+}
+ui-row-names-comma = , { "" }
 ui-gap = Some events between { $from } and { $to } could not be recovered
 ui-gap-before = Some events before { $to } could not be recovered
 ui-gap-about = The server no longer had them when Feedbell came back. Messages before and after are complete.
@@ -96,6 +151,11 @@ ui-live-new = { $n ->
 ui-empty-search = Nothing matches “{ $words }”
 ui-empty-unread = Nothing unread here
 ui-empty-unread-on = Unread is on and hides messages you have read.
+ui-empty-filtered = Nothing matches the filters
+ui-empty-done = Nothing is done yet
+ui-empty-feeds-on = Only messages of { $names } are shown.
+ui-empty-events-on = Only events named { $names } are shown.
+ui-empty-urgency-on = Messages that are less urgent are not shown.
 ui-empty-clear = Clear filters
 ui-empty-all-read = Everything is read
 ui-empty-pinned = Nothing is pinned
@@ -109,6 +169,11 @@ ui-detail = Message
 ui-detail-none = Choose a message to read it
 ui-detail-keys = to move, all keys with
 ui-detail-why = Why you see this
+ui-detail-menu = More for this message
+ui-detail-actions = What this message offers
+ui-burst-all = All messages of this burst
+ui-burst-back = Back to all of them
+ui-burst-more = Show older, { $n } more
 ui-detail-raw = Raw event
 ui-detail-bytes = { $n ->
     [one] { $n } byte
@@ -121,6 +186,37 @@ ui-toast-deleted = { $n ->
     [one] { $n } message deleted
    *[other] { $n } messages deleted
 }
+ui-toast-done = { $n ->
+    [one] { $n } message done
+   *[other] { $n } messages done
+}
+ui-toast-not-done = { $n ->
+    [one] { $n } message is back in the inbox
+   *[other] { $n } messages are back in the inbox
+}
+ui-toast-all-read = { $n ->
+    [one] { $n } message marked read
+   *[other] { $n } messages marked read
+}
+ui-toast-all-done = { $n ->
+    [one] { $n } message done
+   *[other] { $n } messages done
+}
+ui-toast-all-read-none = Everything here is read.
+ui-toast-all-done-none = There is nothing here to be done.
+# name: the file.
+ui-toast-exported = { $n ->
+    [one] { $n } message is in { $name }
+   *[other] { $n } messages are in { $name }
+}
+# what: the toast of what was taken back.
+ui-toast-undone = Taken back: { $what }
+ui-toast-paused = Notifications are paused
+ui-toast-resumed = Notifications are on again
+ui-toast-muted = { $name } is muted
+ui-toast-muted-until = { $name } is muted until { $time }
+ui-toast-unmuted = { $name } is no longer muted
+ui-toast-reconnecting = { $name } is reconnecting
 ui-toast-copied = Copied
 ui-toast-copy-refused = The system did not allow copying. Select the text and copy it by hand.
 ui-toast-saved = { $name } saved
@@ -136,27 +232,242 @@ ui-welcome-lead = Likes, builds, doors. Point Feedbell at a server that streams 
 ui-welcome-try = Try it now
 ui-welcome-try-about = Starts a hub on this computer and sends you one like. Works offline.
 ui-welcome-try-running = The hub on this computer is running. It sends you one like. Works offline.
-ui-welcome-send-like = Send yourself a like
-ui-welcome-add-about = Paste the address of an event stream, or start from a preset.
-ui-welcome-or = Or send one from a terminal
+ui-welcome-send-like = Send me a like
+ui-welcome-add-about = Paste an address. Feedbell recognises ntfy, Mercure, Mastodon and more.
+ui-welcome-import = Import
+ui-welcome-import-about = Bring feeds from a file, or drop it here. Secrets are left out, so you add those afterwards.
+ui-welcome-import-choose = Choose a file
+ui-welcome-autostart = Start Feedbell when I log in
+ui-welcome-autostart-note = It lives in the tray and opens no window.
+ui-welcome-hello = Hello from the terminal
+ui-import-too-large = { $name } is too large for a file of feeds. Choose one that Feedbell exported.
+ui-import-came = { $n ->
+    [one] { $n } feed imported
+   *[other] { $n } feeds imported
+}
+ui-import-nothing = No feeds were imported
+ui-import-secrets = Switched off until their token or password is entered: { $names }
+ui-import-enter = Enter it for { $name }
+ui-welcome-or = Or send an event yourself
 
 ## Settings
 
 ui-settings-at-once = Changes apply at once
 ui-settings-feeds = Feeds
-ui-settings-general = General
+ui-settings-notifications = Notifications
+ui-settings-quiet = Quiet
+ui-settings-inbox = Inbox
 ui-settings-hub = Hub
+ui-settings-appearance = Appearance
+ui-settings-system = System
+ui-settings-advanced = Advanced
 ui-settings-errors = The settings file has mistakes
-ui-settings-file = Settings file
-ui-language = Language
-ui-language-auto = As the system
-ui-language-hint = Applies at once, here and in notifications.
+
+## Settings: feeds
+
+ui-settings-no-feeds = There are no feeds yet. Add one by its address, or import a list.
+ui-settings-more-feeds = More feeds
+ui-feed-connect = { $name }: connected
+ui-feed-mute-now = Mute
+ui-feed-unmute = Unmute
+ui-presets = Presets
+ui-presets-note = { $n ->
+    [one] Feedbell knows { $n } kind of server and what its events mean.
+   *[other] Feedbell knows { $n } kinds of servers and what their events mean.
+}
+ui-presets-show = Show presets
+ui-import = Import feeds
+ui-import-note = From a list that Feedbell exported, here or on another computer.
+ui-import-do = Import
+ui-import-choose = Choose a file
+ui-import-drop = or drop it here
+ui-import-paste = Or paste the list here
+ui-import-too-long = { $name } is too long for a list of feeds. Choose a file that Feedbell exported.
+ui-imported-came = { $n ->
+    [one] { $n } feed came:
+   *[other] { $n } feeds came:
+}
+ui-imported-nothing = No feeds came.
+ui-imported-secrets = Lists carry no tokens or passwords. These feeds wait for theirs and are off until then:
+ui-imported-enter = Enter it
+ui-import-left-out = Left out:
+ui-export-feeds = Export feeds
+ui-export-feeds-note = Writes a list without tokens and passwords to your downloads.
+ui-export-do = Export
+ui-toast-exported-feeds = { $n ->
+    [one] { $n } feed is in { $path }
+   *[other] { $n } feeds are in { $path }
+}
+ui-toast-imported = { $n ->
+    [one] { $n } feed imported
+   *[other] { $n } feeds imported
+}
+
+## Settings: notifications
+
+ui-sound = Sound
+ui-sound-note = For feeds that have none of their own, where the desktop plays sounds.
+ui-sound-system = As the desktop
+ui-sound-silent = None
+ui-sound-message-new-instant = Message
+ui-sound-bell = Bell
+ui-sound-complete = Done
+ui-sound-dialog-information = Notice
+ui-sound-dialog-warning = Warning
+ui-sound-alarm-clock-elapsed = Alarm clock
+ui-sound-phone-incoming-call = Phone
+ui-hide-content = Hide content
+ui-hide-content-note = Notifications say only that something came. For shared screens.
+ui-test-notification = Send a test
+ui-test-note = Goes through the feed’s rules and the inbox to a real notification.
+ui-test-quiet = It is quiet now: the test goes to the inbox, silently.
+ui-test-muted = This feed is muted: the test goes to the inbox, silently.
+ui-test-no-feed = A test goes through a feed’s rules. Add a feed first.
+ui-test-send = Send test
+ui-toast-test-sent = Test sent. It is in the inbox, too.
+ui-per-feed = For each feed alone
+ui-per-feed-about = Sound, hidden content, icons from other servers and buttons that send requests are set in each feed. Icons and requests are off until you allow them there.
+
+## Settings: quiet
+
+ui-quiet-off = Notifications are on
+ui-quiet-kept = Silenced messages always stay in the inbox.
+# Between two sentences.
+ui-quiet-join = { " " }
+ui-quiet-starts-tonight = Quiet hours start tonight at { $time }.
+ui-quiet-starts-today = Quiet hours start at { $time }.
+# time: 22:00, or with its day: tomorrow at 22:00.
+ui-quiet-starts = Quiet hours start { $time }.
+ui-quiet-now = Quiet hours until { $time }
+ui-quiet-paused-until = Paused until { $time }
+ui-quiet-system = The system’s do not disturb is on
+ui-pause-for-off = Off
+ui-pause-for-hour = 1 hour
+ui-pause-for-tomorrow = Until tomorrow
+ui-pause-for-open = Until I resume
+ui-pause-note = Feeds stay connected.
+ui-quiet-hours = Quiet hours
+ui-quiet-hours-none = There are no quiet hours. Add some, or turn them on for every night.
+ui-quiet-hint = Drag an edge, or select a bar and use the arrow keys: left and right move its edge, up and down go to another day. Shift moves by 5 minutes.
+ui-quiet-until = until { $time }
+ui-quiet-from-until = { $from } until { $until }
+ui-quiet-edge-start = Quiet begins
+ui-quiet-edge-end = Quiet ends
+ui-quiet-edge-at = { $day }, { $time }
+# Between two times.
+ui-quiet-to = until
+ui-quiet-next-day = on the next day
+ui-quiet-every-day = Same every day
+ui-quiet-remove = Remove
+ui-quiet-add = Add
+ui-quiet-days = Days on which they begin
+ui-quiet-no-day = Choose a day.
+ui-breakthrough = What gets through
+ui-breakthrough-lowest = Lowest urgency that rings
+ui-breakthrough-note = Counts during pause and quiet hours.
+ui-breakthrough-none = Nothing
+ui-breakthrough-high = High
+ui-breakthrough-urgent = Urgent
+ui-follow-system = Follow the system’s do not disturb
+ui-follow-system-note = When it is on, Feedbell is quiet too.
+ui-muted-feeds = Muted feeds
+ui-muted-none = None. Mute a feed in its menu.
+ui-muted-until = Muted until { $time }
+ui-muted-for-good = Muted until you unmute it
+
+## Settings: inbox
+
+ui-retention = How long messages stay
+ui-retention-own = A feed can have its own number of days: open it under Feeds.
 ui-keep-days = Days to keep read messages
 ui-keep-days-hint = { $n ->
     [one] Read messages go after { $n } day. Unread and pinned ones stay.
    *[other] Read messages go after { $n } days. Unread and pinned ones stay.
 }
 ui-keep-for-ever = 0 keeps them for ever.
+ui-kept-for-ever = Its messages stay for ever.
+ui-kept-days = { $n ->
+    [one] Its read messages go after { $n } day.
+   *[other] Its read messages go after { $n } days.
+}
+ui-messages = Messages
+ui-export-messages = Export messages
+ui-export-messages-note = Writes the inbox to a file in your downloads. Messages that are done are not in it.
+ui-erase-messages = Erase all messages
+ui-erase-messages-note = Read, unread and pinned ones, for good.
+ui-erase-do = Erase…
+ui-erase-messages-ask = Every message goes, also unread and pinned ones. Feeds go on from where they are. This cannot be undone.
+ui-erase-messages-yes = Erase all messages
+ui-toast-erased-messages = All messages are erased
+
+## Settings: appearance
+
+ui-theme = Theme
+ui-theme-system = System
+ui-theme-light = Light
+ui-theme-dark = Dark
+ui-language = Language
+ui-language-auto = As the system
+ui-language-hint = Applies at once, here and in notifications.
+ui-tray-count = Number on the tray icon
+ui-tray-count-note = How many messages are unread. Without it the icon has a dot.
+
+## Settings: system
+
+ui-autostart = Start at login
+ui-autostart-note = Starts in the tray, without a window.
+ui-shortcut = Keys that show the window
+ui-shortcut-note = From anywhere, also while another program is in front.
+ui-shortcut-none = None
+ui-shortcut-press = Press the keys…
+ui-shortcut-clear = No keys
+ui-shortcut-bare = { $keys } alone would be taken from every program. Hold Ctrl, Alt or Super with it.
+ui-shortcut-unknown = This key cannot be used. Choose another one.
+ui-window-minutes = Minutes to keep a closed window ready
+ui-window-minutes-note = Until then it comes back at once. After that its memory is freed.
+ui-window-minutes-none = 0 frees its memory when it closes.
+ui-tray = Tray icon
+ui-tray-shown = Closing the window leaves Feedbell there.
+ui-tray-missing = Nothing on this desktop shows tray icons. Closing the window minimises it instead.
+ui-tray-yes = Shown
+ui-tray-no = Not shown
+ui-network = Network
+ui-proxy-note = For feeds that name none of their own.
+ui-proxy-at-note = With http://, https:// or socks5:// in front.
+ui-updates = Updates
+ui-updates-about = Feedbell connects only to your feeds and never asks for updates by itself. New versions come from where you got this one: your package manager, or the release page.
+
+## Settings: advanced
+
+ui-help = Find out what is wrong
+ui-diagnostics = Diagnostics
+ui-diagnostics-note = Version, system, feeds and the last log lines, without secrets and without messages.
+ui-diagnostics-show = Show
+ui-logs = Log folder
+ui-data-folder = Data folder
+ui-folder-open = Open folder
+ui-settings-file = Settings file
+ui-export = Export
+ui-export-note = Feeds and messages, to take along.
+ui-start-over = Start over
+ui-reset = Reset settings
+ui-reset-note = Everything on these pages as on the first day. Feeds and messages stay.
+ui-reset-do = Reset settings
+ui-reset-ask = Notifications, quiet hours, appearance, hub and the rest go back to how they were at first. Feeds and messages stay. The old settings file is kept beside the new one.
+ui-toast-reset = Settings are as on the first day
+ui-erase-everything = Erase everything
+ui-erase-everything-note = Feedbell as on the first day.
+ui-erase-everything-ask = These go for good:
+ui-erase-goes-messages = all messages, also unread and pinned ones
+ui-erase-goes-feeds = all feeds with their rules, and all settings
+ui-erase-goes-secrets = tokens and passwords in the keyring
+ui-erase-goes-hub = the hub’s events and tokens: who uses them is cut off
+ui-erase-goes-files = presets of your own, stored icons and logs
+ui-erase-everything-stays = Files that you exported stay. This cannot be undone.
+ui-erase-everything-yes = Erase everything
+ui-toast-erased-everything = Everything is erased
+ui-about = About
+ui-about-licence = Free software under the MIT licence or the Apache licence 2.0, as you like. Each library in it keeps its own licence.
 
 ## Feed editor
 
@@ -336,6 +647,7 @@ ui-hub-where-lan = People on your network open
 ui-hub-where-nowhere = No network: for now, programs on this computer use
 ui-hub-no-network = Connect this computer to a network. The address for others then appears here.
 ui-hub-also = This computer has more addresses, in case that one does not answer:
+ui-hub-fingerprint-only = Encrypted. The fingerprint of its certificate:
 ui-hub-fingerprint = Also over https. The fingerprint of its certificate:
 ui-hub-plain = Not encrypted: others on the network can read along.
 ui-hub-plain-fix = Use https
@@ -443,19 +755,44 @@ ui-token-unused = not used yet
 ui-token-revoke = Revoke
 ui-token-revoke-ask = Revoke “{ $name }”? What uses it is disconnected at once. This cannot be undone.
 
+## Commands
+
+ui-palette = Commands
+ui-palette-hint = What would you like to do?
+ui-palette-none = No command matches “{ $words }”. Try fewer letters.
+ui-command-go = Go to { $name }
+# span: one of the ui-pause texts, “For 1 hour”.
+ui-command-pause = Pause notifications: { $span }
+ui-command-resume = Resume notifications
+ui-command-settings = Settings: { $name }
+ui-command-theme-system = Look as the system does
+ui-command-theme-light = Light look
+ui-command-theme-dark = Dark look
+ui-command-language = Language: { $name }
+ui-command-test = Send a test through { $name }
+ui-command-edit = Edit { $name }
+ui-command-mute-hour = Mute { $name } for 1 hour
+ui-command-mute = Mute { $name } for good
+ui-command-unmute = Unmute { $name }
+ui-command-reconnect = Reconnect { $name } now
+
 ## Keys
 
 ui-key-help = Keys
 ui-key-move = Next, previous message
+ui-key-ends = Newest, oldest message
 ui-key-open = Open the message
-ui-key-read = Mark read
-ui-key-unread = Mark unread
+ui-key-link = Open its link
+ui-key-done = Done, or back
+ui-key-unread = Mark read or unread
 ui-key-pin = Pin or unpin
 ui-key-delete = Delete
 ui-key-undo = Undo
 ui-key-search = Search
+ui-key-palette = Commands
 ui-key-all = Go to All
 ui-key-go-unread = Go to Unread
 ui-key-hub = Go to the hub
 ui-key-pause = Pause or resume
+ui-key-menu = Menu of the focused feed
 ui-key-back = Back

@@ -4,7 +4,7 @@
 
 ui-day-today = 今天
 ui-day-yesterday = 昨天
-ui-day-tomorrow = 明天
+ui-day-tomorrow-at = 明天 { $time }
 ui-day-at = { $day } { $time }
 ui-ago-seconds = { $n } 秒前
 ui-ago-minutes = { $n } 分钟前
@@ -33,6 +33,20 @@ ui-action-open = 打开
 ui-action-mark-read = 标为已读
 ui-action-mark-unread = 标为未读
 ui-action-mark-all = 全部标为已读
+ui-action-mark-all-done = 全部标为已处理
+ui-action-done = 标为已处理
+ui-action-not-done = 移回收件箱
+ui-action-export-json = 导出为 JSON
+ui-action-export-csv = 导出为 CSV
+ui-action-show-in-folder = 在文件夹中显示
+ui-action-copy-text = 复制文字
+ui-action-copy-raw = 复制原始事件
+ui-action-copy-link = 复制链接
+ui-action-ok = 知道了
+ui-action-change = 更改
+# host：消息要求请求的服务器。
+ui-action-http-ask = 要向 { $host } 发送请求吗？
+ui-action-http-send = 发送请求
 ui-action-pin = 固定
 ui-action-unpin = 取消固定
 ui-action-delete = 删除
@@ -57,20 +71,53 @@ ui-status-wait-one = { $name } 正在重新连接
 ui-status-wait = { $n } 个订阅源正在重新连接
 ui-status-paused = 通知已暂停
 ui-status-paused-until = 已暂停至 { $time }
+ui-status-hours = 免打扰时段，至 { $time }
+ui-status-system = 系统已开启勿扰
 ui-pause-menu = 暂停多久
 ui-pause-hour = 1 小时
 ui-pause-until-note = 至 { $time }
 ui-pause-tomorrow = 到明天
 ui-pause-open = 直到我恢复
 ui-strip-more = 另有 { $n } 项
+ui-strip-hours = 免打扰时段，至 { $time }。消息会静默保存。
+ui-strip-system = 系统已开启勿扰。消息会静默保存。
+ui-no-tray = 此桌面不显示托盘图标。关闭窗口会将其最小化。
+ui-newcomer = 关闭窗口后，Feedbell 会留在托盘中继续接收事件。
+ui-mute-hour = 静音 1 小时
+ui-mute-tomorrow = 静音到明天
+ui-mute-for-good = 一直静音
+ui-mute-off = 取消静音
+ui-feed-menu = { $name } 的更多操作
+ui-feed-muted-until = 已静音至 { $time }
+ui-feed-reconnect-now = 立即重新连接
+ui-feed-test = 发送测试
 
 ## 消息列表
 
 ui-filter-unread = 未读
+ui-filter-done = 已处理
+ui-filter-show-done = 显示已处理的消息
+ui-filter-feed = 订阅源
+ui-filter-feeds = { $n } 个订阅源
+ui-filter-event = 事件
+ui-filter-events = { $n } 个事件
+ui-filter-urgency = 紧急程度
+ui-filter-urgency-low = 全部
+ui-filter-urgency-normal = 普通及以上
+ui-filter-urgency-high = 高及以上
+ui-filter-urgency-urgent = 紧急
+ui-filter-clear = 清除“{ $what }”
+ui-list-menu = 此列表的更多操作
+ui-list-found = { $n } 条消息
+ui-list-found-more = 超过 { $n } 条消息
 ui-list-new = { $n } 条新消息
 ui-row-unread = 未读
 ui-row-comma = ，
 ui-urgency-high = 高
+ui-urgency-urgent = 紧急
+# names：周屿、林薇。n：另外的人数。
+ui-row-actors = { $names }和另外 { $n } 人
+ui-row-names-comma = 、
 ui-gap = { $from } 至 { $to } 之间的部分事件无法补回
 ui-gap-before = { $to } 之前的部分事件无法补回
 ui-gap-about = Feedbell 重新连接时，服务器已不再保留这些事件。此前和此后的消息是完整的。
@@ -81,6 +128,11 @@ ui-live-new = { $n } 条新消息
 ui-empty-search = 没有与“{ $words }”匹配的消息
 ui-empty-unread = 这里没有未读消息
 ui-empty-unread-on = 已开启“未读”，读过的消息不显示。
+ui-empty-filtered = 没有符合筛选条件的消息
+ui-empty-done = 还没有已处理的消息
+ui-empty-feeds-on = 只显示 { $names } 的消息。
+ui-empty-events-on = 只显示名为 { $names } 的事件。
+ui-empty-urgency-on = 不够紧急的消息不显示。
 ui-empty-clear = 清除筛选
 ui-empty-all-read = 全部已读
 ui-empty-pinned = 没有固定的消息
@@ -94,12 +146,33 @@ ui-detail = 消息
 ui-detail-none = 选择一条消息来阅读
 ui-detail-keys = 移动，查看全部按键：
 ui-detail-why = 为什么会看到它
+ui-detail-menu = 此消息的更多操作
+ui-detail-actions = 此消息提供的操作
+ui-burst-all = 这一组的全部消息
+ui-burst-back = 返回这一组
+ui-burst-more = 显示更早的 { $n } 条
 ui-detail-raw = 原始事件
 ui-detail-bytes = { $n } 字节
 
 ## 提示
 
 ui-toast-deleted = 已删除 { $n } 条消息
+ui-toast-done = { $n } 条消息已处理
+ui-toast-not-done = { $n } 条消息已移回收件箱
+ui-toast-all-read = 已将 { $n } 条消息标为已读
+ui-toast-all-done = { $n } 条消息已处理
+ui-toast-all-read-none = 这里的消息均已读。
+ui-toast-all-done-none = 这里没有待处理的消息。
+# name：文件名。
+ui-toast-exported = 已将 { $n } 条消息导出到 { $name }
+# what：被撤销操作的提示。
+ui-toast-undone = 已撤销：{ $what }
+ui-toast-paused = 通知已暂停
+ui-toast-resumed = 通知已恢复
+ui-toast-muted = { $name } 已静音
+ui-toast-muted-until = { $name } 已静音至 { $time }
+ui-toast-unmuted = { $name } 已取消静音
+ui-toast-reconnecting = { $name } 正在重新连接
 ui-toast-copied = 已复制
 ui-toast-copy-refused = 系统不允许复制。请选中文字后手动复制。
 ui-toast-saved = 已保存 { $name }
@@ -116,23 +189,220 @@ ui-welcome-try = 马上试试
 ui-welcome-try-about = 在本机启动一个广播站，并给你发送一个赞。无需联网。
 ui-welcome-try-running = 本机的广播站正在运行，它会给你发送一个赞。无需联网。
 ui-welcome-send-like = 给自己发一个赞
-ui-welcome-add-about = 粘贴事件流的地址，或从预设开始。
-ui-welcome-or = 或者从终端发送
+ui-welcome-add-about = 粘贴地址即可。Feedbell 能识别 ntfy、Mercure、Mastodon 等。
+ui-welcome-import = 导入
+ui-welcome-import-about = 从文件导入订阅源，也可以把文件拖到这里。文件中没有令牌和密码，请在导入后补上。
+ui-welcome-import-choose = 选择文件
+ui-welcome-autostart = 登录时启动 Feedbell
+ui-welcome-autostart-note = 它留在托盘中，不会打开窗口。
+ui-welcome-hello = 来自终端的问候
+ui-import-too-large = { $name } 太大，不像是订阅源文件。请选择由 Feedbell 导出的文件。
+ui-import-came = 已导入 { $n } 个订阅源
+ui-import-nothing = 没有导入订阅源
+ui-import-secrets = 以下订阅源在补上令牌或密码之前不会连接：{ $names }
+ui-import-enter = 为 { $name } 补上
+ui-welcome-or = 或者自己发送一个事件
 
 ## 设置
 
 ui-settings-at-once = 修改立即生效
 ui-settings-feeds = 订阅源
-ui-settings-general = 通用
+ui-settings-notifications = 通知
+ui-settings-quiet = 免打扰
+ui-settings-inbox = 收件箱
 ui-settings-hub = 广播站
+ui-settings-appearance = 外观
+ui-settings-system = 系统
+ui-settings-advanced = 高级
 ui-settings-errors = 设置文件中有错误
-ui-settings-file = 设置文件
-ui-language = 语言
-ui-language-auto = 跟随系统
-ui-language-hint = 立即生效，包括通知。
+
+## 设置：订阅源
+
+ui-settings-no-feeds = 还没有订阅源。可以输入地址来添加，也可以导入列表。
+ui-settings-more-feeds = 更多订阅源
+ui-feed-connect = 连接 { $name }
+ui-feed-mute-now = 静音
+ui-feed-unmute = 取消静音
+ui-presets = 预设
+ui-presets-note = Feedbell 了解 { $n } 类服务器及其事件的含义。
+ui-presets-show = 查看预设
+ui-import = 导入订阅源
+ui-import-note = 使用在本机或其他电脑上由 Feedbell 导出的列表。
+ui-import-do = 导入
+ui-import-choose = 选择文件
+ui-import-drop = 或拖到这里
+ui-import-paste = 或将列表粘贴到这里
+ui-import-too-long = { $name } 太大，不像订阅源列表。请选择由 Feedbell 导出的文件。
+ui-imported-came = 已导入 { $n } 个订阅源：
+ui-imported-nothing = 没有导入任何订阅源。
+ui-imported-secrets = 列表中不含令牌和密码。以下订阅源需要补填，在此之前不会连接：
+ui-imported-enter = 填写
+ui-import-left-out = 未导入：
+ui-export-feeds = 导出订阅源
+ui-export-feeds-note = 将列表写入“下载”文件夹，不含令牌和密码。
+ui-export-do = 导出
+ui-toast-exported-feeds = 已将 { $n } 个订阅源导出到 { $path }
+ui-toast-imported = 已导入 { $n } 个订阅源
+
+## 设置：通知
+
+ui-sound = 声音
+ui-sound-note = 用于没有单独设置声音的订阅源，需要桌面支持播放声音。
+ui-sound-system = 跟随桌面
+ui-sound-silent = 无
+ui-sound-message-new-instant = 消息
+ui-sound-bell = 铃声
+ui-sound-complete = 完成
+ui-sound-dialog-information = 提示
+ui-sound-dialog-warning = 警告
+ui-sound-alarm-clock-elapsed = 闹钟
+ui-sound-phone-incoming-call = 电话
+ui-hide-content = 隐藏内容
+ui-hide-content-note = 通知只说明有新消息，适合共享屏幕时使用。
+ui-test-notification = 发送测试
+ui-test-note = 经过订阅源的规则和收件箱，最后弹出真实的通知。
+ui-test-quiet = 现在处于免打扰状态，测试消息会静默存入收件箱。
+ui-test-muted = 该订阅源已静音，测试消息会静默存入收件箱。
+ui-test-no-feed = 测试需要经过订阅源的规则，请先添加订阅源。
+ui-test-send = 发送测试
+ui-toast-test-sent = 测试已发送，收件箱中也能看到。
+ui-per-feed = 各订阅源单独设置
+ui-per-feed-about = 声音、隐藏内容、来自其他服务器的图标，以及会发出请求的按钮，都在各订阅源中设置。图标和请求在你允许之前保持关闭。
+
+## 设置：免打扰
+
+ui-quiet-off = 通知已开启
+ui-quiet-kept = 静默的消息始终保存在收件箱中。
+# Between two sentences.
+ui-quiet-join = { "" }
+ui-quiet-starts-tonight = 免打扰时段今晚 { $time } 开始。
+ui-quiet-starts-today = 免打扰时段 { $time } 开始。
+# time: 22:00, or with its day: tomorrow at 22:00.
+ui-quiet-starts = 免打扰时段{ $time } 开始。
+ui-quiet-now = 免打扰至 { $time }
+ui-quiet-paused-until = 已暂停至 { $time }
+ui-quiet-system = 系统的勿扰模式已开启
+ui-pause-for-off = 关闭
+ui-pause-for-hour = 1 小时
+ui-pause-for-tomorrow = 到明天
+ui-pause-for-open = 直到我恢复
+ui-pause-note = 订阅源保持连接。
+ui-quiet-hours = 免打扰时段
+ui-quiet-hours-none = 没有免打扰时段。可以添加，或打开开关在每晚启用。
+ui-quiet-hint = 拖动边缘，或选中色块后使用方向键：左右键移动边缘，上下键切换日期。按住 Shift 每次移动 5 分钟。
+ui-quiet-until = 至 { $time }
+ui-quiet-from-until = { $from } 至 { $until }
+ui-quiet-edge-start = 免打扰开始
+ui-quiet-edge-end = 免打扰结束
+ui-quiet-edge-at = { $day } { $time }
+# Between two times.
+ui-quiet-to = 至
+ui-quiet-next-day = 次日
+ui-quiet-every-day = 应用到每天
+ui-quiet-remove = 移除
+ui-quiet-add = 添加
+ui-quiet-days = 在哪几天开始
+ui-quiet-no-day = 请选择日期。
+ui-breakthrough = 哪些仍会提醒
+ui-breakthrough-lowest = 仍会响铃的最低紧急程度
+ui-breakthrough-note = 在暂停和免打扰时段内有效。
+ui-breakthrough-none = 无
+ui-breakthrough-high = 高
+ui-breakthrough-urgent = 紧急
+ui-follow-system = 跟随系统的勿扰模式
+ui-follow-system-note = 系统勿扰时，Feedbell 也保持安静。
+ui-muted-feeds = 已静音的订阅源
+ui-muted-none = 无。可以在订阅源的菜单中将其静音。
+ui-muted-until = 静音至 { $time }
+ui-muted-for-good = 静音，直到你取消
+
+## 设置：收件箱
+
+ui-retention = 消息保留多久
+ui-retention-own = 订阅源可以有自己的保留天数，请在“订阅源”中打开它进行设置。
 ui-keep-days = 已读消息保留天数
 ui-keep-days-hint = 已读消息在 { $n } 天后清除，未读和已固定的消息会保留。
 ui-keep-for-ever = 0 表示一直保留。
+ui-kept-for-ever = 它的消息一直保留。
+ui-kept-days = 它的已读消息在 { $n } 天后清除。
+ui-messages = 消息
+ui-export-messages = 导出消息
+ui-export-messages-note = 将收件箱写入“下载”文件夹中的文件，不含已处理的消息。
+ui-erase-messages = 清除所有消息
+ui-erase-messages-note = 永久清除已读、未读和已固定的消息。
+ui-erase-do = 清除…
+ui-erase-messages-ask = 所有消息都会清除，包括未读和已固定的消息。订阅源会从当前位置继续。此操作无法撤销。
+ui-erase-messages-yes = 清除所有消息
+ui-toast-erased-messages = 已清除所有消息
+
+## 设置：外观
+
+ui-theme = 主题
+ui-theme-system = 跟随系统
+ui-theme-light = 浅色
+ui-theme-dark = 深色
+ui-language = 语言
+ui-language-auto = 跟随系统
+ui-language-hint = 立即生效，包括通知。
+ui-tray-count = 在托盘图标上显示数字
+ui-tray-count-note = 显示未读消息的数量。关闭时图标上只显示圆点。
+
+## 设置：系统
+
+ui-autostart = 登录时启动
+ui-autostart-note = 启动后位于托盘，不打开窗口。
+ui-shortcut = 显示窗口的快捷键
+ui-shortcut-note = 使用其他程序时也有效。
+ui-shortcut-none = 无
+ui-shortcut-press = 请按下按键…
+ui-shortcut-clear = 不使用快捷键
+ui-shortcut-bare = 单独使用 { $keys } 会影响所有程序，请与 Ctrl、Alt 或 Super 同时按下。
+ui-shortcut-unknown = 无法使用该按键，请换一个。
+ui-window-minutes = 关闭窗口后保留的分钟数
+ui-window-minutes-note = 在此期间窗口可以立即恢复，之后释放内存。
+ui-window-minutes-none = 0 表示关闭时立即释放内存。
+ui-tray = 托盘图标
+ui-tray-shown = 关闭窗口后，Feedbell 仍在托盘中。
+ui-tray-missing = 当前桌面不显示托盘图标，关闭窗口时会改为最小化。
+ui-tray-yes = 已显示
+ui-tray-no = 未显示
+ui-network = 网络
+ui-proxy-note = 用于没有单独设置代理的订阅源。
+ui-proxy-at-note = 以 http://、https:// 或 socks5:// 开头。
+ui-updates = 更新
+ui-updates-about = Feedbell 只连接你的订阅源，不会自行检查更新。请从获取当前版本的渠道更新：软件包管理器或发布页面。
+
+## 设置：高级
+
+ui-help = 排查问题
+ui-diagnostics = 诊断信息
+ui-diagnostics-note = 版本、系统、订阅源和最近的日志，不含密钥和消息内容。
+ui-diagnostics-show = 显示
+ui-logs = 日志文件夹
+ui-data-folder = 数据文件夹
+ui-folder-open = 打开文件夹
+ui-settings-file = 设置文件
+ui-export = 导出
+ui-export-note = 带走订阅源和消息。
+ui-start-over = 重新开始
+ui-reset = 重置设置
+ui-reset-note = 将这些页面中的设置恢复为初始状态。订阅源和消息会保留。
+ui-reset-do = 重置设置
+ui-reset-ask = 通知、免打扰时段、外观、广播站等设置会恢复为初始状态。订阅源和消息会保留。旧的设置文件会留在新文件旁边。
+ui-toast-reset = 设置已恢复为初始状态
+ui-erase-everything = 清除所有数据
+ui-erase-everything-note = 让 Feedbell 恢复到初次使用的状态。
+ui-erase-everything-ask = 以下内容将永久清除：
+ui-erase-goes-messages = 所有消息，包括未读和已固定的消息
+ui-erase-goes-feeds = 所有订阅源及其规则，以及所有设置
+ui-erase-goes-secrets = 密钥环中的令牌和密码
+ui-erase-goes-hub = 广播站的事件和令牌，使用它们的程序会断开
+ui-erase-goes-files = 自己的预设、已保存的图标和日志
+ui-erase-everything-stays = 已导出的文件会保留。此操作无法撤销。
+ui-erase-everything-yes = 清除所有数据
+ui-toast-erased-everything = 已清除所有数据
+ui-about = 关于
+ui-about-licence = 自由软件，可选择按 MIT 许可证或 Apache 许可证 2.0 使用。其中的各个库遵循各自的许可证。
 
 ## 订阅源编辑
 
@@ -308,6 +578,7 @@ ui-hub-where-lan = 局域网中的人打开
 ui-hub-where-nowhere = 当前没有网络，暂时只有本机上的程序可以使用
 ui-hub-no-network = 请将这台电脑接入网络，届时这里会显示供他人使用的地址。
 ui-hub-also = 如果该地址没有应答，这台电脑还有其他地址：
+ui-hub-fingerprint-only = 连接已加密，证书指纹：
 ui-hub-fingerprint = 也可通过 https 访问，证书指纹：
 ui-hub-plain = 未加密：同一网络中的人可能看到内容。
 ui-hub-plain-fix = 使用 https
@@ -414,19 +685,44 @@ ui-token-unused = 尚未使用
 ui-token-revoke = 撤销
 ui-token-revoke-ask = 要撤销“{ $name }”吗？使用它的程序会立即断开，且无法恢复。
 
+## 命令
+
+ui-palette = 命令
+ui-palette-hint = 想做什么？
+ui-palette-none = 没有与“{ $words }”匹配的命令。请试试更少的字。
+ui-command-go = 前往 { $name }
+# span：ui-pause 中的一项，如“1 小时”。
+ui-command-pause = 暂停通知：{ $span }
+ui-command-resume = 恢复通知
+ui-command-settings = 设置：{ $name }
+ui-command-theme-system = 外观跟随系统
+ui-command-theme-light = 浅色外观
+ui-command-theme-dark = 深色外观
+ui-command-language = Language / 语言：{ $name }
+ui-command-test = 通过 { $name } 发送测试
+ui-command-edit = 编辑 { $name }
+ui-command-mute-hour = 将 { $name } 静音 1 小时
+ui-command-mute = 将 { $name } 一直静音
+ui-command-unmute = 取消 { $name } 的静音
+ui-command-reconnect = 立即重新连接 { $name }
+
 ## 按键
 
 ui-key-help = 按键
 ui-key-move = 下一条、上一条消息
+ui-key-ends = 最新、最早的消息
 ui-key-open = 打开消息
-ui-key-read = 标为已读
-ui-key-unread = 标为未读
+ui-key-link = 打开它的链接
+ui-key-done = 标为已处理，或移回
+ui-key-unread = 标为已读或未读
 ui-key-pin = 固定或取消固定
 ui-key-delete = 删除
 ui-key-undo = 撤销
 ui-key-search = 搜索
+ui-key-palette = 命令
 ui-key-all = 转到全部
 ui-key-go-unread = 转到未读
 ui-key-hub = 转到广播站
 ui-key-pause = 暂停或恢复
+ui-key-menu = 打开所选订阅源的菜单
 ui-key-back = 返回

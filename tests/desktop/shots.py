@@ -59,7 +59,7 @@ EXPECTED = {
     "hub": ["@ui-hub-sub", "@ui-hub-anywhere", "@ui-hub-now", "@ui-tokens", "curl", "EventSource"],
     "hub-first": ["@ui-token-first", "@ui-token-create", "@ui-token-stay-local", "curl"],
     "hub-token": ["@ui-token-made-about", "@ui-hub-where-lan", "fb_", "$TOKEN"],
-    "settings": ["@ui-settings-general", "@ui-settings-hub", "@ui-feed-add", "Likes"],
+    "settings": ["@ui-settings-appearance", "@ui-settings-hub", "@ui-feed-add", "Likes"],
     "editor": ["@ui-feed-url", "@ui-feed-preset", "@ui-rules", "@ui-advanced", "@ui-test"],
     "advanced": ["@ui-resume", "@ui-delivery", "@ui-proxy", "@ui-certificate"],
     "doctor": ["@ui-step-connect", "@ui-test-retry", "@ui-test-unreached", "@ui-test-copy"],

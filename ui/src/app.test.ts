@@ -9,23 +9,28 @@ describe('the inbox', () => {
     const rows = all('message-row');
     expect(rows[0]!.getAttribute('aria-label')).toMatch(/^Unread, 23 likes on .*, Journal, \d\d:\d\d$/);
     expect(rows[0]!.getAttribute('aria-posinset')).toBe('1');
-    expect(rows[0]!.getAttribute('aria-setsize')).toBe('9');
+    expect(rows[0]!.getAttribute('aria-setsize')).toBe('10');
     expect(one('gap-row').textContent).toContain('could not be recovered');
     expect(one('status-pill').dataset.status).toBe('live');
   });
 
   it('draws a few rows of 100,000', async () => {
     const { model } = await show({ rows: 100_000 });
-    expect(model.total).toBe(100_009);
+    expect(model.total).toBe(100_010);
     expect(all('message-row').length).toBeLessThan(40);
   });
 
   it('opens a message, marks it read, and shows why it is there', async () => {
     const { fake } = await show();
-    one('message-row').click();
-    await soon(() => expect(one('detail-title').textContent).toContain('23 likes'));
-    await soon(() => expect(one('message-row').dataset.unread).toBe('false'));
-    expect(one('message-row').getAttribute('aria-selected')).toBe('true');
+    const [, row] = all('message-row');
+    row!.click();
+    await soon(() => expect(one('detail-title').textContent).toContain('Inês saved'));
+    expect(row!.getAttribute('aria-selected')).toBe('true');
+    const unread = all('message-row')[2]!;
+    expect(unread.dataset.unread).toBe('true');
+    unread.click();
+    await soon(() => expect(all('message-row')[2]!.dataset.unread).toBe('false'));
+    await soon(() => expect(one('detail-title').textContent).toBe('Build failed on main'));
     expect(one('detail').textContent).toContain('Why you see this');
     expect(fake.asked.markRead).toBe(1);
   });
@@ -96,7 +101,7 @@ describe('the inbox', () => {
 describe('first start', () => {
   it('sends a like through the hub and shows it', async () => {
     await show({ scene: 'first' });
-    expect(one('empty-welcome').textContent).toContain('curl http://127.0.0.1:2355');
+    expect(one('empty-welcome').textContent).toContain('feedbell send "Hello from the terminal"');
     one('send-like').click();
     await soon(() => expect(one('message-row').textContent).toContain('Ada liked'));
   });
@@ -164,7 +169,7 @@ describe('the feed editor', () => {
 describe('settings and hub', () => {
   it('changes the language while it runs', async () => {
     const { model } = await show();
-    model.go({ kind: 'settings', section: 'general' });
+    model.go({ kind: 'settings', section: 'appearance' });
     flushSync();
     type('language-select', 'zh-CN');
     await soon(() => expect(one('rail-all').textContent).toContain('全部'));

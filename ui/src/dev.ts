@@ -8,11 +8,10 @@ import './style.css';
 Object.freeze(Object.prototype);
 
 const asked = new URLSearchParams(location.search);
-const theme = asked.get('theme');
-if (theme) document.documentElement.style.colorScheme = theme;
 const scene = (SCENES as readonly string[]).includes(asked.get('scene') ?? '') ? asked.get('scene') as Scene : 'full';
 const fake = new Fake({
-  scene, locale: asked.get('lang') === 'zh-CN' ? 'zh-CN' : 'en', rows: Number(asked.get('rows') ?? (scene === 'many' ? 100_000 : 0)),
+  scene, locale: asked.get('lang') === 'zh-CN' ? 'zh-CN' : 'en', theme: asked.get('theme') === 'dark' ? 'dark' : asked.get('theme') === 'light' ? 'light' : 'system',
+  rows: Number(asked.get('rows') ?? (scene === 'many' ? 100_000 : 0)),
 });
 const model = new Model(fake, (locale) => [FAKE_TEXTS[locale === 'zh-CN' ? 'zh-CN' : 'en']]);
 mount(App, { target: document.body, props: { model } });
@@ -21,12 +20,13 @@ Object.assign(window, { fake, model });
 
 const [page, detail] = (asked.get('page') ?? 'inbox').split(':');
 if (page === 'hub') model.go({ kind: 'hub' });
-if (page === 'settings') model.go({ kind: 'settings', section: (detail ?? 'feeds') as Section });
+if (page === 'settings') model.go({ kind: 'settings', section: (detail ?? null) as Section | null });
 if (page === 'feed') model.go({ kind: 'feed', id: detail ?? '' });
 const row = model.rows[Number(asked.get('row') ?? -1)];
 if (row) model.open(row.id);
 if (asked.has('search')) model.searchFor(asked.get('search')!);
 if (asked.has('unread')) model.onlyUnread(true);
+if (asked.has('palette')) model.palette = true;
 if (asked.has('top')) {
   await new Promise((done) => setTimeout(done, 300));
   document.querySelector('[data-testid="message-list"]')!.scrollTop = Number(asked.get('top'));

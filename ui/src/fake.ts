@@ -1,17 +1,19 @@
 import type { Backend } from './backend';
 import type {
   AppView, Bulk, BulkDone, Deed, DesktopView, Erase, ExportFormat, Exported, Facets, FeedForm, FeedState, FieldError, GeneralForm,
-  HubLists, HubMode, HubState, Imported, MessageDetail, MessagePage, MessageQuery, MessageRow, NewTokenView, Preview, RawEvent,
-  RecentEvent, Refusal, SecretForm, SendForm, SettingsView, TestOutcome, TestStep, Text, TokenForm, Which, WindowUpdate,
+  HubLists, HubMode, HubState, Imported, MessageDetail, MessagePage, MessageQuery, MessageRow, NewTokenView, Preview, Quiet, QuietHours,
+  RawEvent, RecentEvent, Refusal, SecretForm, SendForm, SettingsView, TestOutcome, TestStep, Text, Theme, TokenForm, Which, WindowUpdate,
 } from './bindings';
 import { usualConnection, usualGeneral, usualNotification } from './forms';
+import { nextStart, spansOf } from './week';
 
-export const SCENES = ['full', 'first', 'quiet', 'trouble', 'paused', 'many', 'deaf', 'lan', 'lan-first', 'lan-full', 'lan-away', 'slow'] as const;
+export const SCENES = ['full', 'hours', 'system', 'trayless', 'first', 'quiet', 'trouble', 'paused', 'many', 'deaf', 'lan', 'lan-first', 'lan-full', 'lan-away', 'slow'] as const;
 export type Scene = (typeof SCENES)[number];
 
 export interface FakeOptions {
   scene?: Scene;
   locale?: 'en' | 'zh-CN';
+  theme?: Theme;
   /** Synthetic rows below the written ones. */
   rows?: number;
   now?: number;
@@ -27,6 +29,8 @@ fake-form = The feed was not saved: see the fields below.
 fake-title = This template does not compile: unexpected end.
 fake-quiet = Kept silently, quiet hours
 fake-paused = Kept silently, paused
+fake-action-off = Requests to servers are off for this feed.
+fake-asked = build.example answered with 202.
 fake-port = Port 2355 is taken by another program. Choose another port for the hub.
 fake-received = Received, stored as { $id }
 fake-rule = Rule 2 “saves” said notify
@@ -44,6 +48,11 @@ fake-step-keep-alive = Nothing for 15 s. A proxy in between may close the connec
 fake-step-first-event = “like”, with the id 8f3c.10542
 fake-step-resume = Went on after 8f3c.10542 without a gap
 trouble-fake-down = Nothing answers at { $host }. Check that the server runs, and the port in the address.
+fake-proxy = Enter a proxy that begins with http://, https:// or socks5://.
+fake-general = The settings were not saved: see the field below.
+fake-shortcut = Another program has { $keys }. Choose other keys.
+fake-import = This is no list of feeds. Choose a file that Feedbell exported.
+fake-import-same = Home ntfy is here already, so it was left out.
 fake-plain = This address is not encrypted. Allow it, or use https.
 fake-p-likes = Likes
 fake-p-likes-about = Site messages for one user: likes, favorites and notices.
@@ -60,6 +69,8 @@ fake-form = 订阅源未保存，请查看下面的字段。
 fake-title = 模板无法编译：意外结束。
 fake-quiet = 免打扰时段，已静默保存
 fake-paused = 已暂停，已静默保存
+fake-action-off = 此订阅源未允许向服务器发送请求。
+fake-asked = build.example 的应答是 202。
 fake-port = 端口 2355 已被其他程序占用。请为广播站选择其他端口。
 fake-received = 已收到，存为 { $id }
 fake-rule = 规则 2“收藏”的结论是通知
@@ -77,6 +88,11 @@ fake-step-keep-alive = 15 秒内没有数据。中间的代理可能会关闭连
 fake-step-first-event = “like”，ID 为 8f3c.10542
 fake-step-resume = 从 8f3c.10542 之后继续，没有缺口
 trouble-fake-down = { $host } 没有应答。请检查服务器是否在运行，以及地址中的端口。
+fake-proxy = 请输入以 http://、https:// 或 socks5:// 开头的代理。
+fake-general = 设置未保存，请查看下面的字段。
+fake-shortcut = { $keys } 已被其他程序占用。请换一组按键。
+fake-import = 这不是订阅源列表。请选择由 Feedbell 导出的文件。
+fake-import-same = 家庭 ntfy 已存在，未导入。
 fake-plain = 该地址没有加密。请允许，或改用 https。
 fake-p-likes = 点赞
 fake-p-likes-about = 发给某个用户的站内信：点赞、收藏和通知。
@@ -90,11 +106,19 @@ fake-p-wikimedia-about = 所有维基的每次修改，每秒很多条。
 interface Sample {
   feed: string; ago: number; event: string; title: string; excerpt: string;
   unread?: boolean; pinned?: boolean; high?: boolean; silenced?: string; gap?: number;
+  actors?: string[]; others?: number;
+  /** Titles of the messages of a burst, the newest first; repeated until there are `count`. */
+  burst?: string[]; count?: number;
 }
 
 type FakeStep = [step: TestStep, text: Text, outcome?: TestOutcome, ms?: number];
 
+const URGENCIES = ['low', 'normal', 'high', 'urgent'];
 const minute = 60_000;
+/** Quiet at night, later towards the weekend. */
+const NIGHTS: QuietHours[] = [
+  { days: [1, 2, 3, 4, 7], from: 1320, until: 480 }, { days: [5, 6], from: 1410, until: 600 },
+];
 const plain = (id: string, args: Text['args'] = {}): Text => ({ id, args });
 const refuse = (text: Text, fields: FieldError[] = []): Refusal => ({ text, fields });
 
@@ -112,6 +136,8 @@ export class Fake implements Backend {
   #rows: MessageRow[] = [];
   #deleted = new Map<number, MessageRow>();
   #undo: MessageRow[] = [];
+  /** The messages of a burst, by the id of its newest. */
+  #bursts = new Map<number, MessageRow[]>();
   #muted = new Map<string, number>();
   #desktop: DesktopView = { tray: true, autostart: false, shortcut_trouble: null, newcomer: true, logs: '/home/ada/.local/state/feedbell', data: '/home/ada/.local/share/feedbell' };
   #place: string | null = null;
@@ -121,13 +147,13 @@ export class Fake implements Backend {
   #testing = 0;
   #hub: HubLists = { listening: [], tokens: [], bans: [] };
 
-  constructor({ scene = 'full', locale = 'en', rows = 0, now = Date.now() }: FakeOptions = {}) {
+  constructor({ scene = 'full', locale = 'en', theme = 'system', rows = 0, now = Date.now() }: FakeOptions = {}) {
     this.scene = scene;
     this.#locale = this.#auto = locale;
     this.#now = now;
     const full = scene !== 'first';
     this.#settings = {
-      general: { ...usualGeneral(), keep_days: 30 }, hub: { on: true, listen: '127.0.0.1:2355', allow_origins: ['http://localhost:3000'], tls: 'off' },
+      general: { ...usualGeneral(), theme, keep_days: 30, quiet: { ...usualGeneral().quiet, on: true, hours: structuredClone(NIGHTS) } }, hub: { on: true, listen: '127.0.0.1:2355', allow_origins: ['http://localhost:3000'], tls: 'off' },
       feeds: full ? this.#feeds() : [], path: '/home/ada/.config/feedbell/settings.toml', errors: [],
       presets: [
         { id: 'likes', name: plain('fake-p-likes'), about: plain('fake-p-likes-about'), example: 'http://localhost:3000/push?uid=1', access: 'none', muted: false, history: false },
@@ -138,6 +164,7 @@ export class Fake implements Backend {
     if (scene.startsWith('lan')) this.#settings.hub = { ...this.#settings.hub, listen: '0.0.0.0:2355', tls: scene === 'lan-full' ? 'on' : 'off' };
     if (full && scene !== 'quiet' && scene !== 'lan-first') this.#hub = this.#lists();
     if (scene === 'deaf') this.#settings.errors = [{ field: 'feed.2.url', text: plain('fake-url') }];
+    if (scene === 'trayless') this.#desktop = { ...this.#desktop, tray: false };
     if (scene === 'paused') this.#pause = { until: now + 62 * minute };
     this.#synthesize(rows);
     if (full && scene !== 'quiet') this.#write(this.#samples());
@@ -163,7 +190,7 @@ export class Fake implements Backend {
     return this.#answer('app', (): AppView => ({
       version: '0.1.0', locale: this.#locale, trying: this.scene === 'first',
       theme: this.#settings.general.theme, tray_count: this.#settings.general.tray_count, latest: [],
-      quiet: { now: this.#pause === null ? null : { kind: 'paused', until: this.#pause.until }, next: null, breakthrough: this.#settings.general.quiet.breakthrough },
+      quiet: { now: this.#quiet(), next: this.#nextQuiet(), breakthrough: this.#settings.general.quiet.breakthrough },
       unread: this.#rows.filter((row) => row.unread).length,
       pinned: this.#rows.filter((row) => row.pinned).length,
       feeds: this.#settings.feeds.map((form, i) => ({
@@ -182,9 +209,13 @@ export class Fake implements Backend {
 
   messages(query: MessageQuery): Promise<MessagePage> {
     return this.#answer('messages', () => {
+      if (query.burst !== null) {
+        const parts = [...this.#bursts.values()].find((all) => all.some((row) => row.id === query.burst)) ?? [];
+        return { rows: parts.filter((row) => query.before === null || row.id < query.before).slice(0, query.limit), total: parts.length, at_least: false };
+      }
       const words = query.search.toLowerCase().split(/\s+/).filter(Boolean);
       const match = (row: MessageRow): boolean => this.#in(query, row) && (query.events.length === 0 || query.events.includes(row.event))
-        && (query.urgency === null || row.urgency !== 'normal') && (words.length > 0 || row.done === query.done)
+        && (query.urgency === null || URGENCIES.indexOf(row.urgency) >= URGENCIES.indexOf(query.urgency)) && (words.length > 0 || row.done === query.done)
         && (!query.unread || row.unread) && (!query.pinned || row.pinned)
         && words.every((word) => `${row.title} ${row.excerpt} ${row.feed_name}`.toLowerCase().includes(word));
       const matching = this.#rows.filter(match);
@@ -195,7 +226,7 @@ export class Fake implements Backend {
 
   message(id: number): Promise<MessageDetail | null> {
     return this.#answer('message', () => {
-      const row = this.#rows.find((each) => each.id === id);
+      const row = [...this.#bursts.values()].flat().find((each) => each.id === id) ?? this.#rows.find((each) => each.id === id);
       if (row === undefined) return null;
       const zh = this.#locale === 'zh-CN';
       const gap = row.kind.kind === 'gap';
@@ -210,7 +241,12 @@ export class Fake implements Backend {
         fields: gap ? [] : zh
           ? [['用户', '陈默'], ['文章', '《发布日手记》'], ['收藏夹', '小工具周刊'], ['累计收藏', '112']].map(([name, value]) => ({ name: name!, value: value! }))
           : [['actor.name', 'Inês'], ['post.title', 'Shipping day notes'], ['collection', 'Small tools weekly'], ['data.total', '112']].map(([name, value]) => ({ name: name!, value: value! })),
-        actions: [],
+        actions: row.event !== 'build-failed' ? [] : [
+          { label: zh ? '查看日志' : 'Open the log', kind: 'view', target: 'https://build.example/runs/418', off: null },
+          { label: zh ? '复制运行编号' : 'Copy the run number', kind: 'copy', target: '4711', off: null },
+          { label: zh ? '重新构建' : 'Build again', kind: 'http', target: 'https://build.example/runs/418/again', off: null },
+          { label: zh ? '取消部署' : 'Stop the deployment', kind: 'http', target: 'https://deploy.example/stop', off: plain('fake-action-off') },
+        ],
         raw: { name: row.event, id: '8f3c.10542', data },
         ledger: [
           { text: plain('fake-received', { id: '8f3c.10542' }), at: row.received },
@@ -227,12 +263,17 @@ export class Fake implements Backend {
       events: [...new Set(this.#rows.filter((row) => row.event !== '' && (feeds.length === 0 || feeds.includes(row.feed))).map((row) => row.event))],
     }));
   }
-  markRead({ ids }: Which, read: boolean): Promise<void> { return this.#change('markRead', ids, (row) => ({ ...row, unread: !read && row.kind.kind === 'event' })); }
-  pin({ ids }: Which, pinned: boolean): Promise<void> { return this.#change('pin', ids, (row) => ({ ...row, pinned })); }
-  setDone({ ids }: Which, done: boolean): Promise<void> { return this.#change('setDone', ids, (row) => ({ ...row, done, unread: row.unread && !done })); }
+  markRead(which: Which, read: boolean): Promise<void> { return this.#change('markRead', which, (row) => ({ ...row, unread: !read && row.kind.kind === 'event' })); }
+  pin(which: Which, pinned: boolean): Promise<void> { return this.#change('pin', which, (row) => ({ ...row, pinned })); }
+  setDone(which: Which, done: boolean): Promise<void> { return this.#change('setDone', which, (row) => ({ ...row, done, unread: row.unread && !done })); }
   deleteMessages({ ids }: Which): Promise<void> {
     return this.#tell('deleteMessages', ['inbox', 'app'], () => {
       for (const row of this.#rows) if (ids.includes(row.id)) this.#deleted.set(row.id, row);
+      for (const [head, parts] of this.#bursts) {
+        if (ids.includes(head)) continue;
+        this.#bursts.set(head, parts.filter((row) => !ids.includes(row.id)));
+        this.#rows = this.#rows.map((row) => (row.id === head ? { ...row, count: this.#bursts.get(head)!.length } : row));
+      }
       this.#rows = this.#rows.filter((row) => !ids.includes(row.id));
     });
   }
@@ -245,7 +286,7 @@ export class Fake implements Backend {
   bulk(query: MessageQuery, what: Bulk): Promise<BulkDone> {
     return this.#tell('bulk', ['inbox', 'app'], () => {
       this.#undo = this.#rows;
-      const meant = (row: MessageRow): boolean => this.#in(query, row) && (what !== 'read' || row.unread);
+      const meant = (row: MessageRow): boolean => this.#in(query, row) && (query.events.length === 0 || query.events.includes(row.event)) && row.done === query.done && (what !== 'read' || row.unread);
       const count = this.#rows.filter(meant).length;
       this.#rows = what === 'delete' ? this.#rows.filter((row) => !meant(row))
         : this.#rows.map((row) => (meant(row) ? { ...row, unread: false, done: row.done || what === 'done' } : row));
@@ -256,13 +297,19 @@ export class Fake implements Backend {
   exportMessages(_: MessageQuery, format: ExportFormat): Promise<Exported> {
     return this.#answer('exportMessages', () => ({ path: `/home/ada/Downloads/feedbell-messages.${format}`, count: this.#rows.length }));
   }
-  act(): Promise<Deed> { return this.#answer('act', () => ({ kind: 'copy', text: '4711' })); }
+  act(_: number, place: number): Promise<Deed> {
+    return this.#answer('act', (): Deed => (place === 0 ? { kind: 'open', link: 'https://build.example/runs/418' } : place === 1 ? { kind: 'copy', text: '4711' } : { kind: 'asked', text: plain('fake-asked') }));
+  }
   icon(): Promise<string | null> { return this.#answer('icon', () => null); }
 
   settings(): Promise<SettingsView> { return this.#answer('settings', () => structuredClone(this.#settings)); }
   saveGeneral(form: GeneralForm): Promise<void> {
-    return this.#tell('saveGeneral', ['settings', 'app'], () => {
+    if (!/^(none|(https?|socks5h?):\/\/.+)?$/.test(form.proxy)) {
+      return Promise.reject(refuse(plain('fake-general'), [{ field: 'proxy', text: plain('fake-proxy') }]));
+    }
+    return this.#tell('saveGeneral', ['settings', 'app', 'desktop'], () => {
       this.#settings.general = structuredClone(form);
+      this.#desktop.shortcut_trouble = form.shortcut === 'Ctrl+Alt+T' ? plain('fake-shortcut', { keys: form.shortcut }) : null;
       this.#locale = form.language === 'auto' ? this.#auto : form.language as 'en' | 'zh-CN';
     });
   }
@@ -388,13 +435,18 @@ export class Fake implements Backend {
     return this.#answer('exportFeeds', () => ({ path: '/home/ada/Downloads/feedbell-feeds.toml', count: this.#settings.feeds.length }));
   }
   importFeeds(text: string): Promise<Imported> {
-    if (!text.includes('[[feed]]')) return Promise.reject(refuse(plain('fake-form')));
+    if (!text.includes('[[feed]]')) return Promise.reject(refuse(plain('fake-import')));
     return this.#tell('importFeeds', ['settings', 'app'], () => {
-      this.#settings.feeds = this.#feeds();
-      return { feeds: this.#settings.feeds.map(({ id }) => id), secrets: ['Journal'], left_out: [] };
+      const taken = new Set(this.#settings.feeds.map(({ id }) => id));
+      const fresh = this.#feeds().map((form) => ({ ...form, id: taken.has(form.id) ? `${form.id}-2` : form.id })).slice(0, 3);
+      fresh[0]!.enabled = false;
+      this.#settings.feeds = [...this.#settings.feeds, ...fresh];
+      return { feeds: fresh.map(({ id }) => id), secrets: [fresh[0]!.name], left_out: [plain('fake-import-same')] };
     });
   }
-  diagnostics(): Promise<string> { return this.#answer('diagnostics', () => 'Feedbell 0.1.0'); }
+  diagnostics(): Promise<string> {
+    return this.#answer('diagnostics', () => 'Feedbell 0.1.0\nDesktop: GNOME, Wayland\nNotifications: gnome-shell 47\nFeeds: 6, 6 live\n  journal.example: live, last heard 3 s ago, token: kept\nHub: running, 127.0.0.1:2355, 3 subscribers\n');
+  }
   erase(what: Erase): Promise<void> {
     return this.#tell('erase', ['settings', 'inbox', 'app'], () => {
       if (what !== 'settings') this.#rows = [];
@@ -460,9 +512,20 @@ export class Fake implements Backend {
       return made;
     });
   }
-  #change(what: string, ids: number[], by: (row: MessageRow) => MessageRow): Promise<void> {
+  #change(what: string, { ids, bursts }: Which, by: (row: MessageRow) => MessageRow): Promise<void> {
     const some = new Set(ids);
-    return this.#tell(what, ['inbox', 'app'], () => { this.#rows = this.#rows.map((row) => (some.has(row.id) ? by(row) : row)); });
+    return this.#tell(what, ['inbox', 'app'], () => {
+      const change = (row: MessageRow): MessageRow => (some.has(row.id) ? by(row) : row);
+      for (const [head, parts] of this.#bursts) {
+        // Through its row a burst is meant as a whole, in it each message alone.
+        const whole = bursts && some.has(head);
+        this.#bursts.set(head, parts.map((row) => (whole ? by(row) : change(row))));
+      }
+      this.#rows = this.#rows.map((row) => {
+        const parts = this.#bursts.get(row.id);
+        return parts === undefined ? change(row) : { ...(bursts ? change(row) : row), unread: parts.some((part) => part.unread) };
+      });
+    });
   }
 
   #in(query: MessageQuery, row: MessageRow): boolean {
@@ -488,12 +551,13 @@ export class Fake implements Backend {
     const wants_token = mode === 'lan' && this.#hub.tokens.length === 0;
     const lan = mode === 'lan' && !wants_token;
     const no_network = lan && this.scene === 'lan-away';
-    const url = lan && !no_network ? 'http://192.168.1.14:2355' : 'http://127.0.0.1:2355';
+    const url = `${this.#settings.hub.tls === 'required' ? 'https' : 'http'}://${lan && !no_network ? '192.168.1.14' : '127.0.0.1'}:2355`;
+    const trust = this.#settings.hub.tls === 'required' ? " \\\n  --cacert '/home/ada/.local/share/feedbell/hub-cert.pem'" : '';
     const auth = lan ? ' \\\n  -H "Authorization: Bearer $TOKEN"' : '';
     return {
       kind: 'running', url, lan, wants_token, no_network, guarded: lan,
       also: this.scene === 'lan-full' ? ['http://10.8.0.6:2355', 'http://[fd12:3456:789a::14]:2355'] : [],
-      curl: `curl ${url}/publish${auth} \\\n  -d '{"event":"like","data":"Coffee is ready"}'`,
+      curl: `curl ${url}/publish${trust}${auth} \\\n  -d '{"event":"like","data":"Coffee is ready"}'`,
       receive: `const hub = new EventSource(\n  "${url}/events${lan ? '" +\n  "' : ''}?uid=mira${lan ? '&token=TOKEN' : ''}");\nhub.addEventListener("like",\n  e => console.log(e.data));`,
       fingerprint: this.#settings.hub.tls === 'off' ? null : 'sha256:5f2b8c1e90d7a4463be1c05fd2987e6a11b3c9f0e4d85a7260fb13c4d9e87a52',
     };
@@ -525,6 +589,11 @@ export class Fake implements Backend {
     };
   }
 
+  #nextQuiet(): number | null {
+    const { on, hours } = this.#settings.general.quiet;
+    return on && this.#pause === null ? nextStart(spansOf(hours), this.#now) : null;
+  }
+
   #name(feed: string): string { return this.#settings.feeds.find(({ id }) => id === feed)?.name ?? feed; }
 
   #state(form: FeedForm, i: number): FeedState {
@@ -553,15 +622,31 @@ export class Fake implements Backend {
   }
 
   #write(samples: Sample[]): void {
-    for (const { feed, ago, event, title, excerpt, unread = false, pinned = false, high = false, silenced, gap } of [...samples].reverse()) {
+    for (const { feed, ago, event, title, excerpt, unread = false, pinned = false, high = false, silenced, gap, actors = [], others = 0, burst, count = 1 } of [...samples].reverse()) {
       const received = (ago === 0 ? Date.now() : this.#now - ago * minute);
-      this.#rows = [{
-        id: this.#next, feed, feed_name: this.#name(feed), event, title, excerpt, received, unread, pinned, done: false, count: 1, actors: [], others: 0,
+      const one: Omit<MessageRow, 'id' | 'title' | 'received' | 'actors'> = {
+        feed, feed_name: this.#name(feed), event, excerpt, unread, pinned, done: false, count: 1, others: 0,
         kind: gap === undefined ? { kind: 'event' } : { kind: 'gap', from: received - gap * minute, to: received },
         urgency: high ? 'high' : 'normal', silenced: silenced ? plain(silenced) : null,
-      }, ...this.#rows];
-      this.#next += 1;
+      };
+      const parts: MessageRow[] = [];
+      for (let i = count - 1; burst !== undefined && i >= 0; i -= 1) {
+        const actor = actors[i];
+        parts.unshift({ ...one, id: this.#next, title: burst[i % burst.length]!, received: received - i * minute, excerpt: '', actors: actor === undefined ? [] : [actor] });
+        this.#next += 1;
+      }
+      const head = parts[0];
+      const id = head?.id ?? this.#next;
+      if (head === undefined) this.#next += 1;
+      else this.#bursts.set(id, parts);
+      this.#rows = [{ ...one, id, title, received, actors, others, count }, ...this.#rows];
     }
+  }
+
+  #quiet(): Quiet | null {
+    if (this.#pause !== null) return { kind: 'paused', until: this.#pause.until };
+    if (this.scene === 'hours') return { kind: 'hours', until: this.#now + 9 * 60 * minute };
+    return this.scene === 'system' ? { kind: 'system' } : null;
   }
 
   #feeds(): FeedForm[] {
@@ -594,25 +679,27 @@ export class Fake implements Backend {
     const today = (ago: number): number => Math.min(ago, late * (ago / 800));
     const yesterday = (ago: number): number => late + 100 + ago;
     return this.#locale === 'zh-CN' ? [
-      { feed: 'journal', ago: today(3), event: 'like', title: '《发布日手记》收到 23 个赞', excerpt: '周屿、林薇等 23 人', unread: true },
-      { feed: 'journal', ago: today(5), event: 'favorite', title: '陈默收藏了《发布日手记》', excerpt: '收入“小工具周刊”，并附评语' },
+      { feed: 'journal', ago: today(3), event: 'like', title: '《发布日手记》收到 23 个赞', excerpt: '', unread: true, actors: ['周屿', '林薇', '沈一'], others: 20, burst: ['《发布日手记》收到一个赞'], count: 23 },
+      { feed: 'journal', ago: today(5), event: 'favorite', title: '陈默收藏了《发布日手记》', excerpt: '收入“小工具周刊”，并附评语', actors: ['陈默'] },
       { feed: 'build', ago: today(10), event: '', title: '', excerpt: '', gap: 29 },
       { feed: 'build', ago: today(43), event: 'build-failed', title: 'main 分支构建失败', excerpt: 'hub/replay 中 418 项测试有 2 项未通过', unread: true, high: true },
-      { feed: 'ntfy', ago: today(336), event: 'message', title: '2.4.0 版已发布', excerpt: '回放更快，安装包更小', unread: true },
-      { feed: 'door', ago: today(470), event: 'door', title: '前门已打开', excerpt: '', unread: true, silenced: 'fake-quiet' },
+      { feed: 'ntfy', ago: today(190), event: '', title: '你离开期间有 14 个事件', excerpt: '09:10 至 11:45', unread: true, burst: ['备份完成', '温度恢复正常', '新设备加入网络'], count: 14 },
+      { feed: 'ntfy', ago: today(336), event: 'release', title: '2.4.0 版已发布', excerpt: '回放更快，安装包更小', unread: true },
+      { feed: 'door', ago: today(470), event: 'door', title: '前门已打开', excerpt: '由钥匙卡 2 打开', unread: true, silenced: 'fake-quiet' },
       { feed: 'wikimedia', ago: today(520), event: 'edit', title: '“杭州”词条有新的修改，内容很长很长，需要用省略号来截断才能放得下', excerpt: '由 200.1.2.3 修改' },
       { feed: 'ntfy', ago: yesterday(20), event: 'backup', title: '备份完成', excerpt: '41.2 GB，用时 18 分钟', pinned: true },
-      { feed: 'mastodon', ago: yesterday(220), event: 'follow', title: '林薇关注了你', excerpt: '共 84 位关注者' },
+      { feed: 'mastodon', ago: yesterday(220), event: 'follow', title: '林薇关注了你', excerpt: '共 84 位关注者', actors: ['林薇'] },
     ] : [
-      { feed: 'journal', ago: today(3), event: 'like', title: '23 likes on “Shipping day notes”', excerpt: 'Ada, Lin Wei and 21 others', unread: true },
-      { feed: 'journal', ago: today(5), event: 'favorite', title: 'Inês saved “Shipping day notes”', excerpt: 'To “Small tools weekly”, with a note' },
+      { feed: 'journal', ago: today(3), event: 'like', title: '23 likes on “Shipping day notes”', excerpt: '', unread: true, actors: ['Ada', 'Lin Wei', 'Sam'], others: 20, burst: ['A like on “Shipping day notes”'], count: 23 },
+      { feed: 'journal', ago: today(5), event: 'favorite', title: 'Inês saved “Shipping day notes”', excerpt: 'To “Small tools weekly”, with a note', actors: ['Inês'] },
       { feed: 'build', ago: today(10), event: '', title: '', excerpt: '', gap: 29 },
       { feed: 'build', ago: today(43), event: 'build-failed', title: 'Build failed on main', excerpt: '2 of 418 tests failed in hub/replay', unread: true, high: true },
-      { feed: 'ntfy', ago: today(336), event: 'message', title: 'Release 2.4.0 is out', excerpt: 'Faster replay, smaller downloads', unread: true },
-      { feed: 'door', ago: today(470), event: 'door', title: 'Front door opened', excerpt: '', unread: true, silenced: 'fake-quiet' },
+      { feed: 'ntfy', ago: today(190), event: '', title: 'While you were away: 14 events', excerpt: '09:10 to 11:45', unread: true, burst: ['Backup finished', 'Temperature is normal again', 'A new device joined the network'], count: 14 },
+      { feed: 'ntfy', ago: today(336), event: 'release', title: 'Release 2.4.0 is out', excerpt: 'Faster replay, smaller downloads', unread: true },
+      { feed: 'door', ago: today(470), event: 'door', title: 'Front door opened', excerpt: 'With key card 2', unread: true, silenced: 'fake-quiet' },
       { feed: 'wikimedia', ago: today(520), event: 'edit', title: 'The article “Hangzhou” was changed in a way that takes far more words than fit', excerpt: 'By 200.1.2.3, 14 bytes' },
       { feed: 'ntfy', ago: yesterday(20), event: 'backup', title: 'Backup finished', excerpt: '41.2 GB in 18 minutes', pinned: true },
-      { feed: 'mastodon', ago: yesterday(220), event: 'follow', title: 'Lin Wei started following you', excerpt: '84 followers' },
+      { feed: 'mastodon', ago: yesterday(220), event: 'follow', title: 'Lin Wei started following you', excerpt: '84 followers', actors: ['Lin Wei'] },
     ];
   }
 }

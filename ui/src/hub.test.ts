@@ -148,6 +148,16 @@ describe('the page of the hub', () => {
     expect(text('hub-address-card')).toContain('Connect this computer to a network');
   });
 
+  it('copies lines that use https where only that is spoken', async () => {
+    const { fake, model } = await hub({ scene: 'lan' });
+    await fake.saveHub({ ...model.settings!.hub, tls: 'required' });
+    await soon(() => expect(text('hub-url')).toBe('https://192.168.1.14:2355'));
+    expect(text('hub-curl')).toContain('curl https://192.168.1.14:2355/publish');
+    expect(text('hub-receive')).toContain('"https://192.168.1.14:2355/events');
+    expect(text('hub-address-card')).toContain('Encrypted. The fingerprint');
+    expect(text('hub-address-card')).not.toContain('Not encrypted');
+  });
+
   it('moves the switch by keys', async () => {
     await hub({ scene: 'lan' });
     one('hub-switch').dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft', bubbles: true, cancelable: true }));

@@ -6,8 +6,14 @@ export function keyboard(m: Model, help: () => void): (event: KeyboardEvent) => 
 
   return (event) => {
     const target = event.target instanceof HTMLElement ? event.target : null;
+    if (event.defaultPrevented || event.altKey || event.isComposing) return;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key.toLowerCase() !== 'k' || event.shiftKey || target?.closest('dialog') != null) return;
+      m.palette = true;
+      event.preventDefault();
+      return;
+    }
     const typing = target?.closest('input, textarea, select, dialog, [role="menu"]') ?? null;
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === 'Escape' && typing === null) {
       if (m.drawer) m.drawer = false;
       else if (m.page.kind === 'inbox') m.close();
@@ -23,12 +29,25 @@ export function keyboard(m: Model, help: () => void): (event: KeyboardEvent) => 
     else if (event.key === '?') help();
     else if (act === undefined) return;
     else if (event.key === 'Enter' && target?.closest('button, summary') != null) return;
+    else if (SCROLLING.has(event.key) && target?.closest('.detail') != null) return;
     else act(m);
     event.preventDefault();
   };
 }
 
 type Keys = Partial<Record<string, (m: Model) => void>>;
+
+/** Keys that scroll the text being read where the focus is in it. */
+const SCROLLING = new Set(['ArrowDown', 'ArrowUp', 'PageDown', 'PageUp', 'Home', 'End']);
+
+const list = (): HTMLElement | null => document.querySelector('[data-testid="message-list"]');
+
+/** Moves, with the focus in the list: screen readers tell its active row. */
+function move(m: Model, by: number): void {
+  list()?.focus({ preventScroll: true });
+  m.move(by);
+}
+const page = (): number => Number(list()?.dataset.page ?? 1);
 
 const jumps: Keys = {
   a: (m) => m.show({ kind: 'all' }),
@@ -47,14 +66,19 @@ const keys: Keys = {
 };
 
 const inboxKeys: Keys = {
-  j: (m) => m.move(1),
-  k: (m) => m.move(-1),
-  ArrowDown: (m) => m.move(1),
-  ArrowUp: (m) => m.move(-1),
+  j: (m) => move(m, 1),
+  k: (m) => move(m, -1),
+  ArrowDown: (m) => move(m, 1),
+  ArrowUp: (m) => move(m, -1),
+  PageDown: (m) => move(m, page()),
+  PageUp: (m) => move(m, -page()),
+  Home: (m) => move(m, -Infinity),
+  End: (m) => move(m, Infinity),
   Enter: (m) => { if (m.selected !== null) m.open(m.selected); },
-  e: (m) => { if (m.selected !== null) m.markRead([m.selected], true); },
-  u: (m) => { if (m.selected !== null) m.markRead([m.selected], false); },
-  p: (m) => { if (m.selected !== null) m.pin([m.selected], !(m.detail?.row.pinned ?? false)); },
-  '#': (m) => { if (m.selected !== null) m.delete([m.selected]); },
-  Delete: (m) => { if (m.selected !== null) m.delete([m.selected]); },
+  o: (m) => { if (m.detail?.link) m.openLink(m.detail.row.id); },
+  e: (m) => { if (m.current?.kind.kind === 'event') m.done(m.current, !m.current.done); },
+  u: (m) => { if (m.current) m.markRead(m.current, m.current.unread); },
+  p: (m) => { if (m.current?.kind.kind === 'event') m.pin(m.current, !m.current.pinned); },
+  '#': (m) => { if (m.current) m.delete(m.current); },
+  Delete: (m) => { if (m.current) m.delete(m.current); },
 };

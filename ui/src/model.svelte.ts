@@ -1,24 +1,27 @@
 import { getContext, setContext, untrack } from 'svelte';
 import { refusal, type Backend } from './backend';
 import type {
-  AppView, FeedForm, FeedState, FeedView, GeneralForm, HubForm, HubLists, HubMode, MessageDetail, MessageRow,
-  NewTokenView, Refusal, SendForm, SettingsView, TestStep, TestUpdate, Text, TokenForm, WindowUpdate,
+  AppView, Bulk, DesktopView, ExportFormat, Exported, FeedForm, FeedState, FeedView, GeneralForm, HubForm, HubLists, HubMode, Imported,
+  MessageDetail, MessageRow, NewTokenView, Refusal, SendForm, SettingsView, TestStep, TestUpdate, Text, TokenForm, Which,
+  WindowUpdate,
 } from './bindings';
 import { planned } from './doctor';
 import { coalesced } from './once';
-import { Pages, type Filter } from './pages';
+import { EVERYTHING, Pages, type Filter } from './pages';
+import { NO_FILTERS, parsePlace, type Anchor, type Filters, type Place, type View } from './place';
 import { midnight, Words } from './texts';
 
-/** What the list of the inbox is about. */
-export type View = { kind: 'all' } | { kind: 'unread' } | { kind: 'pinned' } | { kind: 'feed'; id: string };
+export type { Filters, View } from './place';
 
-export type Section = 'feeds' | 'general' | 'hub';
+/** The parts of the settings, in their order. */
+export const SECTIONS = ['feeds', 'notifications', 'quiet', 'inbox', 'hub', 'appearance', 'system', 'advanced'] as const;
+export type Section = (typeof SECTIONS)[number];
 
-/** What the window shows. A feed without an id is one that is being added. */
+/** What the window shows. Settings without a section are their list; a feed without an id is one that is being added. */
 export type Page =
   | { kind: 'inbox' }
   | { kind: 'hub' }
-  | { kind: 'settings'; section: Section }
+  | { kind: 'settings'; section: Section | null }
   | { kind: 'feed'; id: string };
 
 /** How a feed's connection looks: routine reconnects look live. */
@@ -30,6 +33,8 @@ export type Status =
   | { kind: 'off' }
   | { kind: 'bad'; feeds: FeedView[] }
   | { kind: 'paused'; until: number | null }
+  | { kind: 'hours'; until: number }
+  | { kind: 'system' }
   | { kind: 'wait'; feeds: FeedView[] }
   | { kind: 'live'; heard: number | null };
 
@@ -38,6 +43,20 @@ export interface Toast {
   text: string;
   bad: boolean;
   undo: (() => Promise<void>) | null;
+  /** One more thing that can be done about it. */
+  more: { label: string; act: () => void } | null;
+}
+
+/** The messages of the burst that is read, newest first. */
+export interface BurstView {
+  rows: readonly MessageRow[];
+  total: number;
+}
+
+/** What an import brought, until the person has read it. */
+export interface Arrival extends Imported {
+  /** The names of the new feeds. */
+  names: string[];
 }
 
 /** A feed test that runs or ran. */
@@ -57,6 +76,10 @@ const ANNOUNCE_MS = 5_000;
 /** A connection that is away for less than this is not worth a different dot. */
 const GRACE_MS = 3_000;
 const MOST_TRIAL_EVENTS = 50;
+const MOST_UNDOS = 20;
+const PLACE_MS = 400;
+/** A file of feeds is text of a few kilobytes. */
+const LARGEST_IMPORT = 1_000_000;
 
 /**
  * Everything the window knows and can do. State comes only from the notifier: an action is
@@ -68,16 +91,26 @@ export class Model {
   words = $state.raw(new Words(navigator.language.startsWith('zh') ? 'zh-CN' : 'en'));
   page = $state.raw<Page>({ kind: 'inbox' });
   view = $state.raw<View>({ kind: 'all' });
-  unreadOnly = $state(false);
+  filters = $state.raw<Filters>(NO_FILTERS);
   search = $state('');
+  /** Event names that the list can be filtered by. */
+  events = $state.raw<readonly string[]>([]);
   rows = $state.raw<readonly MessageRow[]>([]);
   total = $state(0);
+  /** There are more than `total`. */
+  atLeast = $state(false);
   /** False until the first page of the list has come. */
   loaded = $state(false);
   /** Grows with each other list: a place in one means nothing in the next. */
   list = $state(0);
   selected = $state<number | null>(null);
   detail = $state.raw<MessageDetail | null>(null);
+  /** The picture of the message being read, as a data URL. */
+  icon = $state<string | null>(null);
+  /** Set while the selected row stands for more than one message. */
+  burst = $state.raw<BurstView | null>(null);
+  /** The message of that burst that is read alone. */
+  part = $state<number | null>(null);
   /** In one column: the detail covers the list. */
   opened = $state(false);
   /** In one column: the rail covers the page. */
@@ -85,6 +118,14 @@ export class Model {
   /** Asked for while the page of the hub is open. */
   hub = $state.raw<HubLists | null>(null);
   trial = $state.raw<Trial | null>(null);
+  desktop = $state.raw<DesktopView | null>(null);
+  arrival = $state.raw<Arrival | null>(null);
+  /** The command palette is open. */
+  palette = $state(false);
+  /** The person has read that this desktop shows no tray icons. */
+  trayless = $state(false);
+  /** Everything for the first picture is there. */
+  ready = $state(false);
   toast = $state.raw<Toast | null>(null);
   /** For screen readers: new messages, in batches. */
   polite = $state('');
@@ -95,6 +136,10 @@ export class Model {
   broken = $state.raw<Refusal | null>(null);
 
   status = $derived.by(() => this.#status());
+  /** The list's row of what is selected. */
+  row = $derived(this.rows.find((row) => row.id === this.selected) ?? null);
+  /** What keys and commands act on: the message that is read, or the burst. */
+  current = $derived(this.part === null ? this.row ?? this.detail?.row ?? null : this.burst?.rows.find((row) => row.id === this.part) ?? null);
 
   readonly #pages: Pages;
   readonly #askApp: () => Promise<void>;
@@ -102,6 +147,8 @@ export class Model {
   readonly #askSettings: () => Promise<void>;
   readonly #askDetail: () => Promise<void>;
   readonly #askHub: () => Promise<void>;
+  readonly #askDesktop: () => Promise<void>;
+  readonly #parts: Pages;
   readonly #lastLive = new Map<string, number>();
   #stopListening: (() => void) | null = null;
   #timers: ReturnType<typeof setInterval>[] = [];
@@ -110,23 +157,44 @@ export class Model {
   #arrived = 0;
   #announceTimer: ReturnType<typeof setTimeout> | undefined;
   #saidTrouble = '';
+  #undos: { text: string; undo: () => Promise<void> }[] = [];
+  #anchor: Anchor | null = null;
+  #placeTimer: ReturnType<typeof setTimeout> | undefined;
+  #keptPlace = '';
 
-  constructor(private readonly backend: Backend, private readonly extraTexts: (locale: string) => string[] = () => []) {
+  constructor(readonly backend: Backend, private readonly extraTexts: (locale: string) => string[] = () => []) {
     this.#pages = new Pages((query) => backend.messages(query), () => this.#pagesChanged());
     this.#askApp = coalesced(async () => this.#appCame(await backend.app()));
     this.#askSettings = coalesced(async () => { this.settings = await backend.settings(); });
-    this.#askInbox = coalesced(() => this.#pages.refresh(), 100);
+    this.#parts = new Pages((query) => backend.messages(query), () => this.#partsChanged());
+    this.#askInbox = coalesced(async () => {
+      // A burst that grew has another row: the selection moves on to it before the list drops the old one.
+      if (this.burst !== null) await this.#parts.refresh();
+      await this.#pages.refresh();
+      this.#findBurst();
+    }, 100);
+    this.#askDesktop = coalesced(async () => { this.desktop = await backend.desktop(); });
     this.#askHub = coalesced(async () => {
       if (this.page.kind === 'hub') this.hub = await backend.hubLists();
     }, 250);
     this.#askDetail = coalesced(async () => {
-      const id = this.selected;
+      const id = this.part ?? this.selected;
       if (id === null) return;
       const detail = await backend.message(id);
-      if (id !== this.selected) return;
+      if (id !== (this.part ?? this.selected)) return;
+      if (detail === null) {
+        if (this.part === null) this.select(null);
+        else this.closePart();
+        return;
+      }
+      const other = this.detail?.row.id !== id;
       this.detail = detail;
-      if (detail !== null) this.#pages.put(detail.row);
-      else this.select(null);
+      // The row of a burst says more than that of its newest message.
+      if (this.row?.id === id && this.row.count === 1 && detail.row.count === 1) this.#pages.put(detail.row);
+      if (!other) return;
+      this.icon = null;
+      const icon = await backend.icon(id).catch(() => null);
+      if (id === (this.part ?? this.selected) && icon?.startsWith('data:image/')) this.icon = icon;
     });
   }
 
@@ -134,11 +202,15 @@ export class Model {
   async start(): Promise<void> {
     try {
       this.#stopListening = await this.backend.listen((update) => this.#hear(update));
-      await Promise.all([this.#askApp(), this.#askSettings(), this.#pages.open(this.#filter())]);
+      const place = this.backend.lastPlace().catch(() => null);
+      await Promise.all([this.#askApp(), this.#askSettings(), this.#quietly(this.#askDesktop())]);
+      await this.#findPlace(parsePlace(await place));
     } catch (error) {
       this.broken = refusal(error);
       return;
     }
+    this.ready = true;
+    document.addEventListener('visibilitychange', this.#hidden);
     // What was heard last grows old without an update; counts and states do not.
     this.#timers = [
       setInterval(() => { this.now = Date.now(); }, 1000),
@@ -151,6 +223,8 @@ export class Model {
     this.#timers.forEach(clearInterval);
     clearTimeout(this.#toastTimer);
     clearTimeout(this.#announceTimer);
+    clearTimeout(this.#placeTimer);
+    document.removeEventListener('visibilitychange', this.#hidden);
   }
 
   t(id: string, args: Record<string, string | number> = {}): string { return this.words.t(id, args); }
@@ -164,6 +238,13 @@ export class Model {
     return this.t('gap', { from: sameDay ? words.time(from) : words.moment(from, now), to: sameDay ? words.time(to) : words.moment(to, now) });
   }
 
+  /** Who is behind a row: the latest by name, the rest by number. Empty if nobody is named. */
+  people({ actors, others }: MessageRow): string {
+    if (actors.length < 2) return actors[0] === undefined || others === 0 ? actors[0] ?? '' : this.t('row-actors', { names: actors[0], n: others });
+    const rest = others + actors.length - 2;
+    return rest === 0 ? this.words.list(actors) : this.t('row-actors', { names: actors.slice(0, 2).join(this.t('row-names-comma')), n: rest });
+  }
+
   // Where the window is
 
   go(page: Page): void {
@@ -171,12 +252,13 @@ export class Model {
     if (page.kind !== 'inbox') this.opened = false;
     this.drawer = false;
     this.page = page;
+    this.#moved();
     if (page.kind === 'hub') void this.#quietly(this.#askHub());
   }
 
   show(view: View): void {
     this.view = view;
-    this.unreadOnly = false;
+    this.filters = NO_FILTERS;
     this.search = '';
     this.go({ kind: 'inbox' });
     this.select(null);
@@ -188,18 +270,30 @@ export class Model {
     this.#reopen();
   }
 
-  onlyUnread(on: boolean): void {
-    this.unreadOnly = on;
+  filterBy(change: Partial<Filters>): void {
+    const next = { ...this.filters, ...change };
+    if (change.done) this.filters = { ...next, unread: false };
+    else this.filters = change.unread ? { ...next, done: false } : next;
     this.#reopen();
   }
 
+  onlyUnread(on: boolean): void { this.filterBy({ unread: on }); }
+
   clearFilters(): void {
-    this.unreadOnly = false;
+    this.filters = NO_FILTERS;
     this.search = '';
     this.#reopen();
   }
 
-  get filtered(): boolean { return this.unreadOnly || this.search.trim() !== ''; }
+  get filtered(): boolean {
+    const { unread, done, feeds, events, urgency } = this.filters;
+    return unread || done || feeds.length > 0 || events.length > 0 || urgency !== null || this.search.trim() !== '';
+  }
+
+  /** Asks which event names there are. */
+  askEvents(): void {
+    void this.#quietly(this.backend.facets(this.view.kind === 'feed' ? [this.view.id] : [...this.filters.feeds]).then(({ events }) => { this.events = events; }));
+  }
 
   /** The view's heading. */
   get title(): string {
@@ -211,64 +305,170 @@ export class Model {
   /** Rows [first, end) are in view. */
   see(first: number, end: number): void { void this.#quietly(this.#pages.see(first, end)); }
 
+  /** The row at the top of the list; null: the list's own top. */
+  get anchor(): Anchor | null { return this.#anchor; }
+
+  scrolled(to: Anchor | null): void {
+    this.#anchor = to;
+    this.#moved();
+  }
+
   /** Moves the selection by rows; the message is shown, but not marked read. */
   move(by: number): void {
     if (this.rows.length === 0) return;
     const at = this.rows.findIndex((row) => row.id === this.selected);
-    const to = at < 0 ? 0 : Math.min(this.rows.length - 1, Math.max(0, at + by));
+    const from = at >= 0 ? at : by > 0 ? -1 : 0;
+    const to = Math.min(this.rows.length - 1, Math.max(0, from + by));
     this.select(this.rows[to]!.id);
   }
 
   select(id: number | null): void {
     if (id === this.selected) return;
     this.selected = id;
+    this.part = null;
+    this.burst = null;
+    this.icon = null;
     this.#pages.keep = id;
-    if (id === null) this.opened = false;
-    if (id === null) this.detail = null;
-    else void this.#do(this.#askDetail());
+    this.#moved();
+    if (id === null) {
+      this.opened = false;
+      this.detail = null;
+      return;
+    }
+    this.#findBurst();
+    void this.#do(this.#askDetail());
   }
 
   /** Shows a message for reading. */
   open(id: number): void {
     this.select(id);
     this.opened = true;
-    const row = this.rows.find((each) => each.id === id) ?? this.detail?.row;
-    if (row === undefined || row.unread) this.markRead([id], true);
+    const row = this.row ?? this.detail?.row;
+    if (row?.id !== id) this.#mark({ ids: [id], bursts: false }, true);
+    else if (row.unread) this.markRead(row, true);
+  }
+
+  /** Shows one message of the burst that is read. */
+  openPart(row: MessageRow): void {
+    this.part = row.id;
+    this.opened = true;
+    void this.#do(this.#askDetail());
+    if (row.unread) this.markRead(row, true);
+  }
+
+  /** Back to the burst. */
+  closePart(): void {
+    this.part = null;
+    void this.#do(this.#askDetail());
+  }
+
+  /** Loads further messages of the burst. */
+  moreParts(): void {
+    const { length } = this.#parts.rows;
+    void this.#do(this.#parts.see(length - 1, length));
   }
 
   close(): void {
-    if (this.opened) this.opened = false;
-    else this.select(null);
+    if (this.part !== null) this.closePart();
+    else if (this.opened) {
+      this.opened = false;
+      this.#moved();
+    } else this.select(null);
   }
 
-  markRead(ids: number[], read: boolean): void { void this.#do(this.backend.markRead({ ids, bursts: true }, read)); }
-
-  markAllRead(): void {
-    void this.#do(this.backend.bulk({ ...this.#filter(), before: null, limit: 0 }, 'read'));
+  markRead(row: MessageRow, read: boolean): void {
+    if (row.kind.kind === 'event') this.#mark(which(row), read);
   }
 
-  pin(ids: number[], pinned: boolean): void { void this.#do(this.backend.pin({ ids, bursts: true }, pinned)); }
+  pin(row: MessageRow, pinned: boolean): void { void this.#do(this.backend.pin(which(row), pinned)); }
+
+  /** Out of the usual lists, or back; and on to the next row. */
+  done(row: MessageRow, done: boolean): void {
+    const meant = which(row);
+    // A list of matches shows what is done, too.
+    if (this.search.trim() === '') this.#leave(row);
+    void this.#do(this.backend.setDone(meant, done).then(() => {
+      this.say(this.t(done ? 'toast-done' : 'toast-not-done', { n: row.count }), async () => {
+        await this.backend.setDone(meant, !done);
+        if (done && row.unread) await this.backend.markRead(meant, false);
+      });
+    }));
+  }
 
   /** Deletes, and goes on to the next row. */
-  delete(ids: number[]): void {
-    if (this.selected !== null && ids.includes(this.selected)) {
-      const at = this.rows.findIndex((row) => row.id === this.selected);
-      const rest = (row: MessageRow | undefined): row is MessageRow => row !== undefined && !ids.includes(row.id);
-      const next = [...this.rows.slice(at + 1), ...this.rows.slice(0, at).reverse()].find(rest);
-      this.select(this.opened ? null : next?.id ?? null);
-    }
-    void this.#do(this.backend.deleteMessages({ ids, bursts: true }).then(() => {
-      this.say(this.t('toast-deleted', { n: ids.length }), () => this.backend.restoreMessages({ ids, bursts: true }));
+  delete(row: MessageRow): void {
+    const meant = which(row);
+    this.#leave(row);
+    void this.#do(this.backend.deleteMessages(meant).then(() => {
+      this.say(this.t('toast-deleted', { n: row.count }), () => this.backend.restoreMessages(meant));
     }));
+  }
+
+  markAllRead(feed: string | null = null): void { this.#all('read', feed); }
+  markAllDone(): void { this.#all('done', null); }
+
+  /** Writes what the list shows into a file. */
+  export(format: ExportFormat): void {
+    void this.#do(this.backend.exportMessages({ ...this.#filter(), fold: false, before: null, limit: 0 }, format).then((file) => {
+      this.sayExported(file);
+    }));
+  }
+
+  /** Names a file that was written. */
+  sayExported({ path, count }: Exported): void {
+    const name = path.split(/[\\/]/).at(-1) ?? path;
+    this.say(this.t('toast-exported', { n: count, name }), null, false, {
+      label: this.t('action-show-in-folder'), act: () => { void this.#do(this.backend.openFolder(path)); },
+    });
   }
 
   openLink(id: number): void { void this.#do(this.backend.openLink(id)); }
 
+  /** Does what the message at `place` of its actions offers. */
+  act(id: number, place: number): void {
+    void this.#do(this.backend.act(id, place).then((deed) => {
+      if (deed.kind === 'copy') this.say(this.t('toast-copied'));
+      else if (deed.kind === 'asked') this.say(this.text(deed.text));
+    }));
+  }
+
   // Notifications and connections
 
-  pause(until: number | null): void { void this.#do(this.backend.pause(until)); }
-  resume(): void { void this.#do(this.backend.resume()); }
-  reconnect(feed: string): void { void this.#do(this.backend.reconnect(feed)); }
+  pause(until: number | null): void {
+    const before = this.app?.pause ?? null;
+    void this.#do(this.backend.pause(until).then(() => {
+      const said = until === null ? this.t('toast-paused') : this.t('status-paused-until', { time: this.words.until(until, this.now) });
+      this.say(said, () => (before === null ? this.backend.resume() : this.backend.pause(before.until)));
+    }));
+  }
+
+  resume(): void {
+    const before = this.app?.pause ?? null;
+    void this.#do(this.backend.resume().then(() => {
+      if (before !== null) this.say(this.t('toast-resumed'), () => this.backend.pause(before.until));
+    }));
+  }
+
+  reconnect(feed: string): void {
+    void this.#do(this.backend.reconnect(feed).then(() => this.say(this.t('toast-reconnecting', { name: this.feed(feed)?.name ?? feed }))));
+  }
+
+  /** `until` in milliseconds since the epoch; null: for good. */
+  mute(feed: FeedView, until: number | null): void {
+    void this.#do(this.backend.mute(feed.id, until).then(() => {
+      const { name } = feed;
+      const said = until === null ? this.t('toast-muted', { name }) : this.t('toast-muted-until', { name, time: this.words.until(until, this.now) });
+      this.say(said, () => (feed.muted ? this.backend.mute(feed.id, feed.muted_until) : this.backend.unmute(feed.id)));
+    }));
+  }
+
+  unmute(feed: FeedView): void {
+    void this.#do(this.backend.unmute(feed.id).then(() => {
+      this.say(this.t('toast-unmuted', { name: feed.name }), () => this.backend.mute(feed.id, feed.muted_until));
+    }));
+  }
+
+  testMessage(feed: string): void { void this.#do(this.backend.testMessage(feed)); }
 
   /** Eight in the morning of the next day. */
   get tomorrow(): number {
@@ -283,6 +483,8 @@ export class Model {
 
   // Settings: each throws a refusal for its form to show
 
+  /** Resolves once the settings are shown as they are now. */
+  async refreshSettings(): Promise<void> { await this.#quietly(this.#askSettings()); }
   async saveGeneral(form: GeneralForm): Promise<void> { await this.#asForm(this.backend.saveGeneral(form)); }
   async saveHub(form: HubForm): Promise<void> { await this.#asForm(this.backend.saveHub(form)); }
   async switchHub(mode: HubMode): Promise<void> { await this.#asForm(this.backend.switchHub(mode)); }
@@ -295,6 +497,38 @@ export class Model {
   revokeToken(id: string): void { void this.#do(this.backend.revokeToken(id)); }
   disconnect(id: number, ban: boolean): void { void this.#do(this.backend.disconnect(id, ban)); }
   unban(uid: string): void { void this.#do(this.backend.unban(uid)); }
+
+  /** The same from where there is no form: told, and with its way back. */
+  change(change: Partial<GeneralForm>): void {
+    const before = this.settings?.general;
+    if (before === undefined) return;
+    void this.#do(this.backend.saveGeneral({ ...before, ...change }).then(() => {
+      this.say(this.t('toast-settings-saved'), () => this.backend.saveGeneral(before));
+    }));
+  }
+
+  /** Adds the feeds of a file; what came is told until it is read. */
+  async importFile(file: File): Promise<void> {
+    if (file.size > LARGEST_IMPORT) throw { text: { id: 'ui-import-too-large', args: { name: file.name } }, fields: [] } satisfies Refusal;
+    const brought = await this.#asForm(file.text().then((text) => this.backend.importFeeds(text)));
+    await this.#quietly(Promise.all([this.#askApp(), this.#askSettings()]));
+    this.arrival = { ...brought, names: brought.feeds.map((id) => this.feed(id)?.name ?? id) };
+    this.#undoable(this.t('import-came', { n: brought.feeds.length }), () => this.undoImport(brought));
+  }
+
+  async undoImport({ feeds }: Imported): Promise<void> {
+    this.arrival = null;
+    for (const id of feeds) await this.backend.removeFeed(id);
+  }
+
+  setAutostart(on: boolean): void { void this.#do(this.backend.setAutostart(on)); }
+  introduced(): void { void this.#do(this.backend.introduced()); }
+
+  /** The person knows that this desktop shows no tray icons. */
+  knowsTrayless(): void {
+    this.trayless = true;
+    this.#moved();
+  }
 
   removeFeed(form: FeedForm): void {
     this.go({ kind: 'settings', section: 'feeds' });
@@ -341,9 +575,10 @@ export class Model {
 
   // Toasts
 
-  say(text: string, undo: Toast['undo'] = null, bad = false): void {
+  say(text: string, undo: Toast['undo'] = null, bad = false, more: Toast['more'] = null): void {
     clearTimeout(this.#toastTimer);
-    this.toast = { text, bad, undo };
+    this.toast = { text, bad, undo, more };
+    if (undo !== null) this.#undoable(text, undo);
     this.#toastTimer = setTimeout(() => { this.toast = null; }, TOAST_MS);
   }
 
@@ -352,13 +587,17 @@ export class Model {
     this.toast = null;
   }
 
+  /** Takes back the last thing that can be. Its toast may be gone, so this names it. */
   undo(): void {
-    const undo = this.toast?.undo;
-    if (!undo) return;
-    this.dismiss();
-    void this.#do(undo());
+    const last = this.#undos.pop();
+    if (last === undefined) return;
+    void this.#do(last.undo().then(() => this.say(this.t('toast-undone', { what: last.text }))));
   }
 
+  /** For what the user asked for: a refusal is told. */
+  attempt(work: Promise<unknown>): Promise<void> { return this.#do(work); }
+
+  /** Onto the clipboard. */
   async copy(text: string): Promise<void> {
     try {
       await navigator.clipboard.writeText(text);
@@ -374,7 +613,7 @@ export class Model {
     switch (update.kind) {
       case 'app': void this.#quietly(this.#askApp()); break;
       case 'settings': void this.#quietly(this.#askSettings()); break;
-      case 'desktop': break;
+      case 'desktop': void this.#quietly(this.#askDesktop()); break;
       case 'inbox':
         void this.#quietly(this.#askInbox());
         void this.#quietly(this.#askDetail());
@@ -386,7 +625,7 @@ export class Model {
         if (update.message !== null) this.open(update.message);
         break;
       case 'page':
-        if (update.page === 'settings') this.go({ kind: 'settings', section: 'feeds' });
+        if (update.page === 'settings') this.go({ kind: 'settings', section: null });
         else this.go(update.page === 'hub' ? { kind: 'hub' } : { kind: 'inbox' });
         break;
     }
@@ -398,6 +637,7 @@ export class Model {
       this.words = new Words(app.locale, this.extraTexts(app.locale));
       document.documentElement.lang = this.words.locale;
     }
+    document.documentElement.dataset.theme = app.theme;
     for (const feed of app.feeds) if (feed.state.kind === 'live') this.#lastLive.set(feed.id, this.now);
     this.app = app;
     if (this.page.kind === 'hub') void this.#quietly(this.#askHub());
@@ -411,6 +651,7 @@ export class Model {
     if (!this.loaded) this.list += 1;
     this.rows = this.#pages.rows;
     this.total = Math.max(this.#pages.total, this.rows.length);
+    this.atLeast = this.#pages.atLeast;
     this.loaded = true;
     const newest = this.rows[0]?.id;
     if (newest === undefined) return;
@@ -436,15 +677,15 @@ export class Model {
   }
 
   #filter(): Filter {
+    const { unread, done, feeds, events, urgency } = this.filters;
     return {
+      ...EVERYTHING,
       feed: this.view.kind === 'feed' ? this.view.id : null,
-      feeds: [],
-      events: [],
-      urgency: null,
-      done: false,
-      burst: null,
-      fold: true,
-      unread: this.unreadOnly || this.view.kind === 'unread',
+      feeds: [...feeds],
+      events: [...events],
+      urgency,
+      done,
+      unread: unread || this.view.kind === 'unread',
       pinned: this.view.kind === 'pinned',
       search: this.search.trim(),
     };
@@ -454,8 +695,98 @@ export class Model {
     this.loaded = false;
     // Arrivals are counted within one list.
     this.#newest = null;
+    this.#anchor = null;
+    this.#moved();
     void this.#do(this.#pages.open(untrack(() => this.#filter())));
   }
+
+  #mark(meant: Which, read: boolean): void { void this.#do(this.backend.markRead(meant, read)); }
+
+  #all(what: Extract<Bulk, 'read' | 'done'>, feed: string | null): void {
+    const query = feed === null ? this.#filter() : { ...EVERYTHING, feed };
+    void this.#do(this.backend.bulk({ ...query, before: null, limit: 0 }, what).then((done) => {
+      if (done.count === 0) this.say(this.t(`toast-all-${what}-none`));
+      else this.say(this.t(`toast-all-${what}`, { n: done.count }), () => this.backend.undoBulk(done));
+    }));
+  }
+
+  /** The row is about to leave the list: the next one is selected. */
+  #leave({ id }: MessageRow): void {
+    if (id === this.part) {
+      this.closePart();
+      return;
+    }
+    if (id !== this.selected) return;
+    const at = this.rows.findIndex((row) => row.id === id);
+    const next = this.rows[at + 1] ?? this.rows[at - 1];
+    this.select(this.opened ? null : next?.id ?? null);
+  }
+
+  #undoable(text: string, undo: () => Promise<void>): void { this.#undos = [...this.#undos, { text, undo }].slice(-MOST_UNDOS); }
+
+  /** Asks for the messages of the selected row if it stands for several. */
+  #findBurst(): void {
+    const { row } = this;
+    if (row === null || this.burst !== null || row.count === 1) return;
+    this.burst = { rows: [], total: row.count };
+    void this.#do(this.#parts.open({ ...EVERYTHING, burst: row.id, fold: false, done: row.done }));
+  }
+
+  #partsChanged(): void {
+    const { filter, rows, total } = this.#parts;
+    if (this.burst === null || this.selected === null || filter.burst === null) return;
+    this.burst = { rows, total: Math.max(total, rows.length) };
+    const newest = rows[0]?.id;
+    if (newest === undefined || newest <= this.selected || !rows.some((row) => row.id === this.selected)) return;
+    this.selected = newest;
+    this.#pages.keep = newest;
+    this.#moved();
+  }
+
+  // Where the window was
+
+  async #findPlace(place: Place | null): Promise<void> {
+    if (place === null) return this.#pages.open(this.#filter());
+    const known = place.view.kind !== 'feed' || this.feed(place.view.id) !== undefined;
+    this.view = known ? place.view : { kind: 'all' };
+    this.filters = place.filters;
+    this.search = place.search;
+    this.trayless = place.trayless;
+    const [kind, detail] = place.page;
+    const section = SECTIONS.find((one) => one === detail);
+    if (kind === 'hub') this.go({ kind });
+    else if (kind === 'settings') this.go({ kind, section: section ?? null });
+    else if (kind === 'feed' && this.feed(detail) !== undefined) this.go({ kind, id: detail });
+    this.#anchor = known ? place.anchor : null;
+    await this.#pages.open(this.#filter(), known ? place.anchor?.id ?? null : null);
+    if (place.selected === null || !known) return;
+    this.select(place.selected);
+    this.opened = place.opened;
+  }
+
+  /** Something that `Place` holds has changed. */
+  #moved(): void {
+    if (!this.ready) return;
+    clearTimeout(this.#placeTimer);
+    this.#placeTimer = setTimeout(() => this.#keepPlace(), PLACE_MS);
+  }
+
+  #keepPlace(): void {
+    clearTimeout(this.#placeTimer);
+    const { page } = this;
+    const place: Place = {
+      page: [page.kind, page.kind === 'settings' ? page.section ?? '' : page.kind === 'feed' ? page.id : ''],
+      view: this.view, filters: this.filters, search: this.search, selected: this.selected, opened: this.opened,
+      anchor: this.#anchor, trayless: this.trayless,
+    };
+    const text = JSON.stringify(place);
+    if (text === this.#keptPlace) return;
+    this.#keptPlace = text;
+    void this.#quietly(this.backend.keepPlace(text));
+  }
+
+  /** The window may be gone before the timer fires. */
+  readonly #hidden = (): void => { if (document.hidden) this.#keepPlace(); };
 
   #look(id: string, state: FeedState): Look {
     if (state.kind === 'off' || state.kind === 'live') return state.kind;
@@ -471,6 +802,8 @@ export class Model {
     const bad = by('bad');
     if (bad.length > 0) return { kind: 'bad', feeds: bad };
     if (app.pause !== null) return { kind: 'paused', until: app.pause.until };
+    const quiet = app.quiet.now;
+    if (quiet !== null) return quiet;
     const wait = by('wait');
     if (wait.length > 0) return { kind: 'wait', feeds: wait };
     const live = by('live');
@@ -505,6 +838,9 @@ export class Model {
     }
   }
 }
+
+/** A row and all that it stands for. */
+function which({ id, count }: MessageRow): Which { return { ids: [id], bursts: count > 1 }; }
 
 const KEY = Symbol('model');
 export function provideModel(model: Model): Model { return setContext(KEY, model); }

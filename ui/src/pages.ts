@@ -11,6 +11,8 @@ export const EVERYTHING: Filter = {
 export const PAGE = 200;
 /** Rows below the view that are fetched ahead. */
 const AHEAD = 60;
+/** Rows fetched to find an old place again. */
+const MOST_UNTIL = 10_000;
 /** Pages fetched to join new rows to the old ones before the old ones are let go. */
 const MOST_JOINS = 10;
 
@@ -25,6 +27,8 @@ export class Pages {
   rows: readonly MessageRow[] = [];
   /** All messages that match, loaded or not. */
   total = 0;
+  /** There are more than `total`. */
+  atLeast = false;
   /** The last row is the oldest message there is. */
   complete = false;
   /** Stays in the list although it no longer matches, until the next refresh without it: the row being read. */
@@ -38,6 +42,7 @@ export class Pages {
   #hole: number | null = null;
   #joins = 0;
   #seen: [first: number, end: number] = [0, 0];
+  #until: number | null = null;
   #running: Promise<void> | null = null;
 
   constructor(
@@ -47,14 +52,16 @@ export class Pages {
 
   get filter(): Filter { return this.#filter; }
 
-  /** Shows another list, from its top. */
-  open(filter: Filter): Promise<void> {
+  /** Shows another list, from its top. `until`: as far as this message, if it is not too far. */
+  open(filter: Filter, until: number | null = null): Promise<void> {
     this.#list += 1;
     this.#filter = filter;
     this.rows = [];
     this.total = 0;
+    this.atLeast = false;
     this.complete = false;
     this.keep = null;
+    this.#until = until;
     this.#hole = null;
     this.#seen = [0, 0];
     return this.refresh();
@@ -87,15 +94,17 @@ export class Pages {
     // A hole is closed before the top is asked again: there is never more than one.
     if (this.#hole !== null) return { before: this.#hole, limit: 500 };
     if (this.#topStale) return { before: null, limit: PAGE };
+    const last = this.rows.at(-1);
+    if (this.#until !== null) {
+      if (last !== undefined && last.id > this.#until && !this.complete && this.rows.length < MOST_UNTIL) return { before: last.id, limit: 500 };
+      this.#until = null;
+    }
     const [first, end] = this.#seen;
     for (let i = first; i < Math.min(end, this.rows.length); i += 1) {
       const row = this.rows[i]!;
       if (this.#stamps.get(row) !== this.#generation) return { before: row.id + 1, limit: PAGE };
     }
-    if (!this.complete && end + AHEAD > this.rows.length) {
-      const last = this.rows.at(-1);
-      if (last !== undefined) return { before: last.id, limit: PAGE };
-    }
+    if (!this.complete && end + AHEAD > this.rows.length && last !== undefined) return { before: last.id, limit: PAGE };
     return null;
   }
 
@@ -143,6 +152,7 @@ export class Pages {
     const fillsHole = before !== null && before === this.#hole;
     const joined = inside.length > 0 || below.length === 0;
     this.total = page.total;
+    this.atLeast = page.at_least;
     if (joined) {
       if (before === null || fillsHole) this.#hole = null;
       this.rows = [...above, ...middle, ...below];

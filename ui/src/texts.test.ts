@@ -49,7 +49,7 @@ describe('Words', () => {
     expect(en.day(noon - 400 * day, noon)).toContain('2025');
     expect(zh.moment(noon - day, noon)).toBe('昨天 12:00');
     expect(en.until(noon + 3_600_000, noon)).toBe('13:00');
-    expect(en.until(noon + day, noon)).toBe('Tomorrow at 12:00');
+    expect(en.until(noon + day, noon)).toBe('tomorrow at 12:00');
   });
 
   it('counts in the largest whole unit', () => {

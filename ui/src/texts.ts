@@ -19,6 +19,7 @@ export class Words {
   #day: Intl.DateTimeFormat;
   #dayOfYear: Intl.DateTimeFormat;
   #number: Intl.NumberFormat;
+  #list: Intl.ListFormat;
 
   /** `extra` adds Fluent sources to those of the program. */
   constructor(locale: string, extra: readonly string[] = []) {
@@ -35,6 +36,7 @@ export class Words {
     this.#day = new Intl.DateTimeFormat(this.locale, { weekday: 'long', day: 'numeric', month: 'long' });
     this.#dayOfYear = new Intl.DateTimeFormat(this.locale, { day: 'numeric', month: 'long', year: 'numeric' });
     this.#number = new Intl.NumberFormat(this.locale);
+    this.#list = new Intl.ListFormat(this.locale, { type: 'conjunction' });
   }
 
   /** One of the window's own messages: `ui-` and `id`. */
@@ -52,6 +54,9 @@ export class Words {
   }
 
   number(value: number): string { return this.#number.format(value); }
+
+  /** Ada, Lin Wei, and Sam */
+  list(names: readonly string[]): string { return this.#list.format(names); }
 
   /** 14:36 */
   time(at: number): string { return this.#time.format(at); }
@@ -75,7 +80,9 @@ export class Words {
 
   /** The end of something: the time alone if it is today, else with its day. */
   until(at: number, now: number): string {
-    return midnight(at) === midnight(now) ? this.time(at) : this.t('day-at', { day: this.#upcoming(at, now), time: this.time(at) });
+    if (midnight(at) === midnight(now)) return this.time(at);
+    const days = Math.round((midnight(at) - midnight(now)) / 86_400_000);
+    return days === 1 ? this.t('day-tomorrow-at', { time: this.time(at) }) : this.t('day-at', { day: this.#day.format(at), time: this.time(at) });
   }
 
   /** How long ago, in the largest whole unit. */
@@ -104,11 +111,6 @@ export class Words {
     const year = date.getFullYear();
     const plain = { time, day: date.getDate(), month: date.getMonth() + 1, year: new FluentNumber(year, { useGrouping: false }) };
     return this.#format(year === new Date(now).getFullYear() ? 'moment-date' : 'moment-date-year', plain);
-  }
-
-  #upcoming(at: number, now: number): string {
-    const days = Math.round((midnight(at) - midnight(now)) / 86_400_000);
-    return days === 1 ? this.t('day-tomorrow') : this.#day.format(at);
   }
 }
 
