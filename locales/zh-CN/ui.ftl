@@ -690,7 +690,7 @@ ui-token-revoke-ask = 要撤销“{ $name }”吗？使用它的程序会立即�
 ui-palette = 命令
 ui-palette-hint = 想做什么？
 ui-palette-none = 没有与“{ $words }”匹配的命令。请试试更少的字。
-ui-command-go = 前往 { $name }
+ui-command-go = 前往：{ $name }
 # span：ui-pause 中的一项，如“1 小时”。
 ui-command-pause = 暂停通知：{ $span }
 ui-command-resume = 恢复通知

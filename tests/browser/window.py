@@ -96,7 +96,7 @@ class Audit(unittest.TestCase):
                         tab.devtools("Input.dispatchKeyEvent", type=kind, key=key, modifiers=modifiers,
                                      text=key if kind == "keyDown" and not modifiers else "")
                 if keys:
-                    until(lambda: tab.run("return document.querySelector('[role=dialog]') != null"), f"the dialog of {name}")
+                    until(lambda: tab.run("return document.querySelector('dialog[open], [role=dialog]') != null"), f"the dialog of {name}")
                 violations = tab.wait(RUN)
                 self.assertEqual(violations, [], "\n" + "\n".join(violations))
                 self.assertEqual(tab.run(WIDE), [], "wider than the window")
