@@ -2,7 +2,7 @@ import { getContext, setContext, untrack } from 'svelte';
 import { refusal, type Backend } from './backend';
 import type {
   AppView, FeedForm, FeedState, FeedView, GeneralForm, HubForm, HubLists, HubMode, MessageDetail, MessageRow,
-  NewTokenView, Refusal, SendForm, SettingsView, TestStep, TestUpdate, Text, TokenForm, WindowUpdate,
+  NewTokenView, Preview, RawEvent, RecentEvent, Refusal, SendForm, SettingsView, TestStep, TestUpdate, Text, TokenForm, WindowUpdate,
 } from './bindings';
 import { planned } from './doctor';
 import { coalesced } from './once';
@@ -91,6 +91,8 @@ export class Model {
   /** For screen readers: a trouble, once. */
   assertive = $state('');
   now = $state(Date.now());
+  /** Grows with each update that may mean a new event. */
+  pulse = $state(0);
   /** The first query failed: nothing can be shown. */
   broken = $state.raw<Refusal | null>(null);
 
@@ -316,6 +318,18 @@ export class Model {
     }
   }
 
+  /** The last events of a saved feed, newest first. */
+  async recentEvents(feed: string): Promise<RecentEvent[]> { return this.#asForm(this.backend.recentEvents(feed)); }
+  async preview(form: FeedForm, raw: RawEvent): Promise<Preview> { return this.#asForm(this.backend.preview(form, raw)); }
+  async testMessage(feed: string): Promise<void> { await this.#asForm(this.backend.testMessage(feed)); }
+  /** The newest message of a feed. */
+  async newest(feed: string): Promise<MessageRow | null> {
+    const page = await this.#asForm(this.backend.messages({
+      feed, feeds: [], events: [], urgency: null, unread: false, pinned: false, done: false, search: '', burst: null, fold: false, before: null, limit: 1,
+    }));
+    return page.rows[0] ?? null;
+  }
+
   async startTrial(form: FeedForm): Promise<void> {
     this.trial = { running: true, url: form.url, planned: planned(form), steps: [], events: [] };
     try {
@@ -371,6 +385,7 @@ export class Model {
   // What came from the notifier
 
   #hear(update: WindowUpdate): void {
+    if (update.kind === 'app' || update.kind === 'inbox') this.pulse += 1;
     switch (update.kind) {
       case 'app': void this.#quietly(this.#askApp()); break;
       case 'settings': void this.#quietly(this.#askSettings()); break;
