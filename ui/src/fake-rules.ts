@@ -4,7 +4,7 @@ const URGENCIES: Record<string, Urgency> = { low: 'low', normal: 'normal', high:
 const plain = (id: string, args: Text['args'] = {}): Text => ({ id, args });
 
 /** What rules make of an event, as far as templates are of the form `{{ path }}`: a small likeness of the notifier's. */
-export function judge(form: FeedForm, raw: RawEvent): Preview {
+export function judge(form: FeedForm, raw: RawEvent): Preview & { burst?: string } {
   const data = parsed(raw.data);
   const at = form.rules.findIndex((rule) => matches(rule, raw, data));
   const rule = form.rules[at];
@@ -24,6 +24,7 @@ export function judge(form: FeedForm, raw: RawEvent): Preview {
     group: say(rule?.group) || null,
     actor: say(rule?.actor) || null,
     key: say(rule?.key) || null,
+    ...(rule?.group && rule.burst ? { burst: render(rule.burst, raw, { ...(data as object), count: 3 }) } : {}),
     fields: flattened(data, ''),
   };
 }
@@ -40,7 +41,6 @@ const truthy = (value: string): boolean => !['', 'false', '0'].includes(value);
 function render(template: string, raw: RawEvent, data: unknown): string {
   const set: Record<string, string> = { event: raw.name, id: raw.id ?? '', text: raw.data };
   return template
-    .replace(/\{%\s*set (\w+) = (\d+)\s*%\}/g, (_, name: string, value: string) => { set[name] = value; return ''; })
     .replace(/\{\{\s*([^}|]+?)\s*(?:\|[^}]*)?\}\}/g, (_, path: string) => {
       const steps = [...path.matchAll(/(\w+)|\[\s*'((?:[^'\\]|\\.)*)'\s*\]/g)].map(([, word, quoted]) => word ?? quoted!.replace(/\\(.)/g, '$1'));
       if (steps.length === 1 && steps[0]! in set) return set[steps[0]!]!;

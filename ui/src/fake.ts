@@ -599,8 +599,8 @@ export class Fake implements Backend {
       feed('journal', zh ? '我的日志' : 'Journal', {
         preset: 'likes', access: { kind: 'bearer', token: { kind: 'kept' } }, headers: [{ name: 'X-Api-Key', value: { kind: 'kept' } }], stop_on: ['done'],
         rules: [
-          { name: zh ? '点赞' : 'Likes', events: ['like'], when: '', then: 'notify', title: '{{ actor.name }} liked “{{ post.title }}”', body: '', link: '{{ post.url }}', icon: '', urgency: '', group: '{{ post.id }}', actor: '', burst: '', key: '' },
-          { name: zh ? '收藏' : 'Saves', events: ['favorite'], when: '', then: 'notify', title: '{{ actor.name }} saved “{{ post.title }}”', body: '{{ note }}', link: '{{ post.url }}', icon: '', urgency: '', group: '', actor: '', burst: '', key: '' },
+          { name: zh ? '点赞' : 'Likes', events: ['like'], when: '', then: 'notify', title: zh ? '{{ actor.name }}赞了{{ post.title }}' : '{{ actor.name }} liked “{{ post.title }}”', body: '', link: '{{ post.url }}', icon: '', urgency: '', group: '{{ post.id }}', actor: '', burst: '', key: '' },
+          { name: zh ? '收藏' : 'Saves', events: ['favorite'], when: '', then: 'notify', title: zh ? '{{ actor.name }}收藏了{{ post.title }}' : '{{ actor.name }} saved “{{ post.title }}”', body: '{{ note }}', link: '{{ post.url }}', icon: '', urgency: '', group: '', actor: '', burst: '', key: '' },
           { name: zh ? '其余' : 'Everything else', events: [], when: '', then: 'keep', title: '', body: '', link: '', icon: '', urgency: '', group: '', actor: '', burst: '', key: '' },
         ],
       }),

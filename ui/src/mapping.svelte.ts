@@ -16,8 +16,6 @@ export interface Arrival {
 const MOST = 50;
 const RECENT_GAP_MS = 500;
 const TYPING_MS = 150;
-/** How many messages the burst of the preview has. */
-export const BURST = 5;
 
 /**
  * The events that a feed's editor works with, and what its form makes of the selected one. The
@@ -27,8 +25,6 @@ export class Mapping {
   recent = $state.raw<readonly RecentEvent[]>([]);
   /** What the form makes of the selected event. */
   preview = $state.raw<Preview | null>(null);
-  /** Its title as one of a burst of `BURST`, where its rule has one. */
-  burst = $state.raw<string | null>(null);
   /** The event that `preview` is about. */
   previewed = $state<string | null>(null);
   /** Why there is no newer preview. */
@@ -98,12 +94,9 @@ export class Mapping {
     const question = this.#question += 1;
     this.#asked = selected.raw;
     try {
-      const form = this.form();
-      const preview = await this.m.preview(form, selected.raw);
-      const burst = await this.#asBurst(form, selected.raw, preview);
+      const preview = await this.m.preview(this.form(), selected.raw);
       if (question === this.#question) {
         this.preview = preview;
-        this.burst = burst;
         this.previewed = selected.key;
         this.refusal = null;
       }
@@ -117,14 +110,6 @@ export class Mapping {
   stop(): void {
     clearTimeout(this.#timer);
     this.#question += 1;
-  }
-
-  /** A burst's title is a template as the others, over a count. */
-  async #asBurst(form: FeedForm, raw: RawEvent, { group, rule: at }: Preview): Promise<string | null> {
-    const template = at === null ? '' : form.rules[at]?.burst ?? '';
-    if (group === null || template.trim() === '') return null;
-    const rules = form.rules.map((rule, i) => (i === at ? { ...rule, title: `{% set count = ${BURST} %}${template}` } : rule));
-    return (await this.m.preview({ ...form, rules }, raw)).title;
   }
 
   /** What came to the feed and what a test received, newest first. The same event through both counts once. */
