@@ -14,6 +14,9 @@ const OWN = new Set(['event', 'id', 'feed', 'nth', 'text', 'event_title', 'data'
 /** Words of the template language. */
 const WORDS = new Set(['true', 'false', 'none', 'True', 'False', 'None', 'not', 'and', 'or', 'in', 'is', 'if', 'else', 'self', 'super', 'loop', 'count']);
 
+/** Characters of a whole text that a row shows. */
+const MOST_TEXT = 2_000;
+
 /** One row of the mapper. */
 export interface MappedField {
   /** As people read it. */
@@ -30,7 +33,7 @@ export function fieldsOf(raw: RawEvent, fields: readonly Field[]): MappedField[]
     const expr = written(segments(name, data) ?? name.split('.'));
     return { name: OWN.has(name.split('.')[0]!) ? expr : name, value, expr };
   });
-  if (rows.length === 0 && raw.data.trim() !== '') rows.push({ name: 'text', value: raw.data, expr: 'text' });
+  if (rows.length === 0 && raw.data.trim() !== '') rows.push({ name: 'text', value: raw.data.slice(0, MOST_TEXT), expr: 'text' });
   if (raw.id !== null && raw.id !== '') rows.push({ name: 'id', value: raw.id, expr: 'id' });
   return rows;
 }

@@ -14,8 +14,10 @@ export interface Arrival {
 }
 
 const MOST = 50;
-const RECENT_GAP_MS = 500;
+const RECENT_GAP_MS = 1000;
 const TYPING_MS = 150;
+/** Characters of the data in an arrival's key. */
+const KEY_DATA = 200;
 
 /**
  * The events that a feed's editor works with, and what its form makes of the selected one. The
@@ -56,7 +58,7 @@ export class Mapping {
 
   /** Asks for what came lately. */
   refresh(): void {
-    if (this.id !== '') this.#ask().catch(() => undefined);
+    if (this.id !== '' && !document.hidden) this.#ask().catch(() => undefined);
   }
 
   select(key: string): void {
@@ -127,7 +129,7 @@ export class Mapping {
     const used = new Map<string, number>();
     // From the oldest on, so that a newcomer changes no key.
     return all.reverse().map(({ raw, at, preview }) => {
-      const base = `${at} ${same(raw)}`;
+      const base = JSON.stringify([at, raw.name, raw.id, raw.data.slice(0, KEY_DATA)]);
       const nth = (used.get(base) ?? 0) + 1;
       used.set(base, nth);
       return { key: `${base} ${nth}`, raw, at, preview, fields: fieldsOf(raw, preview.fields) };
