@@ -11,10 +11,10 @@ PROFILE := $(if $(RELEASE),release,debug)
 UI_PACKAGES := ui/node_modules/.package-lock.json
 UI_FILES := $(shell find ui locales -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' -not -path 'ui/dist-hub/*' 2>/dev/null)
 
-.PHONY: help run test build lint bench ui ui-packages icons clean setup
+.PHONY: help run test build package lint bench ui ui-packages icons clean setup
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo '  RELEASE=1 with run or build: optimised programs; ONLY="name ..." with test: these sections alone'
 
 run: build ## build, then start the app with a hub and a feed to try (no display: in the terminal)
@@ -25,6 +25,10 @@ test: ## install what the tests need and run all of them
 
 build: ui ## build the window's pages and both programs, start nothing
 	@. scripts/env; echo "build: both programs ($(PROFILE))"; cargo build --locked --workspace --bins $(if $(RELEASE),--release)
+
+package: ## build optimised programs and pack both into a .deb
+	@$(MAKE) --no-print-directory build RELEASE=1
+	@scripts/package release
 
 lint: ui ## check formats, types and lints alone
 	@scripts/test ui-check format clippy

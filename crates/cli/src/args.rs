@@ -71,6 +71,17 @@ pub(crate) enum Command {
         /// The feed's name or id
         feed: Option<String>,
     },
+    /// Print what makes a shell complete this command: `feedbell completions bash`
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual's pages, for packages
+    #[command(hide = true)]
+    Man {
+        /// Into this folder
+        folder: PathBuf,
+    },
     /// Bring up the window of the running Feedbell
     Open {
         /// With this message

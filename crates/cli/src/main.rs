@@ -11,6 +11,7 @@ mod check;
 mod control;
 mod exit;
 mod listen;
+mod papers;
 mod run;
 mod send;
 mod serve;
@@ -53,6 +54,8 @@ fn main() -> ExitCode {
             Command::Pause { until } => control::pause(until, &terminal).await,
             Command::Resume => control::resume(&terminal).await,
             Command::Reconnect { feed } => control::reconnect(feed, &terminal).await,
+            Command::Completions { shell } => papers::completions(shell, &terminal),
+            Command::Man { folder } => papers::man(&folder),
             Command::Open { message } => control::open(message, &terminal).await,
         }
     });

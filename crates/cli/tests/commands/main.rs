@@ -12,6 +12,7 @@ mod crowd;
 mod feeds;
 mod hubs;
 mod notifier;
+mod papers;
 #[cfg(unix)]
 mod send;
 #[cfg(unix)]
