@@ -116,6 +116,7 @@ describe('the fields of an event', () => {
     await pick(2);
     await soon(() => expect(roleOf('note')).toBe('Body'));
     expect(one('rule-editor').getAttribute('aria-label')).toBe('Saves');
+    expect(one('field-raw').textContent).toContain('event: favorite\nid: 8f3c.10542\ndata: {"actor"');
     expect(role('note').getAttribute('aria-label')).toMatch(/^note, The part about .*: Body$/);
   });
 
