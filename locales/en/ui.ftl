@@ -359,7 +359,6 @@ ui-preview-last = Last real event
 ui-preview-of = Event of { $time }
 ui-preview-none = The notification is drawn here once there is an event.
 ui-preview-refused = This is how it was before the mistake below.
-ui-preview-hidden = New message
 ui-preview-muted = Goes to the inbox, silently: the feed is muted.
 ui-preview-many = As one of a burst
 ui-preview-others = { $name } and { $n } others

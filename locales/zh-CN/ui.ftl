@@ -329,7 +329,6 @@ ui-preview-last = 最近的真实事件
 ui-preview-of = { $time } 的事件
 ui-preview-none = 收到事件后，这里会显示通知的样子。
 ui-preview-refused = 这是出现下面的错误之前的样子。
-ui-preview-hidden = 新消息
 ui-preview-muted = 静默进入收件箱：订阅源已静音。
 ui-preview-many = 合并显示时
 ui-preview-others = { $name }和另外 { $n } 人

@@ -74,6 +74,15 @@ def setUpModule():
     server = subprocess.Popen(["node_modules/.bin/vite", "--host", "127.0.0.1", "--port", str(port), "--strictPort"], cwd=UI,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "BROWSER": "none"})
 
+    def answers():
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    until(answers, "the development server")
+
 
 def tearDownModule():
     server.terminate()

@@ -274,7 +274,7 @@ describe('the preview', () => {
   it('hides its content where pop-ups do', async () => {
     await edit();
     click('hide-content');
-    expect([title(), one('preview-body').textContent]).toEqual(['Journal', 'New message']);
+    expect([title(), one('preview-body').textContent]).toEqual(['New message', 'Journal']);
   });
 
   it('shows urgency, and the burst that a group makes', async () => {
