@@ -5,6 +5,9 @@ import type { Fake, FakeOptions } from './fake';
 import type { Model } from './model.svelte';
 import { all, click, one, show, soon, type, valueOf } from './testing';
 
+// Each test draws the whole window.
+vi.setConfig({ testTimeout: 30_000 });
+
 /** The editor of a feed once its events are there. */
 async function edit(id = 'journal', options: FakeOptions = {}): Promise<{ fake: Fake; model: Model }> {
   const shown = await show(options);
@@ -503,7 +506,9 @@ describe('edits', () => {
     await soon(() => expect(one('feed-saved').textContent).toContain('Saved just now'));
     type('feed-name', 'Two');
     await soon(() => expect(name()).toBe('Two'));
+    const others = vi.spyOn(model, 'undo');
     key(document.body, 'z');
+    expect(others).not.toHaveBeenCalled();
     await soon(() => expect(name()).toBe('One'));
     click('undo');
     await soon(() => expect(name()).toBe('Front door'));
