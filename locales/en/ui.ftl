@@ -219,7 +219,6 @@ ui-toast-unmuted = { $name } is no longer muted
 ui-toast-reconnecting = { $name } is reconnecting
 ui-toast-copied = Copied
 ui-toast-copy-refused = The system did not allow copying. Select the text and copy it by hand.
-ui-toast-saved = { $name } saved
 ui-toast-settings-saved = Settings saved
 ui-toast-feed-added = { $name } added
 ui-toast-feed-deleted = { $name } deleted
@@ -515,6 +514,38 @@ ui-feed-mute-note = Messages go to the inbox without a notification.
 ui-feed-mute-preset = The preset starts muted, because its events come often. They go to the inbox without a notification.
 ui-feed-history = Load history
 ui-feed-history-note = Starts with what the server still has, silently. Off: only what comes from now on.
+ui-feed-itself = This feed
+ui-feed-notifications = Notifications and messages
+ui-sound = Sound
+ui-sound-system = As the system
+ui-sound-silent = None
+ui-sound-named = A sound of the desktop
+ui-sound-name = Name of the sound
+ui-sound-name-hint = As the desktop’s sound theme calls it.
+ui-hide-content = Hide content
+ui-hide-content-note = Notifications say only that something came.
+ui-hide-content-general = The general settings hide the content of all feeds already.
+ui-remote-icons = Load icons from the web
+ui-remote-icons-note = The server that an icon comes from sees when a message arrived, and your address.
+ui-http-actions = Let buttons send requests
+ui-http-actions-note = A button of a message can then send a request to any public server, in the way that the message says. Turn it on only for feeds you trust.
+ui-feed-keep = Keep read messages
+ui-feed-keep-hint = Unread and pinned ones stay.
+ui-feed-keep-general = As in the settings, { $n ->
+    [one] { $n } day
+   *[other] { $n } days
+}
+ui-feed-keep-general-ever = As in the settings, for ever
+ui-feed-keep-days = For some days
+ui-feed-keep-ever = For ever
+ui-feed-keep-number = Days
+ui-saved-now = Saved just now
+# ago: 3 min ago
+ui-saved-ago = Saved { $ago }
+ui-draft-restored = This is what you began before.
+ui-draft-over = Start over
+ui-toast-draft-kept = What you began is kept until you come back
+ui-toast-draft-discarded = New feed discarded
 ui-optional = Optional
 ui-rules = Rules
 ui-rules-note = First match wins
@@ -542,12 +573,26 @@ ui-rule-link = Link
 ui-rule-icon = Icon
 ui-rule-icon-hint = An icon name
 ui-rule-urgency = Urgency
-ui-rule-urgency-hint = low, normal or high
+ui-rule-urgency-hint = low, normal, high or urgent
 ui-rule-group = Group
-ui-rule-group-hint = A newer one replaces the notification
+ui-rule-group-hint = Messages of one group, close in time, become one
 ui-rule-key = Key
 ui-rule-key-hint = Same key, same message
 ui-rule-empty-hint = A field left empty uses the default.
+ui-rule-drag = Drag to another place, or press Alt and an arrow key
+# For screen readers.
+ui-rule-moved = { $name } is now rule { $place } of { $all }
+ui-rule-takes = Takes the selected event
+ui-rule-more = More
+ui-rule-event-add = Add
+ui-rule-event-remove = Remove { $name }
+ui-rule-event-seen = Add { $name }, which came lately
+ui-toast-rule-removed = Rule deleted
+ui-rule-actor = Actor
+ui-rule-actor-hint = Who did it, for bursts
+ui-rule-burst = Title of a burst
+ui-rule-burst-hint = With the number in count. Empty: the number of new messages
+ui-rule-link-hint = Opens with a click: http, https or mailto
 ui-headers = Request headers
 ui-headers-none = None besides those that Feedbell sends.
 ui-header-add = Add header
@@ -588,6 +633,64 @@ ui-certificate-hint = A PEM file.
 ui-certificate-key = Its key
 ui-certificate-key-hint = A PEM file. Empty: in the certificate’s file.
 
+## Mapper
+
+ui-arrivals-time = Time
+ui-arrivals-event = Event
+# ago: 3 s ago
+ui-arrivals-live = Live, last heard { $ago }
+ui-arrivals-listening = Listening
+ui-arrivals-idle = The check has ended
+ui-arrivals-newer = { $n ->
+    [one] { $n } newer
+   *[other] { $n } newer
+}
+ui-arrivals-none = Nothing has come yet. The next event appears here.
+ui-arrivals-dropped = A rule drops this event
+ui-fields = Fields of this event
+ui-fields-note = Choose what each one becomes
+ui-fields-keys = Choose what each one becomes: click it, or press 1 to 7, and 0 to clear
+ui-fields-all = Show all { $n } fields
+ui-role-choose = Choose
+ui-role-title = Title
+ui-role-body = Body
+ui-role-link = Link
+ui-role-icon = Icon
+ui-role-urgency = Urgency
+ui-role-group = Group
+ui-role-key = Key
+ui-role-none = Not used
+ui-role-usual = By default, as long as no rule says otherwise
+# For screen readers: a field, its value and what it becomes.
+ui-role-of = { $field }, { $value }: { $role }
+ui-words-comma = , { "" }
+ui-preview = Preview
+ui-preview-last = Last real event
+# time: 14:36:02
+ui-preview-of = Event of { $time }
+ui-preview-none = The notification is drawn here once there is an event.
+ui-preview-refused = This is how it was before the mistake below.
+ui-preview-muted = Goes to the inbox, silently: the feed is muted.
+ui-preview-many = As one of a burst
+ui-preview-others = { $name } and { $n } others
+ui-urgent-high = High urgency
+ui-urgent-urgent = Urgent
+ui-send-test = Send a test
+ui-send-test-about = Goes the whole way: rules, inbox, quiet hours and a real notification.
+ui-send-test-add = Add the feed first. Then a test can go the whole way.
+ui-send-test-waiting = On its way through rules, inbox and quiet hours
+ui-send-test-nothing = It reached no inbox: a rule may drop it. Look at the rules above.
+ui-send-test-there = It went through.
+# why: Kept silently, quiet hours
+ui-send-test-silent = It went through without a notification: { $why }.
+ui-send-test-open = Open the message
+ui-presets = Presets
+ui-presets-browse = Browse presets
+ui-presets-search = Search presets
+ui-presets-none = No preset matches “{ $words }”. Choose None, and map the events yourself.
+ui-presets-muted = starts muted
+ui-presets-used = In use
+
 ## Feed test
 
 ui-test = Test
@@ -611,6 +714,8 @@ ui-test-add-token = Add a token
 ui-test-retry = Try again
 ui-test-copy = Copy report
 ui-test-copy-note = Tokens and cookies are left out.
+ui-test-steps = Show the steps
+ui-test-steps-hide = Hide the steps
 ui-test-report = Connection check by Feedbell { $version }
 ui-step-access = Access
 ui-step-name = Find the server

@@ -35,7 +35,11 @@ PAGES = {
     "nothing found": "scene=full&search=rebuild&unread=1",
     "feed": "scene=full&page=feed:journal",
     "new feed": "scene=full&page=feed",
-    "failed check": "scene=full&page=feed:build&click=test",
+    "role menu": "scene=full&page=feed:journal&click=feed-name,field-role",
+    "rule in full": "scene=full&page=feed:journal&click=feed-name,rule-name=Likes,preview-burst",
+    "presets": "scene=full&page=feed&click=presets-open",
+    "new feed's events": "scene=full&page=feed&click=feed-url=https://new.example/events,feed-test,feed-name,feed-name,feed-name,feed-name,feed-name,feed-name",
+    "failed check": "scene=full&page=feed:build&click=feed-test,feed-name,feed-name,feed-name,feed-name",
     "hub": "scene=lan-full&page=hub",
     "hub's first token": "scene=lan-first&page=hub",
     **{f"settings: {section}": f"scene=full&page=settings:{section}" for section in SECTIONS},
@@ -69,6 +73,15 @@ def setUpModule():
     base = f"http://127.0.0.1:{port}/dev.html"
     server = subprocess.Popen(["node_modules/.bin/vite", "--host", "127.0.0.1", "--port", str(port), "--strictPort"], cwd=UI,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "BROWSER": "none"})
+
+    def answers():
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    until(answers, "the development server")
 
 
 def tearDownModule():

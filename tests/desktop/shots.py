@@ -63,7 +63,7 @@ EXPECTED = {
     "editor": ["@ui-feed-url", "@ui-feed-preset", "@ui-rules", "@ui-advanced", "@ui-test"],
     "advanced": ["@ui-resume", "@ui-delivery", "@ui-proxy", "@ui-certificate"],
     "doctor": ["@ui-step-connect", "@ui-test-retry", "@ui-test-unreached", "@ui-test-copy"],
-    "test": ["@ui-step-content_type", "@ui-step-first_event", "@ui-test-events"],
+    "test": ["@ui-test-events", "@ui-fields", "@ui-role-title", "@ui-preview"],
     "empty": ["@ui-welcome-title", "@ui-welcome-send-like", "@ui-feed-add", "curl"],
 }
 

@@ -5,11 +5,13 @@ import type { FieldError, Refusal, Text } from './bindings';
 /** What the notifier said against a form: each error below its field, the rest above the form. */
 export class FormErrors {
   refusal = $state.raw<Refusal | null>(null);
+  /** What is wrong with the form as it stands, before it was given. */
+  live = $state.raw<readonly FieldError[]>([]);
   #claims = new SvelteMap<string, number>();
 
   /** The error of one field. */
   of(field: string): Text | undefined {
-    return this.refusal?.fields.find((error) => error.field === field)?.text;
+    return (this.refusal?.fields.find((error) => error.field === field) ?? this.live.find((error) => error.field === field))?.text;
   }
 
   /** Errors of fields that the form does not show. */

@@ -4,6 +4,7 @@ import type {
   HubLists, HubMode, HubState, Imported, MessageDetail, MessagePage, MessageQuery, MessageRow, NewTokenView, Preview, Quiet, QuietHours,
   RawEvent, RecentEvent, Refusal, SecretForm, SendForm, SettingsView, TestOutcome, TestStep, Text, Theme, TokenForm, Which, WindowUpdate,
 } from './bindings';
+import { judge } from './fake-rules';
 import { usualConnection, usualGeneral, usualNotification } from './forms';
 import { nextStart, spansOf } from './week';
 
@@ -145,6 +146,7 @@ export class Fake implements Backend {
   #pause: AppView['pause'] = null;
   #settings: SettingsView;
   #testing = 0;
+  #recent: { raw: RawEvent; received: number }[];
   #hub: HubLists = { listening: [], tokens: [], bans: [] };
 
   constructor({ scene = 'full', locale = 'en', theme = 'system', rows = 0, now = Date.now() }: FakeOptions = {}) {
@@ -166,6 +168,7 @@ export class Fake implements Backend {
     if (scene === 'deaf') this.#settings.errors = [{ field: 'feed.2.url', text: plain('fake-url') }];
     if (scene === 'trayless') this.#desktop = { ...this.#desktop, tray: false };
     if (scene === 'paused') this.#pause = { until: now + 62 * minute };
+    this.#recent = full ? this.#events() : [];
     this.#synthesize(rows);
     if (full && scene !== 'quiet') this.#write(this.#samples());
   }
@@ -410,9 +413,9 @@ export class Fake implements Backend {
     void (async () => {
       for (const step of steps) if (!await tell(step)) return;
       if (bad) return this.say({ kind: 'test', update: { kind: 'ended' } });
-      for (const [i, sample] of this.#samples().slice(0, 3).entries()) {
+      for (const [i, { raw }] of this.#events().slice(0, 3).reverse().entries()) {
         if (i === 0 && !await tell(['first_event', plain('fake-step-first-event'), 'passed', 2140])) return;
-        this.say({ kind: 'test', update: { kind: 'event', raw: { name: sample.event || 'ping', id: null, data: `{"title":"${sample.title}"}` }, preview: { ...this.#preview(sample.title, sample.excerpt), verdict: sample.gap ? 'drop' : sample.high ? 'keep' : 'notify' } } });
+        this.say({ kind: 'test', update: { kind: 'event', raw, preview: judge(form, raw) } });
       }
       if (!await tell(['keep_alive', plain('fake-step-keep-alive'), 'noted', 15_000])) return;
       if (form.connection.resume.kind !== 'off') await tell(['resume', plain('fake-step-resume'), 'passed', 96]);
@@ -422,15 +425,23 @@ export class Fake implements Backend {
   preview(form: FeedForm, raw: RawEvent): Promise<Preview> {
     const fields = this.#wrong(form);
     if (fields.length > 0) return Promise.reject(refuse(plain('fake-form'), fields));
-    return this.#answer('preview', () => this.#preview(raw.name, raw.data));
+    return this.#answer('preview', () => judge(form, raw));
   }
-  recentEvents(): Promise<RecentEvent[]> {
-    return this.#answer('recentEvents', () => this.#samples().filter((sample) => sample.event !== '').slice(0, 4).map((sample) => ({
-      raw: { name: sample.event, id: null, data: JSON.stringify({ title: sample.title }) },
-      received: this.#now - sample.ago * minute, preview: this.#preview(sample.title, sample.excerpt),
-    })));
+  recentEvents(id: string): Promise<RecentEvent[]> {
+    return this.#answer('recentEvents', () => {
+      const form = this.#settings.feeds.find((feed) => feed.id === id);
+      if (form === undefined || id === 'mastodon') return [];
+      return this.#recent.map((event) => ({ ...event, preview: judge(form, event.raw) }));
+    });
   }
-  testMessage(feed: string): Promise<void> { return this.#tell('testMessage', [], () => { this.arrive('Test', feed); }); }
+
+  /** One more event of every feed. */
+  event(name: string, data: unknown, id: string | null = null): void {
+    this.#recent = [{ raw: { name, id, data: JSON.stringify(data) }, received: Date.now() }, ...this.#recent].slice(0, 50);
+    this.say({ kind: 'inbox' });
+  }
+
+  testMessage(feed: string): Promise<void> { return this.#tell('testMessage', [], () => { this.arrive(this.#locale === 'zh-CN' ? '测试' : 'Test', feed, 'test'); }); }
   exportFeeds(): Promise<Exported> {
     return this.#answer('exportFeeds', () => ({ path: '/home/ada/Downloads/feedbell-feeds.toml', count: this.#settings.feeds.length }));
   }
@@ -473,7 +484,9 @@ export class Fake implements Backend {
     const wrong = (field: string, text: Text): void => { fields.push({ field, text }); };
     if (!/^https?:\/\//.test(url)) wrong('url', plain('fake-url'));
     rules.forEach((rule, i) => {
-      if (/\{\{[^}]*$/.test(rule.title)) wrong(`rules.${i}.title`, plain('fake-title'));
+      for (const field of ['title', 'body', 'link', 'icon', 'group', 'actor', 'burst', 'key'] as const) {
+        if (/\{\{[^}]*$/.test(rule[field])) wrong(`rules.${i}.${field}`, plain('fake-title'));
+      }
     });
     if ('name' in access && access.name.trim() === '') wrong('access.name', plain(`field-${access.kind}-name`));
     const { proxy, resume, key, certificate } = connection;
@@ -532,13 +545,24 @@ export class Fake implements Backend {
     return (query.feed === null || row.feed === query.feed) && (query.feeds.length === 0 || query.feeds.includes(row.feed));
   }
 
-  #preview(title: string, body: string): Preview {
-    return {
-      verdict: 'notify', why: plain('fake-rule'), rule: 1, title, body, link: 'https://journal.example/notes/shipping-day', icon: null, urgency: 'normal',
-      group: null, actor: 'Inês', key: null,
-      fields: [{ name: 'actor.name', value: 'Inês' }, { name: 'data.note', value: 'The part about cutting scope' }, { name: 'post.url', value: 'https://journal.example/notes/shipping-day' },
-        { name: 'post.id', value: 'notes/shipping-day' }, { name: 'post.title', value: 'Shipping day notes' }, { name: 'data.total', value: '112' }],
-    };
+  /** What feeds sent lately, newest first. */
+  #events(): { raw: RawEvent; received: number }[] {
+    const zh = this.#locale === 'zh-CN';
+    const post = (title: string, slug: string): object => ({ title, url: `https://journal.example/notes/${slug}`, id: `notes/${slug}` });
+    const person = (name: string, slug: string): object => ({ name, avatar: `/a/${slug}.png` });
+    const notes = post(zh ? '《发布日手记》' : 'Shipping day notes', 'shipping-day');
+    const week = post(zh ? '《安静的一周》' : 'A quiet week', 'quiet-week');
+    const event = (ago: number, name: string, id: string, data: object): { raw: RawEvent; received: number } => (
+      { raw: { name, id: `8f3c.${id}`, data: JSON.stringify(data) }, received: this.#now - ago * 1000 });
+    return [
+      event(3, 'like', '10544', { actor: person('Ada', 'ada'), post: notes, total: 24 }),
+      event(12, 'like', '10543', { actor: person(zh ? '林薇' : 'Lin Wei', 'lin'), post: notes, total: 23 }),
+      event(132, 'favorite', '10542', {
+        actor: person(zh ? '陈默' : 'Inês', 'ines'), post: notes, total: 112,
+        note: zh ? '最后一天如何砍掉需求的那一段，是我今年读到的最好的建议。' : 'The part about cutting scope on the last day is the best advice I have read this year.',
+      }),
+      event(267, 'notify', '10541', { actor: person(zh ? '周屿' : 'Tomás', 'tomas'), post: week, level: 'high' }),
+    ];
   }
 
   #hubMode(): HubMode { return !this.#settings.hub.on ? 'off' : this.#settings.hub.listen.startsWith('127.') ? 'local' : 'lan'; }
@@ -660,8 +684,8 @@ export class Fake implements Backend {
       feed('journal', zh ? '我的日志' : 'Journal', {
         preset: 'likes', access: { kind: 'bearer', token: { kind: 'kept' } }, headers: [{ name: 'X-Api-Key', value: { kind: 'kept' } }], stop_on: ['done'],
         rules: [
-          { name: zh ? '点赞' : 'Likes', events: ['like'], when: '', then: 'notify', title: '{{ actor.name }} liked “{{ post.title }}”', body: '', link: '{{ post.url }}', icon: '', urgency: '', group: '{{ post.id }}', actor: '', burst: '', key: '' },
-          { name: zh ? '收藏' : 'Saves', events: ['favorite'], when: '', then: 'notify', title: '{{ actor.name }} saved “{{ post.title }}”', body: '{{ data.note }}', link: '', icon: '', urgency: '', group: '', actor: '', burst: '', key: '' },
+          { name: zh ? '点赞' : 'Likes', events: ['like'], when: '', then: 'notify', title: zh ? '{{ actor.name }}赞了{{ post.title }}' : '{{ actor.name }} liked “{{ post.title }}”', body: '', link: '{{ post.url }}', icon: '', urgency: '', group: '{{ post.id }}', actor: '', burst: '', key: '' },
+          { name: zh ? '收藏' : 'Saves', events: ['favorite'], when: '', then: 'notify', title: zh ? '{{ actor.name }}收藏了{{ post.title }}' : '{{ actor.name }} saved “{{ post.title }}”', body: '{{ note }}', link: '{{ post.url }}', icon: '', urgency: '', group: '', actor: '', burst: '', key: '' },
           { name: zh ? '其余' : 'Everything else', events: [], when: '', then: 'keep', title: '', body: '', link: '', icon: '', urgency: '', group: '', actor: '', burst: '', key: '' },
         ],
       }),

@@ -42,12 +42,20 @@ export function ready(form: FeedForm, stored: FeedForm): FeedForm {
     ...form,
     access: accessWritten(form.access) ? form.access : stored.access,
     headers: headersWritten(form) ? form.headers : stored.headers,
+    notification: soundWritten(form) ? form.notification : { ...form.notification, sound: stored.notification.sound },
     connection: { ...form.connection, resume: resumeWritten(form) ? form.connection.resume : stored.connection.resume },
   };
 }
 
+/** The form for judging events by: how the feed connects changes nothing, and may be half written. */
+export function judging(form: FeedForm): FeedForm {
+  const { id, name, preset, rules, notification } = form;
+  const url = /^https?:$/.test(address(form.url)?.protocol ?? '') ? form.url : 'http://localhost/';
+  return { ...blankFeed(), id, name, url, preset, rules, notification: { ...notification, sound: { kind: 'system' } } };
+}
+
 /** Nothing in the form is still being written. */
-export const written = (form: FeedForm): boolean => accessWritten(form.access) && headersWritten(form) && resumeWritten(form);
+export const written = (form: FeedForm): boolean => accessWritten(form.access) && headersWritten(form) && resumeWritten(form) && soundWritten(form);
 
 const given = (secret: SecretForm): boolean =>
   !(secret.kind === 'entered' && secret.value === '') && !(secret.kind === 'command' && secret.command === '');
@@ -59,6 +67,8 @@ export function accessWritten(access: AccessForm): boolean {
 }
 
 const headersWritten = ({ headers }: FeedForm): boolean => headers.every(({ name, value }) => name.trim() !== '' && given(value));
+
+const soundWritten = ({ notification: { sound } }: FeedForm): boolean => sound.kind !== 'named' || sound.name.trim() !== '';
 
 function resumeWritten({ connection: { resume } }: FeedForm): boolean {
   if (resume.kind === 'query') return resume.name.trim() !== '';

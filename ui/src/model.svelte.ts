@@ -2,8 +2,8 @@ import { getContext, setContext, untrack } from 'svelte';
 import { refusal, type Backend } from './backend';
 import type {
   AppView, Bulk, DesktopView, ExportFormat, Exported, FeedForm, FeedState, FeedView, GeneralForm, HubForm, HubLists, HubMode, Imported,
-  MessageDetail, MessageRow, NewTokenView, Refusal, SendForm, SettingsView, TestStep, TestUpdate, Text, TokenForm, Which,
-  WindowUpdate,
+  MessageDetail, MessageRow, NewTokenView, Preview, RawEvent, RecentEvent, Refusal, SendForm, SettingsView, TestStep, TestUpdate, Text,
+  TokenForm, Which, WindowUpdate,
 } from './bindings';
 import { planned } from './doctor';
 import { coalesced } from './once';
@@ -132,6 +132,8 @@ export class Model {
   /** For screen readers: a trouble, once. */
   assertive = $state('');
   now = $state(Date.now());
+  /** Grows with each update that may mean a new event. */
+  pulse = $state(0);
   /** The first query failed: nothing can be shown. */
   broken = $state.raw<Refusal | null>(null);
 
@@ -468,7 +470,7 @@ export class Model {
     }));
   }
 
-  testMessage(feed: string): void { void this.#do(this.backend.testMessage(feed)); }
+  sendTest(feed: string): void { void this.#do(this.backend.testMessage(feed)); }
 
   /** Eight in the morning of the next day. */
   get tomorrow(): number {
@@ -550,6 +552,18 @@ export class Model {
     }
   }
 
+  /** The last events of a saved feed, newest first. */
+  async recentEvents(feed: string): Promise<RecentEvent[]> { return this.#asForm(this.backend.recentEvents(feed)); }
+  async preview(form: FeedForm, raw: RawEvent): Promise<Preview> { return this.#asForm(this.backend.preview(form, raw)); }
+  async testMessage(feed: string): Promise<void> { await this.#asForm(this.backend.testMessage(feed)); }
+  /** The newest message of a feed. */
+  async newest(feed: string): Promise<MessageRow | null> {
+    const page = await this.#asForm(this.backend.messages({
+      feed, feeds: [], events: [], urgency: null, unread: false, pinned: false, done: false, search: '', burst: null, fold: false, before: null, limit: 1,
+    }));
+    return page.rows[0] ?? null;
+  }
+
   async startTrial(form: FeedForm): Promise<void> {
     this.trial = { running: true, url: form.url, planned: planned(form), steps: [], events: [] };
     try {
@@ -610,6 +624,7 @@ export class Model {
   // What came from the notifier
 
   #hear(update: WindowUpdate): void {
+    if (update.kind === 'app' || update.kind === 'inbox') this.pulse += 1;
     switch (update.kind) {
       case 'app': void this.#quietly(this.#askApp()); break;
       case 'settings': void this.#quietly(this.#askSettings()); break;
