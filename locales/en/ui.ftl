@@ -4,7 +4,6 @@
 
 ui-day-today = Today
 ui-day-yesterday = Yesterday
-ui-day-tomorrow = tomorrow
 # Within a sentence. time: 14:36.
 ui-day-tomorrow-at = tomorrow at { $time }
 # day: one of the above, or a date. time: 14:36.
@@ -516,14 +515,9 @@ ui-feed-history = Load history
 ui-feed-history-note = Starts with what the server still has, silently. Off: only what comes from now on.
 ui-feed-itself = This feed
 ui-feed-notifications = Notifications and messages
-ui-sound = Sound
-ui-sound-system = As the system
-ui-sound-silent = None
 ui-sound-named = A sound of the desktop
 ui-sound-name = Name of the sound
 ui-sound-name-hint = As the desktop’s sound theme calls it.
-ui-hide-content = Hide content
-ui-hide-content-note = Notifications say only that something came.
 ui-hide-content-general = The general settings hide the content of all feeds already.
 ui-remote-icons = Load icons from the web
 ui-remote-icons-note = The server that an icon comes from sees when a message arrived, and your address.
@@ -684,7 +678,6 @@ ui-send-test-there = It went through.
 # why: Kept silently, quiet hours
 ui-send-test-silent = It went through without a notification: { $why }.
 ui-send-test-open = Open the message
-ui-presets = Presets
 ui-presets-browse = Browse presets
 ui-presets-search = Search presets
 ui-presets-none = No preset matches “{ $words }”. Choose None, and map the events yourself.

@@ -240,7 +240,7 @@ describe('the palette', () => {
     const { model } = await show();
     ctrlK();
     expect(all('command').map((command) => command.dataset.command)).toEqual(expect.arrayContaining(
-      ['all', 'unread', 'pause-0', 'read', 'add', 'feed-door', 'settings-general', 'theme-dark', 'language-zh-CN', 'export-json', 'test-journal']));
+      ['all', 'unread', 'pause-0', 'read', 'add', 'feed-door', 'settings-notifications', 'theme-dark', 'language-zh-CN', 'export-json', 'test-journal']));
     type('palette-input', 'dark look');
     click('command');
     await soon(() => expect(model.settings!.general.theme).toBe('dark'));
@@ -340,7 +340,7 @@ describe('the first days', () => {
   it('import a file, name what waits, and take it back', async () => {
     const { model } = await show({ scene: 'first' });
     await model.importFile(new File(['[[feed]]'], 'feeds.toml'));
-    await soon(() => expect(one('import-result').textContent).toContain('6 feeds imported'));
+    await soon(() => expect(one('import-result').textContent).toContain('3 feeds imported'));
     expect(one('import-result').textContent).toMatch(/Switched off until .*: Journal/);
     expect(one('import-fix').textContent).toContain('Journal');
     click('import-undo');
@@ -359,7 +359,7 @@ describe('the first days', () => {
     await soon(() => expect(one('toast').textContent).toContain('film.mkv is too large'));
     expect(fake.asked.importFeeds).toBeUndefined();
     drop(new File(['hello'], 'notes.txt'));
-    await soon(() => expect(one('toast').textContent).toContain('The feed was not saved'));
+    await soon(() => expect(one('toast').textContent).toContain('This is no list of feeds'));
   });
 
   it('switch autostart', async () => {
