@@ -436,7 +436,7 @@ fn make(path: &Path, messages: u32) {
                     text.push(' ');
                 }
                 10..=17 => text.push_str(pick(&mut chance, HAN)),
-                18 => text.push_str("，"),
+                18 => text.push('，'),
                 _ => text.push_str(&format!(" unique{} ", chance.u32(..messages / 100 + 1))),
             }
         }

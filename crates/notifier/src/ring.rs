@@ -544,7 +544,7 @@ mod tests {
     }
 
     fn summary(ring: &mut Ring, now: Instant) -> Option<Announcement> {
-        ring.take_due(now, english(), |feed| feed.to_uppercase())
+        ring.take_due(now, english(), str::to_uppercase)
     }
 
     #[tokio::test]
@@ -575,7 +575,8 @@ mod tests {
     #[tokio::test]
     async fn a_storm_makes_a_handful_and_loses_none() {
         // Of messages that have nothing to do with each other, of one burst, of many.
-        let kinds: [(&str, fn(i64) -> Owed, usize); 3] = [
+        type Kind = (&'static str, fn(i64) -> Owed, usize);
+        let kinds: [Kind; 3] = [
             ("alone", owed, 12),
             ("one burst", like, 5),
             (

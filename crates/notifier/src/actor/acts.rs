@@ -1,7 +1,7 @@
 //! What a notification shows and how, what messages themselves offer to do, done when a person
 //! says so; and their icons.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::{Path, PathBuf}, sync::Arc, time::Duration};
 
 use feed::{Errand, ErrandError};
 use tokio::time::timeout;
@@ -42,7 +42,7 @@ impl Actor {
             return self.tell(Update::Notify(announcement));
         };
         if let Some(path) = self.icons.kept(&address) {
-            announcement.icon = for_daemons(path);
+            announcement.icon = for_daemons(&path);
             return self.tell(Update::Notify(announcement));
         }
         let asking = self.asking(announcement.feed.as_deref());
@@ -59,7 +59,7 @@ impl Actor {
     pub(super) fn icon_settled(&mut self, key: &str) {
         if let Some((mut announcement, address)) = self.dressing.remove(key) {
             if announcement.icon.is_none() {
-                announcement.icon = self.icons.kept(&address).and_then(for_daemons);
+                announcement.icon = self.icons.kept(&address).and_then(|path| for_daemons(&path));
             }
             self.tell(Update::Notify(announcement));
         }
@@ -190,7 +190,7 @@ fn is_address(icon: &str) -> bool {
 }
 
 /// Few daemons read WebP; the window does.
-fn for_daemons(path: PathBuf) -> Option<String> {
+fn for_daemons(path: &Path) -> Option<String> {
     let readable = path.extension().is_some_and(|kind| kind != "webp");
     readable.then(|| path.to_str().map(str::to_owned)).flatten()
 }
