@@ -1,7 +1,11 @@
 //! What a notification shows and how, what messages themselves offer to do, done when a person
 //! says so; and their icons.
 
-use std::{path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use feed::{Errand, ErrandError};
 use tokio::time::timeout;
@@ -59,7 +63,10 @@ impl Actor {
     pub(super) fn icon_settled(&mut self, key: &str) {
         if let Some((mut announcement, address)) = self.dressing.remove(key) {
             if announcement.icon.is_none() {
-                announcement.icon = self.icons.kept(&address).and_then(|path| for_daemons(&path));
+                announcement.icon = self
+                    .icons
+                    .kept(&address)
+                    .and_then(|path| for_daemons(&path));
             }
             self.tell(Update::Notify(announcement));
         }
