@@ -229,21 +229,6 @@ impl Inbox {
             .optional()?)
     }
 
-    /// What a message itself offers to do.
-    ///
-    /// # Errors
-    /// When the database cannot be used now.
-    #[allow(dead_code, reason = "acting on them asks for it; tests do")]
-    pub(crate) fn actions(&self, id: i64) -> Result<Vec<OwnAction>, InboxError> {
-        let json: Option<String> = self
-            .db
-            .prepare_cached("SELECT actions FROM messages WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))
-            .optional()?
-            .flatten();
-        Ok(own_actions(json))
-    }
-
     /// Where a message leads, if it leads anywhere.
     ///
     /// # Errors
@@ -484,8 +469,9 @@ impl Inbox {
         mut bytes: usize,
     ) -> Result<Vec<(RawEvent, i64)>, InboxError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT event, own_id, data, received, verdict FROM messages
-             WHERE feed = ?1 AND kind = 0 AND deleted IS NULL ORDER BY id DESC",
+            "SELECT m.event, m.own_id, m.data, m.received, m.verdict
+             FROM facts f JOIN messages m ON m.id = f.id
+             WHERE f.feed = ?1 AND f.deleted IS NULL AND m.kind = 0 ORDER BY f.id DESC",
         )?;
         let mut rows = statement.query([feed])?;
         let mut events = Vec::new();
