@@ -644,7 +644,7 @@ mod tests {
 
     #[test]
     fn the_example_in_the_readme_is_a_preset() {
-        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md");
         let readme = std::fs::read_to_string(readme).unwrap();
         let (_, rest) = readme.split_once("```toml\nid = \"doors\"").unwrap();
         let (text, _) = rest.split_once("```").unwrap();
