@@ -259,7 +259,7 @@ class Flows(Scenario):
             window.click_text(at("field"), "Grace was here")
             window.click(at("role-title"))
             window.until_text(preview, "Grace was here")
-            self.until_settings('title = "{{ text }}"')
+            self.until_settings('title = "{{ data.text }}"')
             window.click(at("undo"))
             window.until_text(preview, "Grace liked “Hello”")
             self.until_settings("title = \"{{ data.actor.name }} liked")

@@ -68,7 +68,7 @@ class Storm(unittest.TestCase):
                         window.until_text("h1", "")
                         slowest, answers = max(slowest, time.monotonic() - asked), answers + 1
                 blowing.join()
-                bell.until_unread(EVENTS + 1)
+                bell.until_unread(EVENTS + 1, within=90)
                 bell.until_nothing_owed()
                 with contextlib.closing(sqlite3.connect(f"file:{desk.path(INBOX)}?mode=ro", uri=True)) as inbox:
                     rows = inbox.execute("SELECT count(*), count(DISTINCT data) FROM messages").fetchone()
