@@ -63,6 +63,15 @@ enum Order {
     Withdraw(String),
 }
 
+impl Order {
+    fn key(&self) -> &str {
+        match self {
+            Order::Show(announcement) => &announcement.key,
+            Order::Withdraw(key) => key,
+        }
+    }
+}
+
 impl Ringer {
     /// Starts ringing for a notifier. Clicks that need a window or a browser come back.
     #[must_use]
@@ -117,11 +126,23 @@ struct Bell {
 impl Bell {
     /// Refusals mean that the notifier is stopping: then there is nothing left to tell it.
     async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut signals: mpsc::Receiver<Signal>) {
+        let mut waiting = VecDeque::new();
         loop {
+            if let Some(order) = next(&mut waiting) {
+                match order {
+                    Order::Show(announcement) => self.show(announcement).await,
+                    Order::Withdraw(key) => self.notifications.close(key).await,
+                }
+                while waiting.len() < WAITING
+                    && let Ok(order) = orders.try_recv()
+                {
+                    waiting.push_back(order);
+                }
+                continue;
+            }
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(Order::Show(announcement)) => self.show(announcement).await,
-                    Some(Order::Withdraw(key)) => self.notifications.close(key).await,
+                    Some(order) => waiting.push_back(order),
                     None => return,
                 },
                 signal = signals.recv() => match signal {
@@ -289,6 +310,24 @@ impl Bell {
         };
         let _ = self.clicks.send(click).await;
         Ok(())
+    }
+}
+
+/// The first of the orders that still matters: what a slow daemon has not been asked for yet is not
+/// shown if a newer announcement, which stands for all of it, waits behind it.
+fn next(waiting: &mut VecDeque<Order>) -> Option<Order> {
+    loop {
+        let order = waiting.pop_front()?;
+        let Order::Show(announcement) = &order else {
+            return Some(order);
+        };
+        let newer = waiting.iter().find(|later| later.key() == announcement.key);
+        let overtaken = matches!(newer, Some(Order::Show(newer))
+            if (!newer.shrinks || announcement.shrinks)
+                && announcement.ids.iter().all(|id| newer.ids.contains(id)));
+        if !overtaken {
+            return Some(order);
+        }
     }
 }
 

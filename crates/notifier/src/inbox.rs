@@ -268,16 +268,13 @@ impl Inbox {
     pub(crate) fn silence(&mut self, silenced: &[(i64, Text)]) -> Result<(), InboxError> {
         let tx = self.db.transaction()?;
         for (id, why) in silenced {
-            let owed = tx
-                .prepare_cached(
-                    "UPDATE facts SET announced = 1, silent = 1 WHERE id = ?1 AND announced = 0",
-                )?
-                .execute([id])?;
-            if owed > 0 {
-                let why = serde_json::to_string(why).unwrap_or_default();
-                tx.prepare_cached("UPDATE messages SET silenced = ?2 WHERE id = ?1")?
-                    .execute(params![id, why])?;
+            let owed = "UPDATE facts SET announced = 1, silent = 1 WHERE id = ?1 AND announced = 0";
+            if tx.prepare_cached(owed)?.execute([id])? == 0 {
+                continue;
             }
+            let why = serde_json::to_string(why).unwrap_or_default();
+            tx.prepare_cached("UPDATE messages SET silenced = ?2 WHERE id = ?1")?
+                .execute(params![id, why])?;
         }
         tx.commit()?;
         Ok(())

@@ -24,7 +24,7 @@ impl Inbox {
     pub(crate) fn offers(&self, id: i64) -> Result<Option<Offers>, InboxError> {
         let mut statement = self
             .db
-            .prepare_cached("SELECT * FROM messages WHERE id = ?1")?;
+            .prepare_cached("SELECT feed, icon, actions FROM messages WHERE id = ?1")?;
         Ok(statement
             .query_row([id], |row| {
                 let actions: Option<String> = row.get("actions").unwrap_or_default();

@@ -224,21 +224,6 @@ impl Inbox {
             .optional()?)
     }
 
-    /// What a message itself offers to do.
-    ///
-    /// # Errors
-    /// When the database cannot be used now.
-    #[allow(dead_code, reason = "acting on them asks for it; tests do")]
-    pub(crate) fn actions(&self, id: i64) -> Result<Vec<OwnAction>, InboxError> {
-        let json: Option<String> = self
-            .db
-            .prepare_cached("SELECT actions FROM messages WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))
-            .optional()?
-            .flatten();
-        Ok(own_actions(json))
-    }
-
     /// Where a message leads, if it leads anywhere.
     ///
     /// # Errors

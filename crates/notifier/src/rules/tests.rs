@@ -461,8 +461,14 @@ fn what_is_a_button_is_not_listed_in_the_body_too() {
         rules(&[], "").judge(event("door", &data)).shown.body
     };
     let offer = json!({"action": "copy", "label": "Code", "value": "1"});
-    assert_eq!(body(json!({"where": "home", "actions": [offer]})), "where: home");
-    assert_eq!(body(json!({"where": "home", "actions": 3})), "actions: 3\nwhere: home");
+    assert_eq!(
+        body(json!({"where": "home", "actions": [offer]})),
+        "where: home"
+    );
+    assert_eq!(
+        body(json!({"where": "home", "actions": 3})),
+        "where: home\nactions: 3"
+    );
 }
 
 #[test]

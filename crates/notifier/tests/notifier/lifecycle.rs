@@ -687,11 +687,11 @@ async fn another_language_changes_the_texts_of_what_comes_next() {
             .find_map(|line| line.strip_prefix("silenced-keep = "))
             .unwrap()
     );
-    server.push("like", &json!({ "msg": "b" }));
+    server.push("favorite", &json!({ "msg": "b" }));
     let rows = bell.until_texts(&["a", "b"]).await;
     assert_eq!(rows[0].title, "Like", "what is stored stays as it was");
     assert_eq!(bell.show().await.title, rows[1].title);
-    assert_eq!(rows[1].title, "点赞");
+    assert_eq!(rows[1].title, "收藏");
     assert_eq!(server.opened(), 1, "no connection is made anew for it");
 
     let refusal = bell

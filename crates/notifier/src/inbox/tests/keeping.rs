@@ -466,7 +466,7 @@ fn the_ledger_says_what_happened_and_why() {
         ]
     );
     assert_eq!(message.actions[0].kind, ActionKind::Copy);
-    assert_eq!(desk.inbox.actions(id).unwrap().len(), 1);
+    assert_eq!(desk.inbox.offers(id).unwrap().unwrap().actions.len(), 1);
 }
 
 #[test]
