@@ -95,10 +95,13 @@ class Feed:
                     frame = inbox.get(timeout=5)
                 except queue.Empty:
                     frame = b": still here\n\n"
-                if frame is None:
-                    break
-                request.wfile.write(frame)
+                frames = [frame]  # in a storm many at once, or this program would be what is slow
+                while frames[-1] is not None and not inbox.empty():
+                    frames.append(inbox.get())
+                request.wfile.write(b"".join(frame for frame in frames if frame is not None))
                 request.wfile.flush()
+                if frames[-1] is None:
+                    break
         except OSError:
             pass  # the subscriber left
         finally:
