@@ -702,6 +702,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_that_was_refused_joins_what_stands_of_its_burst() {
+        let now = Instant::now();
+        let mut ring = Ring::default();
+        let refused = ring.live(like(1), now, english()).unwrap();
+        ring.failed(&refused.ids);
+        let stands = ring.live(like(2), now + GROW_PAUSE, english()).unwrap();
+        assert_eq!(stands.ids, [2]);
+        let later = now + GROW_PAUSE * 2;
+        ring.backlog(like(1), later);
+        ring.settled(later);
+        let grown = summary(&mut ring, later).unwrap();
+        assert_eq!((grown.ids, grown.key), (vec![1, 2], stands.key));
+    }
+
+    #[tokio::test]
     async fn what_waits_can_be_taken_back() {
         let now = Instant::now();
         let words = english();
