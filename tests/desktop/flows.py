@@ -309,7 +309,7 @@ class Flows(Scenario):
             # A token goes to the secrets, and no export has it
             window.choose(at("feed-access"), "bearer")
             window.type(at("secret-access.token"), "s3cret-token" + TAB)
-            desk.until(lambda: "Likes" in self.settings() and "token" in self.settings(), "the token's name in the file")
+            self.until_settings("bearer = {")
             self.assertNotIn("s3cret", self.settings())
             self.go(window, "feeds")
             window.click(at("export-feeds"))
