@@ -10,6 +10,8 @@ announce-burst = { $count } new messages
 burst-title = { $count } messages: { $title }
 announce-many-body = From { $feeds }
 announce-hidden = New message
+# A line of the tray's menu. what: “New message” or “3 new messages”.
+latest-hidden = { $what } · { $feed }
 announce-action-open = Open
 # The title of several messages that belong together.
 announce-group = { $count } messages: { $title }

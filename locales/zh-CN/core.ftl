@@ -7,6 +7,8 @@ announce-burst = { $count } 条新消息
 burst-title = { $count } 条消息：{ $title }
 announce-many-body = 来自 { $feeds }
 announce-hidden = 新消息
+# 托盘菜单中的一行。what 为“新消息”或“3 条新消息”。
+latest-hidden = { $what } · { $feed }
 announce-action-open = 打开
 # 同一组多条消息的标题。
 announce-group = { $count } 条消息：{ $title }

@@ -88,20 +88,21 @@ impl Actor {
         if !remote && announcement.icon.as_deref().is_some_and(is_address) {
             announcement.icon = None;
         }
-        let hides = general.hide_content || own.is_some_and(|own| own.hide_content);
-        if !hides || announcement.kind == Standing::Summary {
+        let id = announcement.feed.as_deref().unwrap_or_default();
+        if !self.hides(id) || announcement.kind == Standing::Summary {
             return;
         }
-        let title = match announcement.ids.len() {
-            1 => Text::new("announce-hidden"),
-            count => Text::new("announce-burst").with("count", count),
-        };
-        announcement.title = self.localizer.text(&title);
-        let id = announcement.feed.as_deref().unwrap_or_default();
+        announcement.title = self.localizer.text(&hidden(announcement.ids.len()));
         announcement.body = feed_name(&self.feeds, id);
         announcement.icon = None;
         announcement.link = None;
         announcement.offers.clear();
+    }
+
+    /// Whether what the feed's messages say stays within the window.
+    pub(super) fn hides(&self, feed: &str) -> bool {
+        let own = self.settings_of(feed).map(|feed| &feed.notification);
+        self.file.settings.general.hide_content || own.is_some_and(|own| own.hide_content)
     }
 
     /// What a message offers, with the reasons why some of it cannot be done.
@@ -189,6 +190,14 @@ impl Actor {
             feed: feed.map(|feed| feed.url.clone()),
             own: machine::all_addresses(),
         }
+    }
+}
+
+/// All that is said of so many messages whose content is hidden.
+pub(super) fn hidden(count: usize) -> Text {
+    match count {
+        1 => Text::new("announce-hidden"),
+        count => Text::new("announce-burst").with("count", count),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Actor, Internal, feed_name,
+    Actor, Internal,
+    acts::hidden,
+    feed_name,
     requests::{answer, no_inbox, refused_inbox},
 };
 use crate::{
@@ -35,8 +37,23 @@ impl Actor {
         self.worded(|inbox, wording| inbox.page(query, wording))
     }
 
+    /// They go to the tray's menu, so over the session bus: what is hidden is not in them.
     pub(super) fn latest(&self) -> Vec<LatestView> {
-        self.worded(Inbox::latest).unwrap_or_default()
+        let rows = self.worded(Inbox::latest).unwrap_or_default();
+        let latest = rows.into_iter().map(|row| LatestView {
+            id: row.id,
+            title: if self.hides(&row.feed) {
+                let count = usize::try_from(row.count).unwrap_or(usize::MAX);
+                let what = self.localizer.text(&hidden(count));
+                let text = Text::new("latest-hidden").with("what", what);
+                self.localizer.text(&text.with("feed", row.feed_name))
+            } else {
+                row.title
+            },
+            unread: row.unread,
+            received: row.received,
+        });
+        latest.collect()
     }
 
     pub(super) fn facets(&self, feeds: &[String]) -> Result<Facets, Refusal> {

@@ -8,8 +8,8 @@ use super::{Inbox, InboxError, list::List, urgency_from};
 use crate::{
     presentation::{COUNT, OwnAction},
     view::{
-        ActionKind, ActionView, Facets, Field, LatestView, LedgerLine, MessageDetail, MessageKind,
-        MessagePage, MessageQuery, MessageRow, RawEvent, Text,
+        ActionKind, ActionView, Facets, Field, LedgerLine, MessageDetail, MessageKind, MessagePage,
+        MessageQuery, MessageRow, RawEvent, Text,
     },
 };
 
@@ -94,7 +94,7 @@ impl Inbox {
     ///
     /// # Errors
     /// When the database cannot be used now.
-    pub(crate) fn latest(&self, wording: &Wording<'_>) -> Result<Vec<LatestView>, InboxError> {
+    pub(crate) fn latest(&self, wording: &Wording<'_>) -> Result<Vec<MessageRow>, InboxError> {
         let list = self.list(&MessageQuery {
             fold: true,
             ..MessageQuery::default()
@@ -103,12 +103,7 @@ impl Inbox {
         let mut latest = Vec::with_capacity(LATEST);
         for row in self.rows(&list, &ids, wording)? {
             if row.kind == MessageKind::Event && latest.len() < LATEST {
-                latest.push(LatestView {
-                    id: row.id,
-                    title: row.title,
-                    unread: row.unread,
-                    received: row.received,
-                });
+                latest.push(row);
             }
         }
         Ok(latest)

@@ -455,6 +455,23 @@ fn actions_of_a_message_are_kept_whatever_the_rule_says_of_the_rest() {
 }
 
 #[test]
+fn what_is_a_button_is_not_listed_in_the_body_too() {
+    let body = |data: Value| {
+        let data = data.to_string();
+        rules(&[], "").judge(event("door", &data)).shown.body
+    };
+    let offer = json!({"action": "copy", "label": "Code", "value": "1"});
+    assert_eq!(
+        body(json!({"where": "home", "actions": [offer]})),
+        "where: home"
+    );
+    assert_eq!(
+        body(json!({"where": "home", "actions": 3})),
+        "where: home\nactions: 3"
+    );
+}
+
+#[test]
 fn each_wrong_field_of_a_rule_is_named() {
     let right = RuleForm {
         name: "x".repeat(NAME),
