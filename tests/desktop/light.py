@@ -49,7 +49,7 @@ def family(pid):
 
 
 def memory(pid):
-    """The sum of PSS of a process and its descendants, and of what is theirs alone, in MB."""
+    """The sum of PSS of a process and its descendants, and of what they wrote themselves, in MB."""
     shared, own = 0, 0
     for member in family(pid):
         try:
@@ -58,7 +58,7 @@ def memory(pid):
         except OSError:
             continue
         shared += sizes.get("Pss", 0)
-        own += sizes.get("Private_Dirty", 0)
+        own += sizes.get("Anonymous", 0)
     return shared / 1024, own / 1024
 
 
@@ -216,7 +216,7 @@ def main():
     print("| what | bare app | Feedbell | more | at most | met |\n| --- | ---: | ---: | ---: | ---: | --- |")
     for what in ("tray only", "window open", "window closed"):
         row(what, f"memory, {what}", "MB", MORE_MEMORY)
-        row(f"{what}, own", "… of it private and written", "MB")
+        row(f"{what}, own", "… of it written by it", "MB")
     row("growth", f"memory, after {options.cycles} windows: growth", "MB", MORE_GROWTH, ours.median("growth"))
     row("wake-ups", "wake-ups while idle", "/s", WAKE_UPS, ours.median("wake-ups"))
     row("start", "from the start to the tray icon", "ms", MORE_START)
