@@ -5,7 +5,8 @@
 
 Both run in the same kind of session, in turns, and are measured in the same way: memory is the sum of PSS over all
 processes (pages that are shared count once), wake-ups are context switches of all threads, the start ends when the
-tray icon is on the bus. Prints medians. Fails beyond the goals. Wants programs that are built alike:
+tray icon is on the bus. Prints medians. Fails beyond the goals. The bare app is also measured with OpenGL off, as
+Feedbell has it, for the knowledge alone. Wants programs that are built alike:
 
     cargo build --profile measure -p feedbell-desktop --bin feedbell-desktop --example bare
 """
@@ -191,15 +192,16 @@ def main():
         if not os.access(program, os.X_OK):
             sys.exit(f"{program} is missing: build it first\n{__doc__}")
     bare = Program("bare", [BARE], "Bare", lambda desk: desk.tray.click("Close"))
+    plain = Program("bare, no OpenGL", ["env", "GDK_GL=disable", BARE], bare.title, bare.close)
     ours = Program("Feedbell", [OURS, "--hidden"], "Feedbell", lambda desk: desk.close_window("Feedbell"))
     with Feed() as feed:
         # In turns: what else the machine does meanwhile meets both.
         for _ in range(options.rounds):
-            bare.measure(feed, options.cycles, options.idle)
-            ours.measure(feed, options.cycles, options.idle)
+            for program in (bare, plain, ours):
+                program.measure(feed, options.cycles, options.idle)
         for _ in range(options.starts):
-            bare.start(feed)
-            ours.start(feed)
+            for program in (bare, plain, ours):
+                program.start(feed)
 
     wrong = []
 
@@ -210,10 +212,11 @@ def main():
         if verdict == "NO":
             wrong.append(what)
         limit = "" if goal is None else f"{'+' if value is more else ''}{goal} {unit}"
-        print(f"| {label} | {bare.median(what):.1f} {unit} | {ours.median(what):.1f} {unit} | {more:+.1f} {unit} "
-              f"| {limit} | {verdict} |")
+        cells = [f"{program.median(what):.1f} {unit}" for program in (plain, bare, ours)]
+        print("|", " | ".join([label, *cells, f"{more:+.1f} {unit}", limit, verdict]), "|")
 
-    print("| what | bare app | Feedbell | more | at most | met |\n| --- | ---: | ---: | ---: | ---: | --- |")
+    print("| what | bare, no OpenGL | bare app | Feedbell | more | at most | met |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
     for what in ("tray only", "window open", "window closed"):
         row(what, f"memory, {what}", "MB", MORE_MEMORY)
         row(f"{what}, own", "… of it written by it", "MB")
@@ -222,7 +225,7 @@ def main():
     row("start", "from the start to the tray icon", "ms", MORE_START)
     print("processes, tray only / open / closed: bare", bare.processes, "Feedbell", ours.processes)
     print("who wakes up, bare:", bare.threads, "Feedbell:", ours.threads)
-    for program in (bare, ours):
+    for program in (plain, bare, ours):
         print(f"{program.name}, least to most:",
               ", ".join(f"{what} {min(each):.1f} to {max(each):.1f}" for what, each in program.found.items()))
     if shared_with:
