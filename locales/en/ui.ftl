@@ -115,6 +115,8 @@ ui-filter-urgency-low = All
 ui-filter-urgency-normal = Normal or more
 ui-filter-urgency-high = High or more
 ui-filter-urgency-urgent = Urgent
+# what: Event. which: the names that are chosen.
+ui-filter-is = { $what }: { $which }
 ui-filter-clear = Clear { $what }
 ui-list-menu = More for this list
 ui-list-found = { $n ->

@@ -100,8 +100,8 @@ ledger-read = 已标为已读
     .lead = 已标为已读
 ledger-opened = 已从通知中打开
     .lead = 已从通知中打开
-ledger-done = 已标为完成
-    .lead = 已标为完成
+ledger-done = 已标为已处理
+    .lead = 已标为已处理
 
 ## 缺口
 

@@ -32,14 +32,27 @@ if (asked.has('top')) {
   document.querySelector('[data-testid="message-list"]')!.scrollTop = Number(asked.get('top'));
 }
 if (asked.has('live')) setInterval(() => fake.arrive(`Ada liked note ${Math.floor(Math.random() * 100)}`), 2000);
-// A script of clicks, by test id, for pictures of what only appears after some.
-for (const id of asked.get('click')?.split(',') ?? []) {
-  await new Promise((done) => setTimeout(done, 150));
-  const [target, text] = id.split('=');
-  const element = document.querySelector<HTMLElement>(`[data-testid="${target}"]`);
+// A script of clicks, by test id, for pictures of what only appears after some: `id` is clicked, `id=text` is filled in, `~id` is waited for.
+const frames = async (n: number): Promise<void> => { for (let i = 0; i < n; i += 1) await new Promise((done) => requestAnimationFrame(done)); };
+const there = async (id: string): Promise<HTMLElement | null> => {
+  for (const end = Date.now() + 5000; Date.now() < end; await frames(1)) {
+    const element = document.querySelector<HTMLElement>(`[data-testid="${id}"]`);
+    if (element !== null) return element;
+  }
+  return null;
+};
+for (const step of asked.get('click')?.split(',') ?? []) {
+  const [target, text] = step.replace('~', '').split('=');
+  const element = await there(target ?? '');
+  await frames(2);
+  if (element === null) {
+    document.documentElement.dataset.shown = `nothing is called ${target}`;
+    break;
+  }
   if (text !== undefined && (element instanceof HTMLInputElement || element instanceof HTMLSelectElement)) {
     element.value = text;
     element.dispatchEvent(new Event('input', { bubbles: true }));
     element.dispatchEvent(new Event('change', { bubbles: true }));
-  } else element?.click();
+  } else if (!step.startsWith('~')) element.click();
 }
+document.documentElement.dataset.shown ??= 'whole';
