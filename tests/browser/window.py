@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from support.chrome import BrowserError, Chrome
+from support.chrome import BrowserError, Chrome, until
 
 UI = Path(__file__).resolve().parents[2] / "ui"
 AXE = (UI / "node_modules/axe-core/axe.min.js").read_text()
@@ -64,11 +64,9 @@ PAGES = {
     "keys": ("scene=full", ["?"]),
 }
 WIDE, MEDIUM, NARROW = (1040, 700), (800, 700), (420, 700)
-# The page's own script has run, its fonts are there, and nothing has changed for three frames.
+# Fonts are there, and nothing has changed for three frames.
 STILL = """
 const frame = () => new Promise(requestAnimationFrame);
-while (!('shown' in document.documentElement.dataset)) await frame();
-if (document.documentElement.dataset.shown !== 'whole') throw document.documentElement.dataset.shown;
 await document.fonts.ready;
 let changed = true;
 const watch = new MutationObserver(() => { changed = true; });
@@ -130,8 +128,10 @@ class Window:
     def __init__(self):
         self.chrome = Chrome()
         self.tab = self.chrome.open("about:blank")
-        self.tab.devtools("Page.addScriptToEvaluateOnNewDocument", source=AXE)
         self.look()
+        self.tab.load(base)
+        until(lambda: self.tab.run("return 'shown' in document.documentElement.dataset"), "the window")
+        self.tab.run(AXE)
 
     def look(self, theme="light", size=WIDE, motion="reduce"):
         self.tab.devtools("Emulation.setEmulatedMedia", features=[
@@ -139,11 +139,11 @@ class Window:
         self.tab.devtools("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=False)
 
     def visit(self, query, language="en"):
-        self.tab.load(f"{base}?{query}&lang={language}")
-        self.settle()
+        # In the same document: what is warm stays warm.
+        self.settle("await window.show(arguments[0]);", f"{query}&lang={language}")
 
-    def settle(self):
-        failed = self.tab.wait(STILL)
+    def settle(self, first="", *args):
+        failed = self.tab.wait(first + STILL, *args)
         if failed is not None:
             raise AssertionError(failed)
 
