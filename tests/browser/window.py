@@ -89,6 +89,19 @@ ALL = AUDIT + "window.audited = boxes(); return [...await audit(), ...tooWide()]
 # With every box where it was, a theme can only have changed colours: the rules that read those.
 COLOURS = AUDIT + "return audit(boxes() === window.audited ? { type: 'rule', values: ['color-contrast', 'link-in-text-block'] } : rules);"
 FITS = AUDIT + "return tooWide();"
+# What has the focus now, and what is wrong with how that is seen; null at the end of the page, or where it began again.
+FOCUSED = """
+const element = document.activeElement;
+if (element === document.body || window.walked.has(element)) return null;
+window.walked.add(element);
+const ring = ({ outlineStyle, outlineWidth }) => outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+// A handle is drawn smaller than it is reached; a composite shows the focus at its own active row; a field and a search box at their border.
+const marks = [element, element.closest('label, .search, .iconic, .ask'), element.closest('[role=listbox]')?.querySelector('[aria-selected=true]')].filter(Boolean);
+const ringed = ring(getComputedStyle(element)) || ring(getComputedStyle(element, '::after')) || marks.some(mark => /inset/.test(getComputedStyle(mark).boxShadow));
+const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
+const seen = width > 0 && height > 0 && right > 0 && bottom > 0 && left < innerWidth && top < innerHeight;
+return { what: element.dataset.testid ?? element.ariaLabel ?? element.outerHTML.slice(0, 80), wrong: [...(ringed ? [] : ['no ring']), ...(seen ? [] : ['out of sight'])] };
+"""
 # How a page is looked at, in each language.
 LOOKS = {
     "en": [("light", WIDE, ALL), ("dark", WIDE, COLOURS), ("dark", MEDIUM, FITS), ("dark", NARROW, FITS)],
@@ -150,14 +163,17 @@ class Window:
     def press(self, *keys):
         """Keys as a person presses them; `Ctrl+k` and `Shift+Tab` with what is held down."""
         for each in keys:
-            *held, key = each.split("+")
-            modifiers = sum({"Ctrl": 2, "Shift": 8}[one] for one in held)
-            code = CODES.get(key, ord(key.upper()) if len(key) == 1 else 0)
-            text = "\r" if key == "Enter" else key if len(key) == 1 and "Ctrl" not in held else ""
-            for kind in ("keyDown", "keyUp"):
-                self.tab.devtools("Input.dispatchKeyEvent", type=kind, key=key, modifiers=modifiers, windowsVirtualKeyCode=code,
-                                  text=text if kind == "keyDown" else "")
+            self.key(each)
             self.settle()
+
+    def key(self, each):
+        *held, key = each.split("+")
+        modifiers = sum({"Ctrl": 2, "Shift": 8}[one] for one in held)
+        code = CODES.get(key, ord(key.upper()) if len(key) == 1 else 0)
+        text = "\r" if key == "Enter" else key if len(key) == 1 and "Ctrl" not in held else ""
+        for kind in ("keyDown", "keyUp"):
+            self.tab.devtools("Input.dispatchKeyEvent", type=kind, key=key, modifiers=modifiers, windowsVirtualKeyCode=code,
+                              text=text if kind == "keyDown" else "")
 
     def audit(self, language):
         """What is wrong, by page and look."""
@@ -204,6 +220,137 @@ class Audit(unittest.TestCase):
             self.assertIn("wider than the window", found)
             window.look("dark")
             self.assertIn("color-contrast", " ".join(window.tab.wait(COLOURS)))
+
+
+class Keys(unittest.TestCase):
+    """What a keyboard alone can do, with the browser's own focus."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.window = Window()
+        cls.addClassCleanup(cls.window.close)
+
+    def visit(self, query, size=WIDE):
+        self.window.look(size=size)
+        self.window.visit(query)
+
+    def press(self, *keys):
+        self.window.press(*keys)
+
+    def js(self, script):
+        return self.window.tab.run(script)
+
+    def focus(self):
+        """What has the focus: its test id, else its name."""
+        return self.js("const { activeElement: e } = document; return e === document.body ? null : e.dataset.testid ?? e.ariaLabel ?? e.localName")
+
+    def selected(self):
+        return self.js("return model.selected")
+
+    def test_messages_are_read_and_dealt_with(self):
+        self.visit("scene=full")
+        self.press("j")
+        self.assertEqual(self.focus(), "message-list")
+        first = self.selected()
+        self.press("j", "j", "j")
+        row = "model.rows.find(({ id }) => id === model.selected)"
+        build = self.selected()
+        self.assertEqual(self.js(f"return {row}.event"), "build-failed")
+        self.assertEqual(self.js("return document.querySelector('[role=listbox]').getAttribute('aria-activedescendant')"), f"row-{build}")
+        self.press("Enter")
+        self.assertEqual(self.js(f"return {row}.unread"), False)
+        self.press("u")
+        self.assertEqual(self.js(f"return {row}.unread"), True)
+        self.press("e")
+        self.assertNotIn(build, self.js("return model.rows.map(({ id }) => id)"))
+        self.assertIsNotNone(self.selected(), "the next message is selected")
+        self.press("z")
+        self.assertIn(build, self.js("return model.rows.map(({ id }) => id)"))
+        gone = self.selected()
+        self.press("#")
+        self.assertNotIn(gone, self.js("return model.rows.map(({ id }) => id)"))
+        self.press("Home")
+        self.assertEqual(self.selected(), first)
+        self.assertEqual(self.focus(), "message-list")
+
+    def test_search_takes_the_focus_and_gives_it_back(self):
+        self.visit("scene=full")
+        self.press("/")
+        self.assertEqual(self.focus(), "search")
+        self.press("b", "u", "i", "l", "d")
+        until(lambda: self.js("return model.loaded && model.total") == 2, "what is found")
+        self.press("ArrowDown")
+        self.assertEqual((self.focus(), self.js("return model.selected === model.rows[0].id")), ("message-list", True))
+        self.press("/", "Escape")
+        self.assertEqual(self.js("return model.search"), "")
+        until(lambda: self.js("return model.loaded && model.total") > 2, "the whole list")
+        self.assertEqual(self.focus(), "message-list")
+
+    def test_dialogs_keep_the_focus_and_give_it_back(self):
+        self.visit("scene=full")
+        self.js("document.querySelector('[data-testid=rail-hub]').focus()")
+        for keys, inside in [("?", "dialog"), ("Ctrl+k", "palette")]:
+            with self.subTest(keys):
+                self.press(keys)
+                self.assertIsNotNone(self.js("return document.querySelector('dialog[open]')"))
+                for _ in range(4):
+                    self.press("Tab")
+                    self.assertIn(self.js("return document.activeElement === document.body || document.activeElement.closest('dialog') !== null"), [True])
+                self.press("Escape")
+                self.assertIsNone(self.js("return document.querySelector('dialog[open]')"))
+                self.assertEqual(self.focus(), "rail-hub")
+
+    def test_menus_open_move_and_give_the_focus_back(self):
+        self.visit("scene=full")
+        for menu in ("pause-menu", "chip-feed-menu", "list-menu", "rail-menu-journal"):
+            with self.subTest(menu):
+                self.js(f"document.querySelector('[data-testid={menu}]').focus()")
+                self.press("Enter")
+                self.assertEqual(self.js("return document.activeElement.closest('[role=menu]') !== null"), True)
+                first = self.js("return document.activeElement.textContent")
+                self.press("ArrowDown")
+                self.assertNotEqual(self.js("return document.activeElement.textContent"), first)
+                self.press("Escape")
+                self.assertEqual(self.focus(), menu)
+
+    def test_escape_goes_back(self):
+        self.visit("scene=full&page=feed:journal")
+        self.press("Escape")
+        self.assertEqual(self.js("return model.page.kind"), "settings")
+        self.press("Escape")
+        self.assertEqual(self.js("return model.page.kind"), "inbox")
+
+    def test_everything_reached_with_tab_is_seen_to_have_the_focus(self):
+        """Forwards through every page: a ring or another border, in sight, and no trap."""
+        for name in ("message", "first start", "feed", "hub", "settings: quiet", "settings: feeds", "settings: advanced"):
+            self.visit(PAGES[name])
+            self.js("document.activeElement?.blur(); window.walked = new Set()")
+            for _ in range(160):
+                self.window.key("Tab")
+                step = self.window.tab.wait(FOCUSED)
+                if step is None:
+                    break
+                with self.subTest(page=name, at=step["what"]):
+                    self.assertEqual(step["wrong"], [])
+            else:
+                self.fail(f"{name}: Tab comes to no end")
+            self.assertGreater(self.js("return window.walked.size"), 8, name)
+
+    def test_new_messages_are_told_once_and_move_nothing(self):
+        self.visit("scene=full")
+        self.press("j", "j")
+        before = self.js("return document.querySelector('[aria-selected=true]').getBoundingClientRect().y")
+        self.js("for (let i = 0; i < 3; i += 1) fake.arrive(`Ada liked note ${i}`)")
+        until(lambda: self.js("return document.querySelector('[data-testid=live-polite]').textContent") == "3 new messages", "the live region")
+        self.assertEqual(self.js("return document.querySelector('[aria-selected=true]').getBoundingClientRect().y"), before)
+
+    def test_nothing_moves_for_who_asked_for_it(self):
+        self.window.look(motion="no-preference")
+        self.window.visit("scene=full")
+        moving = "return getComputedStyle(document.querySelector('.btn')).transitionDuration"
+        self.assertNotIn(self.js(moving), ["0s", "none"])
+        self.window.look(motion="reduce")
+        self.assertEqual(self.js("return [...document.querySelectorAll('*')].filter(e => { const { transitionProperty, animationName } = getComputedStyle(e); return transitionProperty !== 'none' || animationName !== 'none' }).length"), 0)
 
 
 if __name__ == "__main__":
