@@ -29,7 +29,7 @@ pub(crate) use acts::Sweep;
 use commit::commit_one;
 pub(crate) use entry::{Brings, Draft, Entry, Key, Kind, Outcome, Thread};
 pub(crate) use export::{Export, ExportError};
-pub(crate) use query::{Counts, Wording, flattened};
+pub(crate) use query::{Counts, Wording, action_view, flattened};
 
 /// How many keys of a feed are remembered to absorb re-sends.
 const SEEN_KEPT: i64 = 20_000;
