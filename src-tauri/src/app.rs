@@ -240,8 +240,12 @@ async fn follow_click(app: &AppHandle, notifier: &NotifierHandle, click: Click) 
             window::open(app, Some(WindowUpdate::Open { message: Some(id) }));
         }
         Click::Inbox => window::open(app, Some(WindowUpdate::Open { message: None })),
-        // A clipboard without a window is the shell's to find; until then the message is shown.
-        Click::Copy(_) => window::open(app, Some(WindowUpdate::Open { message: None })),
+        Click::Copy(text) => {
+            if commands::desk::copy(app, text).await.is_err() {
+                // There it can be copied by hand.
+                window::open(app, Some(WindowUpdate::Open { message: None }));
+            }
+        }
         Click::Link { id, link } => match open::that_detached(link) {
             Ok(()) => drop(notifier.mark_read(vec![id], true).await),
             Err(why) => {

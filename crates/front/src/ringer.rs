@@ -264,7 +264,7 @@ impl Bell {
             "read" => self.handle.mark_read(announcement.ids, true).await,
             "snooze" => {
                 let until = notifier::system_clock()() + SNOOZE;
-                self.handle.pause(Some(until)).await
+                self.handle.snooze(until).await
             }
             "mute" => match announcement.feed {
                 Some(feed) => self.handle.mute(feed, None).await,
