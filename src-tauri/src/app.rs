@@ -69,10 +69,8 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
         .manage(Desktop::new(places))
         .on_window_event(|window, event| {
             match event {
-                WindowEvent::CloseRequested { api, .. } => {
-                    if !window::closes(window.app_handle()) {
-                        api.prevent_close();
-                    }
+                WindowEvent::CloseRequested { api, .. } if !window::closes(window.app_handle()) => {
+                    api.prevent_close();
                 }
                 // Its question is answered, and with it what WebKit keeps for the answer is free.
                 WindowEvent::Destroyed => window.state::<Mailbox>().close(),
