@@ -290,8 +290,13 @@ fn failure(why: &ErrandError, url: &Url) -> Text {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
+
     use super::*;
-    use crate::view::ActionKind;
+    use crate::{
+        NotifierConfig, system_clock,
+        view::{ActionKind, Urgency},
+    };
 
     fn http(url: &str, method: &str) -> OwnAction {
         OwnAction::Http {
@@ -326,6 +331,51 @@ mod tests {
             let (kind, off) = off(http(url, "POST"), allowed);
             assert_eq!((kind, off.as_deref()), (ActionKind::Http, why), "{url}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_its_icon_is_shown_even_if_it_says_less_by_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let (updates, _told) = mpsc::channel(8);
+        let config = NotifierConfig {
+            settings: folder.path().join("settings.toml"),
+            data: folder.path().join("data"),
+            hub_socket: folder.path().join("hub.sock"),
+            logs: None,
+            trying: false,
+            keyring: false,
+            clock: system_clock(),
+        };
+        let mut actor = Actor::open(config, updates).await.unwrap();
+        let burst = Announcement {
+            ids: vec![1, 2],
+            kind: Standing::Burst,
+            feed: None,
+            key: "burst-1".into(),
+            shrinks: false,
+            title: "2 likes".into(),
+            body: String::new(),
+            urgency: Urgency::Normal,
+            icon: None,
+            link: None,
+            offers: Vec::new(),
+            sound: Sound::System,
+        };
+        let address = "https://a.example/a.png".to_owned();
+        actor
+            .dressing
+            .insert(burst.key.clone(), (burst.clone(), address));
+        let less = Announcement {
+            ids: vec![2],
+            title: "1 like".into(),
+            ..burst
+        };
+        actor.announce(Announcement {
+            shrinks: true,
+            ..less.clone()
+        });
+        actor.icon_settled("burst-1");
+        assert_eq!(actor.outbox.pop_back(), Some(Update::Notify(less)));
     }
 
     #[test]
