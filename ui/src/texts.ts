@@ -9,6 +9,15 @@ const sources = import.meta.glob<string>('../../locales/*/{core,desktop,feed,not
   query: '?raw', import: 'default', eager: true,
 });
 
+const resources = new Map<string, FluentResource>();
+
+/** Each source is parsed once: there are few, and none changes. */
+function parsed(source: string): FluentResource {
+  const known = resources.get(source) ?? new FluentResource(source);
+  resources.set(source, known);
+  return known;
+}
+
 /** A moment less than so many milliseconds away needs no day: 12 hours. */
 const NEAR = 12 * 3_600_000;
 
@@ -29,9 +38,9 @@ export class Words {
     // Isolating marks would end up in copied text and in the names that tests look for.
     this.#bundle = new FluentBundle(this.locale, { useIsolating: false, functions: { NUMBER } });
     for (const [path, source] of Object.entries(sources)) {
-      if (path.includes(`/${this.locale}/`)) this.#bundle.addResource(new FluentResource(source));
+      if (path.includes(`/${this.locale}/`)) this.#bundle.addResource(parsed(source));
     }
-    for (const source of extra) this.#bundle.addResource(new FluentResource(source));
+    for (const source of extra) this.#bundle.addResource(parsed(source));
     const hour = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
     this.#time = new Intl.DateTimeFormat(this.locale, hour);
     this.#clock = new Intl.DateTimeFormat(this.locale, { ...hour, second: '2-digit' });
