@@ -23,6 +23,7 @@ use crate::{
     Options, commands,
     desktop::{self, Desktop},
     keeper::Keeper,
+    mailbox::Mailbox,
     tray::{Choice, Look, Tray, in_an_hour, look, tomorrow_morning},
     window::{self, Stage},
 };
@@ -63,16 +64,24 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
             }
         }))
         .manage(Stage::default())
+        .manage(Mailbox::default())
         .manage(Redraw::default())
         .manage(Desktop::new(places))
         .on_window_event(|window, event| {
-            if let WindowEvent::CloseRequested { api, .. } = event
-                && !window::closes(window.app_handle())
-            {
-                api.prevent_close();
+            match event {
+                WindowEvent::CloseRequested { api, .. } => {
+                    if !window::closes(window.app_handle()) {
+                        api.prevent_close();
+                    }
+                }
+                // Its question is answered, and with it what WebKit keeps for the answer is free.
+                WindowEvent::Destroyed => window.state::<Mailbox>().close(),
+                _ => {}
             }
         })
         .invoke_handler(tauri::generate_handler![
+            commands::listen,
+            commands::updates,
             commands::app,
             commands::messages,
             commands::message,
@@ -231,8 +240,12 @@ async fn follow_click(app: &AppHandle, notifier: &NotifierHandle, click: Click) 
             window::open(app, Some(WindowUpdate::Open { message: Some(id) }));
         }
         Click::Inbox => window::open(app, Some(WindowUpdate::Open { message: None })),
-        // A clipboard without a window is the shell's to find; until then the message is shown.
-        Click::Copy(_) => window::open(app, Some(WindowUpdate::Open { message: None })),
+        Click::Copy(text) => {
+            if commands::desk::copy(app, text).await.is_err() {
+                // There it can be copied by hand.
+                window::open(app, Some(WindowUpdate::Open { message: None }));
+            }
+        }
         Click::Link { id, link } => match open::that_detached(link) {
             Ok(()) => drop(notifier.mark_read(vec![id], true).await),
             Err(why) => {

@@ -7,14 +7,29 @@ use notifier::{
     view::{
         AppView, Bulk, BulkDone, Facets, FeedForm, GeneralForm, HubForm, HubLists, HubMode,
         Imported, MessageDetail, MessagePage, MessageQuery, NewTokenView, Preview, RawEvent,
-        RecentEvent, Refusal, SendForm, SettingsView, Text, TokenForm, Which,
+        RecentEvent, Refusal, SendForm, SettingsView, Text, TokenForm, Which, WindowUpdate,
     },
 };
 use tauri::{AppHandle, State};
 
-use crate::window;
+use crate::{mailbox::Mailbox, window};
 
 type Notifier<'a> = State<'a, NotifierHandle>;
+
+/// From now on this page is told what changes: it asks for `updates` by this number.
+#[tauri::command]
+pub(crate) fn listen(mailbox: State<'_, Mailbox>) -> u32 {
+    mailbox.open()
+}
+
+/// What came since this page asked last, as soon as there is something; none once it is gone.
+#[tauri::command]
+pub(crate) async fn updates(
+    mailbox: State<'_, Mailbox>,
+    reader: u32,
+) -> Result<Option<Vec<WindowUpdate>>, Refusal> {
+    Ok(mailbox.take(reader).await)
+}
 
 #[tauri::command]
 pub(crate) async fn app(app: AppHandle, notifier: Notifier<'_>) -> Result<AppView, Refusal> {

@@ -5,6 +5,7 @@ mod app;
 mod commands;
 mod desktop;
 mod keeper;
+mod mailbox;
 mod os;
 mod tray;
 mod window;

@@ -7,18 +7,18 @@ use std::{
 
 use notifier::view::{Theme, WindowUpdate};
 use tauri::{
-    AppHandle, Emitter as _, LogicalSize, Manager as _, PhysicalPosition, WebviewUrl,
-    WebviewWindow, WebviewWindowBuilder, window::Color,
+    AppHandle, LogicalSize, Manager as _, PhysicalPosition, WebviewUrl, WebviewWindow,
+    WebviewWindowBuilder, window::Color,
 };
 use tokio::time::sleep;
 
 use crate::{
     keeper::{Frame, Keeper},
+    mailbox::Mailbox,
     os,
 };
 
 pub(crate) const LABEL: &str = "main";
-const EVENT: &str = "update";
 
 const SIZE: LogicalSize<f64> = LogicalSize::new(1040.0, 700.0);
 const LEAST: LogicalSize<f64> = LogicalSize::new(360.0, 420.0);
@@ -54,12 +54,7 @@ pub(crate) fn open(app: &AppHandle, show: Option<WindowUpdate>) {
 
 /// Tells the window, if there is one. It asks for everything when it opens.
 pub(crate) fn tell(app: &AppHandle, update: &WindowUpdate) {
-    if app.get_webview_window(LABEL).is_none() {
-        return;
-    }
-    if let Err(why) = app.emit_to(LABEL, EVENT, update) {
-        tracing::warn!(%why, "the window could not be told");
-    }
+    app.state::<Mailbox>().put(update.clone());
 }
 
 /// The window listens now: it can be seen, and what waited for it follows.
@@ -148,7 +143,10 @@ pub(crate) fn remember(app: &AppHandle) {
 fn open_now(app: &AppHandle, show: Option<WindowUpdate>) {
     let (theme, loading) = {
         let mut stage = stage(app);
-        stage.turn += 1;
+        if !stage.loading {
+            // While it loads nothing counts down but its own patience, which asking again does not end.
+            stage.turn += 1;
+        }
         (stage.theme, stage.loading)
     };
     if let Some(window) = app.get_webview_window(LABEL) {

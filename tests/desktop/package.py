@@ -4,7 +4,8 @@ for good, the person's data is still there.
 
     package.py
 
-Packs the debug build. Installs system-wide (as root, or with sudo) and removes what it installed.
+Packs the debug build, or takes the package that `FEEDBELL_DEB` names. Installs system-wide (as root, or with sudo)
+and removes what it installed.
 """
 import glob
 import os
@@ -37,7 +38,8 @@ def exec_of(entry):
 class Package(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.deb = run(os.path.join(ROOT, "scripts/package"), "debug", cwd=ROOT).splitlines()[-1]
+        cls.deb = os.environ.get("FEEDBELL_DEB") or run(
+            os.path.join(ROOT, "scripts/package"), "debug", cwd=ROOT).splitlines()[-1]
         cls.addClassCleanup(subprocess.run, [*SUDO, "apt-get", "purge", "--yes", "feedbell"], capture_output=True)
         run(*SUDO, "apt-get", "install", "--yes", "--no-install-recommends", "--reinstall", cls.deb,
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
@@ -49,6 +51,9 @@ class Package(unittest.TestCase):
             bell.ready()
             feed.publish(LIKE)
             desk.until(lambda: any(shown["title"] == LIKE_TITLE for shown in desk.recorder.shown), "the notification")
+            pop_up = next(shown for shown in desk.recorder.shown if shown["title"] == LIKE_TITLE)
+            self.assertEqual(f"/usr/share/applications/{pop_up['hints']['desktop-entry']}.desktop", ENTRY)
+            self.assert_icon(pop_up["icon"])
             self.assertEqual(desk.run("/usr/bin/feedbell", "status", "--json").count('"likes"'), 1)
             bell.until_unread(1)
             bell.until_nothing_owed()
@@ -69,7 +74,10 @@ class Package(unittest.TestCase):
         run("appstreamcli", "validate", "--no-net", "/usr/share/metainfo/io.feedbell.desktop.metainfo.xml")
         with open(ENTRY, encoding="utf-8") as entry:
             icon = re.search("^Icon=(.*)$", entry.read(), re.MULTILINE)[1]
-        self.assertTrue(glob.glob(f"/usr/share/icons/hicolor/*/apps/{icon}.png"), icon)
+        self.assert_icon(icon)
+
+    def assert_icon(self, name):
+        self.assertTrue(glob.glob(f"/usr/share/icons/hicolor/*/apps/{name}.png"), name)
 
     def test_its_libraries_are_among_its_dependencies(self):
         """Every library that either program names comes with a package that the package asks for."""

@@ -1,5 +1,4 @@
 import { invoke } from '@tauri-apps/api/core';
-import { listen } from '@tauri-apps/api/event';
 import type {
   AppView, Bulk, BulkDone, Deed, DesktopView, Erase, ExportFormat, Exported, Facets, FeedForm, GeneralForm, HubForm, HubLists,
   HubMode, Imported, MessageDetail, MessagePage, MessageQuery, NewTokenView, Preview, RawEvent, RecentEvent, Refusal, SendForm,
@@ -88,9 +87,33 @@ export interface Backend {
   openLink(id: number): Promise<void>;
 }
 
-/** The notifier behind Tauri's commands and its one event. */
+/** Asks for updates, which is answered once there are some, and asks again. */
+async function listen(hear: (update: WindowUpdate) => void): Promise<() => void> {
+  const reader = await invoke<number>('listen');
+  let listening = true;
+  const follow = async () => {
+    while (listening) {
+      const updates = await invoke<WindowUpdate[] | null>('updates', { reader });
+      // Another page listens.
+      if (!updates) return;
+      for (const update of updates) {
+        try {
+          if (listening) hear(update);
+        } catch (why) {
+          reportError(why);
+        }
+      }
+    }
+  };
+  void follow();
+  return () => {
+    listening = false;
+  };
+}
+
+/** The notifier behind Tauri's commands. */
 export const tauri: Backend = {
-  listen: (hear) => listen<WindowUpdate>('update', (event) => hear(event.payload)),
+  listen,
   app: () => invoke('app'),
   messages: (query) => invoke('messages', { query }),
   message: (id) => invoke('message', { id }),

@@ -1,7 +1,7 @@
 //! The log: one file a day, a week of them, in the state folder. The level comes from `FEEDBELL_LOG`.
 
 use tracing_appender::{
-    non_blocking::WorkerGuard,
+    non_blocking::{NonBlockingBuilder, WorkerGuard},
     rolling::{RollingFileAppender, Rotation},
 };
 use tracing_subscriber::EnvFilter;
@@ -10,6 +10,8 @@ use crate::places::Places;
 
 /// Log files that are kept.
 const FILES: usize = 7;
+/// Lines that may wait for the disk; further ones are dropped. Memory for all of them is taken at once.
+const LINES: usize = 1024;
 
 /// Starts the log. It is complete once the guard is dropped; none if the folder cannot be used.
 #[must_use]
@@ -27,7 +29,9 @@ pub fn start(places: &Places) -> Option<WorkerGuard> {
         .max_log_files(FILES)
         .build(&places.logs)
         .ok()?;
-    let (writer, guard) = tracing_appender::non_blocking(appender);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES)
+        .finish(appender);
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter("info"))
         .with_ansi(false)

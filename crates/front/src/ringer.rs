@@ -17,6 +17,12 @@ const REMEMBERED: usize = 256;
 const BUTTONS: usize = 5;
 /// How long a snooze lasts, in milliseconds.
 const SNOOZE: i64 = 3_600_000;
+/// Our name, as people see it.
+const NAME: &str = "Feedbell";
+/// The desktop entry that the package installs, by which daemons tell whose pop-ups these are.
+const ENTRY: &str = "Feedbell";
+/// The icon that it installs.
+const ICON: &str = "feedbell-desktop";
 /// The id of a button of the message's own is this and its place.
 const OWN: &str = "own-";
 
@@ -78,7 +84,7 @@ impl Ringer {
     pub fn start(handle: NotifierHandle, role: Role) -> (Self, mpsc::Receiver<Click>) {
         let (orders, order_receiver) = mpsc::channel(WAITING);
         let (clicks, click_receiver) = mpsc::channel(WAITING);
-        let (notifications, signals) = Notifications::start(App::new("Feedbell", "feedbell"));
+        let (notifications, signals) = Notifications::start(App::new(NAME, ENTRY, ICON));
         let bell = Bell {
             notifications,
             handle: handle.clone(),
@@ -258,7 +264,7 @@ impl Bell {
             "read" => self.handle.mark_read(announcement.ids, true).await,
             "snooze" => {
                 let until = notifier::system_clock()() + SNOOZE;
-                self.handle.pause(Some(until)).await
+                self.handle.snooze(until).await
             }
             "mute" => match announcement.feed {
                 Some(feed) => self.handle.mute(feed, None).await,
@@ -403,5 +409,14 @@ mod tests {
         ] {
             assert_eq!(asked(orders()).len(), orders().len());
         }
+    }
+
+    /// The bundler names the entry after the product and the icon after the program.
+    #[test]
+    fn pop_ups_name_what_the_package_installs() {
+        let bundle = include_str!("../../../tauri.conf.json");
+        let entry = format!("\"productName\": \"{ENTRY}\"");
+        let icon = format!("\"mainBinaryName\": \"{ICON}\"");
+        assert!(bundle.contains(&entry) && bundle.contains(&icon));
     }
 }

@@ -9,7 +9,7 @@
 //! # async fn example() -> Result<(), notification::Trouble> {
 //! use notification::{Action, App, Notification, Notifications, Signal};
 //!
-//! let (bell, mut signals) = Notifications::start(App::new("Feedbell", "feedbell"));
+//! let (bell, mut signals) = Notifications::start(App::new("Feedbell", "Feedbell", "feedbell-desktop"));
 //! bell.show(Notification {
 //!     title: "Ada liked your post".into(),
 //!     actions: vec![Action::new(Action::CLICK, "Open"), Action::new("read", "Mark read")],
@@ -52,9 +52,11 @@ const REQUESTS: usize = 64;
 pub struct App {
     /// Its name, as people see it.
     pub name: String,
-    /// Its desktop entry without `.desktop`; also the icon's name where a
-    /// notification has none.
+    /// Its desktop entry without `.desktop`, letter for letter: daemons look
+    /// for the file of that name.
     pub desktop_entry: String,
+    /// The icon's name, shown where a notification has none of its own.
+    pub icon: String,
     /// How long the notification daemon may take to answer.
     pub patience: Duration,
 }
@@ -62,10 +64,15 @@ pub struct App {
 impl App {
     /// An app that gives the daemon ten seconds.
     #[must_use]
-    pub fn new(name: impl Into<String>, desktop_entry: impl Into<String>) -> Self {
+    pub fn new(
+        name: impl Into<String>,
+        desktop_entry: impl Into<String>,
+        icon: impl Into<String>,
+    ) -> Self {
         Self {
             name: name.into(),
             desktop_entry: desktop_entry.into(),
+            icon: icon.into(),
             patience: Duration::from_secs(10),
         }
     }

@@ -502,7 +502,7 @@ fn native(app: &App, server: &ServerInfo, n: &Notification) -> notify_rust::Noti
     } else {
         native.body(&body);
     }
-    native.icon(n.icon.as_deref().unwrap_or(&app.desktop_entry));
+    native.icon(n.icon.as_deref().unwrap_or(&app.icon));
     if server.actions {
         for Action { id, label } in &n.actions {
             if id == Action::CLICK && os::shows_click_as_button(server) {

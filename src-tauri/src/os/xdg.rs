@@ -18,12 +18,30 @@ pub(crate) use self::{
     tray::{has_legacy_tray, watch_tray},
 };
 
-/// Whether there is anything to open a window on: named, and answering.
+/// How GTK is asked to draw, which WebKit follows.
+const DRAWING: &str = "GDK_GL";
+
+/// Whether there is anything to open a window on: named, and answering. To be asked before
+/// anything has a thread.
 pub(crate) fn has_display() -> bool {
     ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| is_set(name))
-        && gtk::init().is_ok()
+        && start_gtk()
+}
+
+/// Without OpenGL, unless somebody wishes otherwise: our page is text and still pictures, for which
+/// a driver in each process costs more memory than all else together, and some drivers leave
+/// windows blank.
+fn start_gtk() -> bool {
+    let wished = std::env::var_os(DRAWING).is_some();
+    let plain = !wished && gtk::glib::setenv(DRAWING, "disable", false).is_ok();
+    let answers = gtk::init().is_ok();
+    if plain {
+        // GTK has read it; a browser that we start is not to inherit it.
+        gtk::glib::unsetenv(DRAWING);
+    }
+    answers
 }
 
 /// Panels do not tell their colour: GNOME's and Ubuntu's are dark, others follow the theme.

@@ -38,7 +38,7 @@ async fn next(signals: &mut Signals) -> Signal {
 /// A bell that has found `script`'s daemon.
 async fn bell(script: Script) -> (Notifications, Signals, Daemon) {
     let daemon = Daemon::start(script).await;
-    let (bell, mut signals) = Notifications::start(App::new("Feedbell", "feedbell"));
+    let (bell, mut signals) = Notifications::start(App::new("Feedbell", "Bell", "bell-icon"));
     assert!(matches!(next(&mut signals).await, Signal::Available(_)));
     (bell, signals, daemon)
 }
@@ -75,7 +75,7 @@ fn everything_said_reaches_the_daemon() {
         assert_eq!(seen.body, "\"&lt;b&gt;1&lt;/b&gt; &amp; 2\"");
         assert_eq!(seen.actions, ["default", "Open", "read", "Mark read"]);
         assert_eq!(seen.urgency, Some(2));
-        assert_eq!(seen.hint("desktop-entry").as_deref(), Some("feedbell"));
+        assert_eq!(seen.hint("desktop-entry").as_deref(), Some("Bell"));
         assert_eq!(seen.hint("category").as_deref(), Some("im.received"));
         assert!(seen.transient);
         assert_eq!(seen.timeout, 0, "what is critical stays");
@@ -88,7 +88,7 @@ fn everything_said_reaches_the_daemon() {
         .unwrap();
         let seen = daemon.notified().await;
         assert_eq!(seen.title, "Feedbell", "no title: the app's name");
-        assert_eq!(seen.icon, "feedbell");
+        assert_eq!(seen.icon, "bell-icon");
         assert_eq!((seen.urgency, seen.timeout), (Some(0), -1));
         assert!(!seen.transient && seen.actions.is_empty());
     });
@@ -273,7 +273,7 @@ fn amending_replaces_what_stands_and_raises_nothing() {
 #[test]
 fn without_a_daemon_the_bell_waits_for_one() {
     on_a_private_bus("without_a_daemon_the_bell_waits_for_one", async {
-        let (bell, mut signals) = Notifications::start(App::new("Feedbell", "feedbell"));
+        let (bell, mut signals) = Notifications::start(App::new("Feedbell", "Bell", "bell-icon"));
         assert_eq!(
             next(&mut signals).await,
             Signal::Unavailable(Trouble::NoDaemon)
@@ -356,7 +356,7 @@ fn a_daemon_that_hangs_delays_nobody_else() {
         .await;
         let (bell, mut signals) = Notifications::start(App {
             patience: Duration::from_secs(1),
-            ..App::new("Feedbell", "feedbell")
+            ..App::new("Feedbell", "Bell", "bell-icon")
         });
         assert!(matches!(next(&mut signals).await, Signal::Available(_)));
         let stuck = tokio::spawn({

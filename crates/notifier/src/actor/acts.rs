@@ -15,12 +15,13 @@ use super::{Actor, Internal, feed_name, requests::answer};
 use crate::{
     Update,
     icons::Asking,
+    inbox::action_view,
     machine,
     notifier::Reply,
     presentation::OwnAction,
     ring::{Announcement, Standing},
     settings::FeedSettings,
-    view::{ActionKind, ActionView, Deed, MessageDetail, Refusal, Sound, Text},
+    view::{ActionView, Deed, MessageDetail, Refusal, Sound, Text},
 };
 
 /// Requests of messages under way at once.
@@ -35,7 +36,8 @@ impl Actor {
         self.dress(&mut announcement);
         let key = announcement.key.clone();
         if let Some((waiting, address)) = self.dressing.get_mut(&key) {
-            // It stands for all that the one before it stands for.
+            // It stands for all that the one before it stands for, which nobody has seen yet.
+            announcement.shrinks &= waiting.shrinks;
             if let Some(icon) = announcement.icon.take_if(|icon| is_address(icon)) {
                 *address = icon;
             }
@@ -113,7 +115,7 @@ impl Actor {
         detail.actions = offered
             .into_iter()
             .flat_map(|offered| offered.actions)
-            .map(|action| shown(action, allows_requests(feed), &detail.row.feed_name))
+            .map(|action| shown(&action, allows_requests(feed), &detail.row.feed_name))
             .collect();
         Ok(detail)
     }
@@ -220,24 +222,17 @@ fn not_allowed(feed_name: &str) -> Text {
 }
 
 /// An action as the window shows it.
-fn shown(action: OwnAction, allowed: bool, feed_name: &str) -> ActionView {
-    let off = match &action {
+fn shown(action: &OwnAction, allowed: bool, feed_name: &str) -> ActionView {
+    let off = match action {
         OwnAction::Http { .. } if !allowed => Some(not_allowed(feed_name)),
-        OwnAction::Http { .. } => errand(&action, Vec::new())
+        OwnAction::Http { .. } => errand(action, Vec::new())
             .and_then(|errand| errand.check().map_err(|why| failure(&why, &errand.url)))
             .err(),
         OwnAction::View { .. } | OwnAction::Copy { .. } => None,
     };
-    let (label, kind, target) = match action {
-        OwnAction::View { label, link } => (label, ActionKind::View, link),
-        OwnAction::Copy { label, text } => (label, ActionKind::Copy, text),
-        OwnAction::Http { label, url, .. } => (label, ActionKind::Http, url),
-    };
     ActionView {
-        label,
-        kind,
-        target,
         off,
+        ..action_view(action)
     }
 }
 
@@ -296,6 +291,7 @@ fn failure(why: &ErrandError, url: &Url) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::ActionKind;
 
     fn http(url: &str, method: &str) -> OwnAction {
         OwnAction::Http {
@@ -310,7 +306,7 @@ mod tests {
     #[test]
     fn what_cannot_be_done_says_why() {
         let off = |action: OwnAction, allowed| {
-            let view = shown(action, allowed, "Door");
+            let view = shown(&action, allowed, "Door");
             (view.kind, view.off.map(|text| text.id))
         };
         let view = OwnAction::View {

@@ -213,16 +213,28 @@ impl Actor {
         });
     }
 
-    /// How long messages are kept, by the settings.
+    /// How long messages are kept, by the settings. What a person wrote there and cannot be read may
+    /// say for ever: nothing is removed by a default in its place.
     pub(super) fn retention(&self) -> Retention {
+        if self.file.unusable.is_some() {
+            return Retention::default();
+        }
         let settings = &self.file.settings;
+        let mut errors = self.file.errors.iter();
+        let unread = errors.any(|error| error.field == "inbox" || error.field == "inbox.keep_days");
+        let left_out = self.file.left_out.iter().map(|feed| (feed.id.clone(), 0));
         let own = |feed: &crate::settings::FeedSettings| Some((feed.id.clone(), feed.keep_days?));
         Retention {
-            general: settings.general.keep_days,
+            general: if unread {
+                0
+            } else {
+                settings.general.keep_days
+            },
             feeds: settings
                 .feeds
                 .iter()
                 .filter_map(own)
+                .chain(left_out)
                 .collect::<BTreeMap<_, _>>(),
         }
     }

@@ -34,6 +34,7 @@ pub(super) struct Total {
 }
 
 /// A query as the inbox carries it out.
+#[derive(Debug)]
 pub(super) struct List {
     feeds: Option<BTreeSet<String>>,
     events: Vec<String>,

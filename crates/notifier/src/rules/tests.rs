@@ -50,6 +50,33 @@ fn the_default_mapping_reads_the_usual_fields() {
 }
 
 #[test]
+fn no_template_fills_up_to_a_width_that_an_event_says() {
+    let data = r#"{"n": 18446744073709551615, "list": [{"a": 1}]}"#;
+    for template in [
+        "{{ text | indent(n, true) }}",
+        "{{ '%18446744073709551615d' | format(1) }}",
+        "{{ list | batch(n, 'x') }}",
+        "{{ list | slice(n) }}",
+        "{{ list | tojson(indent=n) }}",
+        "{{ 'x' * n }}",
+        "{{ range(n) }}",
+    ] {
+        let own = RuleForm {
+            title: template.into(),
+            ..RuleForm::default()
+        };
+        let shown = rules(&[own], "").judge(event("message", data)).shown;
+        assert_eq!(shown.title, "Journal", "{template}");
+    }
+    let own = RuleForm {
+        body: "{{ list | tojson }}".into(),
+        ..RuleForm::default()
+    };
+    let shown = rules(&[own], "").judge(event("message", data)).shown;
+    assert_eq!(shown.body, r#"[{"a":1}]"#);
+}
+
+#[test]
 fn the_first_matching_rule_wins_and_leaves_the_rest_to_the_defaults() {
     let own = [
         RuleForm {
