@@ -65,7 +65,7 @@ EXPECTED = {
     "advanced": ["@ui-resume", "@ui-delivery", "@ui-proxy", "@ui-certificate"],
     "doctor": ["@ui-step-connect", "@ui-test-retry", "@ui-test-unreached", "@ui-test-copy"],
     "test": ["@ui-test-events", "@ui-fields", "@ui-role-title", "@ui-preview"],
-    "empty": ["@ui-welcome-title", "@ui-welcome-send-like", "@ui-feed-add", "curl"],
+    "empty": ["@ui-welcome-title", "@ui-welcome-send-like", "@ui-feed-add", "feedbell send"],
 }
 
 
