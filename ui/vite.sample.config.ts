@@ -1,5 +1,5 @@
 import { mergeConfig } from 'vite';
-import window from './vite.config.ts';
+import window from './vite.config';
 
 /** The window over sample data as it is built, for audits: faster to load than from the development server. */
 export default mergeConfig(window({ mode: 'production', command: 'build' }), {

@@ -12,7 +12,7 @@ check-no-answer = No answer within { $seconds } s. Some servers answer only with
 
 send-not-text = Standard input is not UTF-8 text.
 send-too-long = The text is longer than { $kib } KiB. Send a shorter one, or a link to it.
-send-no-hub = No hub answers at { $address }. Start one with “feedbell serve”, or name another with --hub or FEEDBELL_HUB.
+send-no-hub = No hub answers at { $address }. Switch it on in Feedbell, start one with “feedbell serve”, or name another with --hub or FEEDBELL_HUB.
 
 ## serve
 

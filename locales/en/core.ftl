@@ -27,7 +27,7 @@ announce-action-mute = Mute feed
 ## What messages offer to do
 
 act-gone = The message does not offer this any more. Open it again.
-act-off-feed = { $feed } may not send requests. Allow it in the feed's settings, under Notifications.
+act-off-feed = { $feed } may not send requests. Allow it in the feed’s settings, under Notifications.
 act-off-address = { $host } is not a public address, and requests of messages go to public addresses alone.
 act-bad-address = The address { $address } cannot be used. It has to begin with http:// or https://.
 act-bad-request = The message asks for a request that cannot be sent: { $why }

@@ -205,10 +205,10 @@ ui-toast-all-done = { $n ->
 }
 ui-toast-all-read-none = Everything here is read.
 ui-toast-all-done-none = There is nothing here to be done.
-# name: the file.
+# path: the file.
 ui-toast-exported = { $n ->
-    [one] { $n } message is in { $name }
-   *[other] { $n } messages are in { $name }
+    [one] { $n } message is in { $path }
+   *[other] { $n } messages are in { $path }
 }
 # what: the toast of what was taken back.
 ui-toast-undone = Taken back: { $what }
@@ -249,6 +249,7 @@ ui-import-nothing = No feeds were imported
 ui-import-secrets = Switched off until their token or password is entered: { $names }
 ui-import-enter = Enter it for { $name }
 ui-welcome-or = Or send an event yourself
+ui-welcome-or-off = Once the hub is on, send an event yourself
 
 ## Settings
 

@@ -12,7 +12,7 @@ check-no-answer = { $seconds } 秒内没有应答。有些服务器到第一个�
 
 send-not-text = 标准输入不是 UTF-8 文本。
 send-too-long = 文本超过 { $kib } KiB。请发送更短的文本，或发送链接。
-send-no-hub = { $address } 没有广播站应答。请用“feedbell serve”启动一个，或用 --hub 或 FEEDBELL_HUB 指定另一个。
+send-no-hub = { $address } 没有广播站应答。请在 Feedbell 中打开它，用“feedbell serve”启动一个，或用 --hub 或 FEEDBELL_HUB 指定另一个。
 
 ## serve
 

@@ -164,8 +164,8 @@ ui-toast-all-read = 已将 { $n } 条消息标为已读
 ui-toast-all-done = { $n } 条消息已处理
 ui-toast-all-read-none = 这里的消息均已读。
 ui-toast-all-done-none = 这里没有待处理的消息。
-# name：文件名。
-ui-toast-exported = 已将 { $n } 条消息导出到 { $name }
+# path：文件的路径。
+ui-toast-exported = 已将 { $n } 条消息导出到 { $path }
 # what：被撤销操作的提示。
 ui-toast-undone = 已撤销：{ $what }
 ui-toast-paused = 通知已暂停
@@ -202,6 +202,7 @@ ui-import-nothing = 没有导入订阅源
 ui-import-secrets = 以下订阅源在补上令牌或密码之前不会连接：{ $names }
 ui-import-enter = 为 { $name } 补上
 ui-welcome-or = 或者自己发送一个事件
+ui-welcome-or-off = 打开广播站之后，也可以自己发送事件
 
 ## 设置
 

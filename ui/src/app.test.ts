@@ -1,5 +1,6 @@
 import { flushSync } from 'svelte';
 import { describe, expect, it } from 'vitest';
+import type { Text } from './bindings';
 import { Fake } from './fake';
 import { all, one, press, show, soon, type } from './testing';
 
@@ -81,6 +82,16 @@ describe('the inbox', () => {
     expect(one('live-assertive').textContent).toContain('Build farm refused the token');
     one('strip').querySelector('button')!.click();
     await soon(() => expect((one('feed-url') as HTMLInputElement).value).toContain('build.example'));
+  });
+
+  it('tells of a feed’s own trouble on its page, whatever else is wrong', async () => {
+    const { model } = await show();
+    const trouble = (name: string): Text => ({ id: 'trouble-feed', args: { name, why: 'No.' } });
+    model.app = { ...model.app!, troubles: [trouble('Build farm'), trouble('Journal')] };
+    model.show({ kind: 'feed', id: 'journal' });
+    await soon(() => expect(one('strip').textContent).toContain('Journal'));
+    one('strip').querySelector('button')!.click();
+    await soon(() => expect((one('feed-url') as HTMLInputElement).value).toContain('journal.example'));
   });
 
   it('tells what was refused', async () => {

@@ -410,6 +410,21 @@ describe('the check of a feed', () => {
     expect(document.activeElement).toBe(one('feed-test-stop'));
   });
 
+  it('is forgotten, with what arrived, once the address is another', async () => {
+    const { model } = await edit();
+    type('feed-url', 'https://journal.example/events');
+    click('feed-test');
+    await soon(() => expect(all('test-event').length).toBeGreaterThan(0));
+    await soon(() => expect(all('preview-title')).toHaveLength(1));
+    one('test-event').click();
+    type('feed-url', 'https://journal.example/other');
+    await soon(() => expect(model.trial).toBeNull());
+    expect(all('test-step')).toEqual([]);
+    expect(all('test-event')).toEqual([]);
+    expect(all('preview-title')).toEqual([]);
+    expect(one('feed-test').textContent).toContain('Test');
+  });
+
   it('suggests no token where one would not help', async () => {
     await edit();
     type('feed-url', 'http://nas.local/events');

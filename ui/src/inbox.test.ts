@@ -215,7 +215,7 @@ describe('everything can be taken back', () => {
     const opened = vi.spyOn(fake, 'openFolder');
     click('list-menu');
     choose('Export as CSV');
-    await soon(() => expect(one('toast').textContent).toContain('10 messages are in feedbell-messages.csv'));
+    await soon(() => expect(one('toast').textContent).toContain('10 messages are in /home/ada/Downloads/feedbell-messages.csv'));
     click('toast-more');
     expect(opened).toHaveBeenCalledWith('/home/ada/Downloads/feedbell-messages.csv');
   });

@@ -79,6 +79,16 @@ export class Mapping {
     this.#picked = null;
   }
 
+  /** What a test that is no more brought is forgotten. */
+  clear(): void {
+    this.stop();
+    this.follow();
+    this.#asked = null;
+    this.preview = null;
+    this.previewed = null;
+    this.refusal = null;
+  }
+
   /** Draws the preview anew: at once for another event, soon for another form. */
   redraw(): void {
     const raw = this.selected?.raw ?? null;

@@ -455,6 +455,14 @@ describe('the gallery of presets', () => {
     await soon(() => expect(all('presets')).toEqual([]));
   });
 
+  it('closes by Escape, which its search field would keep', async () => {
+    await edit('');
+    click('presets-open');
+    one('presets-search').dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true, cancelable: true }));
+    await soon(() => expect(all('presets')).toEqual([]));
+    expect(one('feed-url')).toBeTruthy();
+  });
+
   it('says that nothing matches', async () => {
     await edit('');
     click('presets-open');

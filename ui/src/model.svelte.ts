@@ -418,8 +418,7 @@ export class Model {
 
   /** Names a file that was written. */
   sayExported({ path, count }: Exported): void {
-    const name = path.split(/[\\/]/).at(-1) ?? path;
-    this.say(this.t('toast-exported', { n: count, name }), null, false, {
+    this.say(this.t('toast-exported', { n: count, path }), null, false, {
       label: this.t('action-show-in-folder'), act: () => { void this.#do(this.backend.openFolder(path)); },
     });
   }

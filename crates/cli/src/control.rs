@@ -44,7 +44,7 @@ pub(crate) async fn status(json: bool, terminal: &Terminal) -> anyhow::Result<En
     for text in summary(&app)
         .into_iter()
         .chain(feeds)
-        .chain(app.troubles.clone())
+        .chain(troubles_left(&app))
     {
         say(text, terminal)?;
     }
@@ -152,6 +152,18 @@ fn with_mute(feed: &FeedView, words: &Localizer) -> Text {
         None => Text::new("status-feed-muted"),
     };
     muted.with("feed", words.text(&state))
+}
+
+/// The troubles that the lines of the hub and the feeds do not tell.
+fn troubles_left(app: &AppView) -> impl Iterator<Item = Text> {
+    let hub = match &app.hub.state {
+        HubState::Failed { why } => Some(why),
+        _ => None,
+    };
+    app.troubles
+        .iter()
+        .filter(move |trouble| trouble.id != "trouble-feed" && Some(*trouble) != hub)
+        .cloned()
 }
 
 fn summary(app: &AppView) -> Vec<Text> {

@@ -322,6 +322,7 @@ async fn start(
     let settings = &plan.settings;
     let lan = !settings.listen.ip().is_loopback();
     let mut config = HubConfig::new(Store::Path(plan.data.join("hub.db")));
+    config.pages = hub::Pages::new(pages::HUB);
     config.allow_origins.clone_from(&settings.allow_origins);
     config.tokens = token.into_iter().collect();
     let mut has_token = !config.tokens.is_empty();

@@ -467,6 +467,7 @@ mod tests {
                 Some("wikimedia"),
             ),
             ("http://127.0.0.1:2355/events?uid=me", Some("hub")),
+            ("http://192.168.1.5:2355/events?topic=door", Some("hub")),
             ("http://127.0.0.1:2355/events", Some("board")),
             ("http://127.0.0.1:2355/push?uid=1", Some("likes")),
             ("https://example.org/events", None),

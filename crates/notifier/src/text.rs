@@ -87,6 +87,8 @@ impl Localizer {
         let language: LanguageIdentifier = locale.tag().parse().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![language]);
         bundle.set_use_isolating(false);
+        // Without NUMBER a text shows its source in place of the number.
+        let _ = bundle.add_builtins();
         for source in locale.sources() {
             // A broken entry loses that entry only; a test holds both languages complete.
             let resource = match FluentResource::try_new(source.to_owned()) {
@@ -332,6 +334,19 @@ mod tests {
                 format!("免打扰时段至 {chinese}，已静默保存")
             );
         }
+    }
+
+    #[test]
+    fn a_number_that_is_a_name_has_no_groups() {
+        let taken = Text::new("hub-port-taken").with("port", 12355u32);
+        assert_eq!(
+            Localizer::new(Locale::English).text(&taken),
+            "Port 12355 is taken by another program. Choose another port for the hub."
+        );
+        assert_eq!(
+            Localizer::new(Locale::Chinese).text(&taken),
+            "端口 12355 已被其他程序占用。请为广播站选择其他端口。"
+        );
     }
 
     #[test]

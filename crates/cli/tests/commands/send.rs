@@ -83,7 +83,7 @@ fn without_a_hub_the_ways_out_are_named() {
     for way in ["feedbell serve", "--hub", "FEEDBELL_HUB"] {
         assert!(ran.err.contains(way), "{}", ran.err);
     }
-    assert!(!ran.err.contains("feed's address"), "{}", ran.err);
+    assert!(!ran.err.contains("feed’s address"), "{}", ran.err);
 }
 
 #[test]

@@ -290,6 +290,23 @@ async fn a_new_token_is_said_once_and_lasts() {
 }
 
 #[tokio::test]
+async fn a_browser_gets_the_page_that_was_built_in() {
+    let (desk, port) = local_hub().await;
+    let mut bell = desk.start().await;
+    bell.hub_url().await;
+    let mut browser = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+    );
+    browser.write_all(head.as_bytes()).await.unwrap();
+    let answer = until(&mut browser, "</html>").await.to_ascii_lowercase();
+    assert!(answer.starts_with("http/1.1 200"), "{answer}");
+    let page = answer.contains("\r\ncontent-type: text/html");
+    assert_eq!(page, !pages::HUB.is_empty(), "{answer}");
+    bell.stop().await;
+}
+
+#[tokio::test]
 async fn who_listens_is_listed_cut_kept_away_and_let_back_in() {
     let (desk, port) = local_hub().await;
     let mut bell = desk.start().await;
