@@ -75,7 +75,7 @@ pub enum Command {
 pub enum Answer {
     /// Done.
     Ok(serde_json::Value),
-    /// Not done: a text to render, as [`Text`](crate::view::Text).
+    /// Not done: a text to render, as [`Text`].
     Refused(crate::view::Text),
 }
 
