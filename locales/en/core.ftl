@@ -10,6 +10,8 @@ announce-burst = { $count } new messages
 burst-title = { $count } messages: { $title }
 announce-many-body = From { $feeds }
 announce-hidden = New message
+# A line of the tray's menu. what: “New message” or “3 new messages”.
+latest-hidden = { $what } · { $feed }
 announce-action-open = Open
 # The title of several messages that belong together.
 announce-group = { $count } messages: { $title }
@@ -50,13 +52,21 @@ event-message = Message
 ## Why a message made no notification
 
 silenced-paused = Kept silently, notifications are paused
+    .lead = Kept silently
 silenced-paused-until = Kept silently, paused until { $until }
+    .lead = Kept silently
 silenced-hours = Kept silently, quiet hours until { $until }
+    .lead = Kept silently
 silenced-system = Kept silently, do not disturb is on
+    .lead = Kept silently
 silenced-muted = Kept silently, { $feed } is muted
+    .lead = Kept silently
 silenced-muted-until = Kept silently, { $feed } is muted until { $until }
+    .lead = Kept silently
 silenced-keep = Kept silently, as the rule says
+    .lead = Kept silently
 silenced-history = Kept silently, it was there before you subscribed
+    .lead = Kept silently
 
 ## Moments
 
@@ -93,29 +103,40 @@ moment-date-year = { $day } { $month ->
 
 ## The life of a message
 
+# lead: the words of the line that say the most. code: what of it is set in a fixed width.
 ledger-received = Received, stored as { NUMBER($id, useGrouping: "false") }
+    .lead = Received, stored as
+    .code = { NUMBER($id, useGrouping: "false") }
 ledger-default = No rule, so it may notify
+    .lead = No rule
 ledger-rule = Rule { $number } said { $verdict ->
     [keep] keep
     [drop] drop
    *[notify] notify
 }
+    .lead = Rule { $number }
 ledger-rule-named = Rule { $number } “{ $name }” said { $verdict ->
     [keep] keep
     [drop] drop
    *[notify] notify
 }
+    .lead = Rule { $number }
 ledger-preset-rule = The preset’s rule “{ $name }” said { $verdict ->
     [keep] keep
     [drop] drop
    *[notify] notify
 }
+    .lead = The preset’s rule
 ledger-facts = The list is longer than { $count } entries: only the newest were taken
 ledger-gap = The server said that events were lost
 ledger-shown = Shown as a notification
+    .lead = Shown
 ledger-read = Marked read
+    .lead = Marked read
 ledger-opened = Opened from its notification
+    .lead = Opened
 ledger-done = Marked done
+    .lead = Marked done
 
 ## Gaps
 
@@ -304,6 +325,7 @@ left-out = { $count ->
 }
 left-out-about = This feed brings more than { $most } messages in { $seconds } seconds. Rules that drop what you do not need leave room for the rest.
 ledger-left-out = More than { $most } messages in { $seconds } seconds, so the rest was counted only
+    .lead = counted only
 
 token-expired = The token expired at { $when }. Enter a new one, or let a command print it; without it a server may send public updates only.
 
@@ -361,6 +383,7 @@ field-many = These are too many. At most { $most } fit.
 ## Tests
 
 ledger-test = A test that you sent. { $why }
+    .lead = A test
 test-body = This message was made up to try the rules of this feed.
 refused-test-dropped = The rules of this feed drop the test event, so there is nothing to show. { $why }
 

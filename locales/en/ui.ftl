@@ -91,7 +91,7 @@ ui-strip-more = { $n } more
 ui-strip-hours = Quiet hours until { $time }. Messages are kept silently.
 ui-strip-system = The system is on do not disturb. Messages are kept silently.
 ui-no-tray = This desktop shows no tray icons. Closing the window minimises it.
-ui-newcomer = Feedbell stays in the tray when you close the window, and goes on listening.
+ui-newcomer = Feedbell stays in the tray when closed.
 ui-mute-hour = Mute for 1 hour
 ui-mute-tomorrow = Mute until tomorrow
 ui-mute-for-good = Mute for good
@@ -115,6 +115,8 @@ ui-filter-urgency-low = All
 ui-filter-urgency-normal = Normal or more
 ui-filter-urgency-high = High or more
 ui-filter-urgency-urgent = Urgent
+# what: Event. which: the names that are chosen.
+ui-filter-is = { $what }: { $which }
 ui-filter-clear = Clear { $what }
 ui-list-menu = More for this list
 ui-list-found = { $n ->

@@ -7,6 +7,8 @@ announce-burst = { $count } 条新消息
 burst-title = { $count } 条消息：{ $title }
 announce-many-body = 来自 { $feeds }
 announce-hidden = 新消息
+# 托盘菜单中的一行。what 为“新消息”或“3 条新消息”。
+latest-hidden = { $what } · { $feed }
 announce-action-open = 打开
 # 同一组多条消息的标题。
 announce-group = { $count } 条消息：{ $title }
@@ -44,13 +46,21 @@ event-message = 消息
 ## 为什么没有弹出通知
 
 silenced-paused = 通知已暂停，已静默保存
+    .lead = 已静默保存
 silenced-paused-until = 通知暂停至 { $until }，已静默保存
+    .lead = 已静默保存
 silenced-hours = 免打扰时段至 { $until }，已静默保存
+    .lead = 已静默保存
 silenced-system = 系统勿扰已开启，已静默保存
+    .lead = 已静默保存
 silenced-muted = { $feed } 已静音，已静默保存
+    .lead = 已静默保存
 silenced-muted-until = { $feed } 已静音至 { $until }，已静默保存
+    .lead = 已静默保存
 silenced-keep = 按规则静默保存
+    .lead = 静默保存
 silenced-history = 订阅之前就已存在，已静默保存
+    .lead = 已静默保存
 
 ## 时刻
 
@@ -62,28 +72,38 @@ moment-date-year = { $year } 年 { $month } 月 { $day } 日 { $time }
 ## 消息的经过
 
 ledger-received = 已收到，存为 { NUMBER($id, useGrouping: "false") }
+    .lead = 已收到，存为
+    .code = { NUMBER($id, useGrouping: "false") }
 ledger-default = 没有规则，可以通知
+    .lead = 没有规则
 ledger-rule = 规则 { $number }：{ $verdict ->
     [keep] 保存
     [drop] 丢弃
    *[notify] 通知
 }
+    .lead = 规则 { $number }
 ledger-rule-named = 规则 { $number }“{ $name }”：{ $verdict ->
     [keep] 保存
     [drop] 丢弃
    *[notify] 通知
 }
+    .lead = 规则 { $number }
 ledger-preset-rule = 预设规则“{ $name }”：{ $verdict ->
     [keep] 保存
     [drop] 丢弃
    *[notify] 通知
 }
+    .lead = 预设规则
 ledger-facts = 列表超过 { $count } 条：只取了最新的部分
 ledger-gap = 服务器告知部分事件已丢失
 ledger-shown = 已弹出通知
+    .lead = 已弹出通知
 ledger-read = 已标为已读
+    .lead = 已标为已读
 ledger-opened = 已从通知中打开
-ledger-done = 已标为完成
+    .lead = 已从通知中打开
+ledger-done = 已标为已处理
+    .lead = 已标为已处理
 
 ## 缺口
 
@@ -269,6 +289,7 @@ mastodon-moderation-warning = 管理员向你发出了警告
 left-out = 略过了 { $count } 个事件
 left-out-about = 这个订阅源在 { $seconds } 秒内的消息超过 { $most } 条。用规则丢弃不需要的内容，就能给其余内容留出空间。
 ledger-left-out = { $seconds } 秒内超过 { $most } 条消息，其余只计数
+    .lead = 只计数
 
 token-expired = 令牌已于 { $when } 过期。请输入新令牌，或用命令提供；否则服务器只会发送公开的更新。
 
@@ -326,6 +347,7 @@ field-many = 数量太多，最多 { $most } 个。
 ## 测试
 
 ledger-test = 这是你发送的测试。{ $why }
+    .lead = 测试
 test-body = 这条消息是为了试用此订阅源的规则而生成的。
 refused-test-dropped = 这个订阅源的规则丢弃了测试事件，因此没有可显示的内容。{ $why }
 

@@ -69,10 +69,8 @@ pub(crate) fn run(options: Options, places: &Places, localizer: &Localizer) -> a
         .manage(Desktop::new(places))
         .on_window_event(|window, event| {
             match event {
-                WindowEvent::CloseRequested { api, .. } => {
-                    if !window::closes(window.app_handle()) {
-                        api.prevent_close();
-                    }
+                WindowEvent::CloseRequested { api, .. } if !window::closes(window.app_handle()) => {
+                    api.prevent_close();
                 }
                 // Its question is answered, and with it what WebKit keeps for the answer is free.
                 WindowEvent::Destroyed => window.state::<Mailbox>().close(),
@@ -240,8 +238,12 @@ async fn follow_click(app: &AppHandle, notifier: &NotifierHandle, click: Click) 
             window::open(app, Some(WindowUpdate::Open { message: Some(id) }));
         }
         Click::Inbox => window::open(app, Some(WindowUpdate::Open { message: None })),
-        // A clipboard without a window is the shell's to find; until then the message is shown.
-        Click::Copy(_) => window::open(app, Some(WindowUpdate::Open { message: None })),
+        Click::Copy(text) => {
+            if commands::desk::copy(app, text).await.is_err() {
+                // There it can be copied by hand.
+                window::open(app, Some(WindowUpdate::Open { message: None }));
+            }
+        }
         Click::Link { id, link } => match open::that_detached(link) {
             Ok(()) => drop(notifier.mark_read(vec![id], true).await),
             Err(why) => {

@@ -18,6 +18,7 @@ type Notifier<'a> = State<'a, NotifierHandle>;
 
 /// From now on this page is told what changes: it asks for `updates` by this number.
 #[tauri::command]
+#[expect(clippy::needless_pass_by_value, reason = "Tauri hands states over so")]
 pub(crate) fn listen(mailbox: State<'_, Mailbox>) -> u32 {
     mailbox.open()
 }

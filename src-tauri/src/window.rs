@@ -143,7 +143,10 @@ pub(crate) fn remember(app: &AppHandle) {
 fn open_now(app: &AppHandle, show: Option<WindowUpdate>) {
     let (theme, loading) = {
         let mut stage = stage(app);
-        stage.turn += 1;
+        if !stage.loading {
+            // While it loads nothing counts down but its own patience, which asking again does not end.
+            stage.turn += 1;
+        }
         (stage.theme, stage.loading)
     };
     if let Some(window) = app.get_webview_window(LABEL) {

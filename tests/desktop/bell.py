@@ -64,8 +64,8 @@ class Bell:
     def unread(self):
         return self.status()["unread"]
 
-    def until_unread(self, wanted):
-        self.desk.until(lambda: self.unread() == wanted, f"{wanted} unread")
+    def until_unread(self, wanted, within=20):
+        self.desk.until(lambda: self.unread() == wanted, f"{wanted} unread", within)
 
     def until_nothing_owed(self):
         """Until the inbox knows of every pop-up that it was shown. A kill before that announces it once more:

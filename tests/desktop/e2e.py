@@ -105,15 +105,15 @@ class EndToEnd(Scenario):
         bell = Bell(desk, self.feed.url)
         app = bell.start("--hidden")
         for name in ("One", "Two"):
-            self.feed.publish(like(name))
-            self.shown(title=f"{name} liked “Hello”")
+            self.feed.publish(like(name, f"Post {name}"))  # on one post they would be one burst
+            self.shown(title=f"{name} liked “Post {name}”")
         bell.until_unread(2)
         bell.until_nothing_owed()
 
         app.kill()
         self.feed.drop()
         for name in ("Three", "Four", "Five"):
-            self.feed.publish(like(name))
+            self.feed.publish(like(name, f"Post {name}"))
         before = len(desk.recorder.shown)
         bell.start("--hidden")
         bell.until_unread(5)
@@ -121,8 +121,8 @@ class EndToEnd(Scenario):
         desk.until(lambda: len(desk.recorder.shown) > before, "the summary")
         self.assertIn("3", desk.recorder.shown[before]["title"])
 
-        self.feed.publish(like("Six"))
-        self.shown(title="Six liked “Hello”")
+        self.feed.publish(like("Six", "Post Six"))
+        self.shown(title="Six liked “Post Six”")
         self.assertEqual(len(desk.recorder.shown), before + 2, "one summary, then one by one again")
         self.assertEqual(bell.unread(), 6)
 

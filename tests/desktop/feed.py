@@ -19,7 +19,12 @@ class Feed:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
+                feed.asked.append(self.requestline)
                 feed._serve(self)
+
+            def do_POST(self):
+                feed.asked.append(self.requestline)
+                self.send_error(404)
 
             def log_message(self, *_):
                 pass
@@ -27,7 +32,9 @@ class Feed:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/events"
+        self.host = f"127.0.0.1:{self.server.server_port}"
+        self.url = f"http://{self.host}/events"
+        self.asked = []  # each request's first line
 
     def __enter__(self):
         return self
@@ -64,7 +71,7 @@ class Feed:
                 subscriber.put(None)
 
     def _serve(self, request):
-        if not request.path.startswith("/events"):
+        if not request.path.startswith(("/events", "/push")):
             request.send_error(404)
             return
         last = request.headers.get("Last-Event-ID")
@@ -88,13 +95,17 @@ class Feed:
                     frame = inbox.get(timeout=5)
                 except queue.Empty:
                     frame = b": still here\n\n"
-                if frame is None:
-                    break
-                request.wfile.write(frame)
+                frames = [frame]  # in a storm many at once, or this program would be what is slow
+                while frames[-1] is not None and not inbox.empty():
+                    frames.append(inbox.get())
+                request.wfile.write(b"".join(frame for frame in frames if frame is not None))
                 request.wfile.flush()
+                if frames[-1] is None:
+                    break
         except OSError:
             pass  # the subscriber left
         finally:
             request.close_connection = True
             with self.lock:
-                self.subscribers.remove(inbox)
+                if inbox in self.subscribers:  # a test may have made it deaf
+                    self.subscribers.remove(inbox)

@@ -36,7 +36,10 @@ class Scenario(unittest.TestCase):
         """Waits for a pop-up that looks like this."""
         def found():
             return next((n for n in self.desk.recorder.shown if all(n[k] == v for k, v in wanted.items())), None)
-        return self.desk.until(found, f"a notification with {wanted}")
+        try:
+            return self.desk.until(found, f"a notification with {wanted}")
+        except AssertionError as missed:
+            raise AssertionError(f"{missed}; shown: {[n['title'] for n in self.desk.recorder.shown]}") from None
 
 
 def run():

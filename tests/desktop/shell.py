@@ -183,23 +183,23 @@ class Shell(Scenario):
         bell = Bell(desk, self.feed.url)
         with Window(desk, [DESKTOP]) as window:
             bell.ready()
-            ask(window, "keep_place", {"place": "a place"})
-            view = ask(window, "desktop")
+            window.ask("keep_place", {"place": "a place"})
+            view = window.ask("desktop")
             self.assertEqual((view["tray"], view["autostart"], view["shortcut_trouble"], view["newcomer"]),
                              (True, False, None, True))
-            ask(window, "introduced")
-            ask(window, "set_autostart", {"on": True})
+            window.ask("introduced")
+            window.ask("set_autostart", {"on": True})
             with open(desk.path(ENTRY)) as file:
                 self.assertIn(f'Exec="{DESKTOP}" --hidden', file.read())
-            refused = ask(window, "open_folder", {"path": "/etc"})
+            refused = window.ask("open_folder", {"path": "/etc"})
             self.assertEqual(refused["refused"]["text"]["id"], "desktop-folder-refused")
         with Window(desk, [DESKTOP]) as window:
             bell.ready()
-            kept = ask(window, "last_place")
+            kept = window.ask("last_place")
             self.assertEqual(kept, "a place")
-            view = ask(window, "desktop")
+            view = window.ask("desktop")
             self.assertEqual((view["autostart"], view["newcomer"]), (True, False))
-            ask(window, "set_autostart", {"on": False})
+            window.ask("set_autostart", {"on": False})
             self.assertFalse(os.path.exists(desk.path(ENTRY)))
 
     def test_without_a_tray_a_closed_window_is_minimised_until_there_is_one(self):
@@ -239,21 +239,14 @@ class Shell(Scenario):
             bell.ready()
             desk.until(lambda: desk.tray.items, "the tray icon")
             for name in ("Ada", "Grace"):
-                self.feed.publish(like(name))
+                self.feed.publish(like(name, f"Post of {name}"))  # on one post they would be one burst
             bell.until_unread(2)
             labels = desk.until(lambda: [label for label in desk.tray.labels() if "●" in label], "messages in the menu")
-            self.assertRegex(labels[0], r"^● Grace liked “Hello” · \d\d:\d\d$")
-            self.assertRegex(labels[1], r"^● Ada liked “Hello” · \d\d:\d\d$")
+            self.assertRegex(labels[0], r"^● Grace liked “Post of Grace” · \d\d:\d\d$")
+            self.assertRegex(labels[1], r"^● Ada liked “Post of Ada” · \d\d:\d\d$")
             desk.tray.click("Ada")
-            window.until_text("[data-testid=detail-title]", "Ada liked “Hello”")
+            window.until_text("[data-testid=detail-title]", "Ada liked “Post of Ada”")
             desk.until(lambda: any(label.startswith("\u2003Ada") for label in desk.tray.labels()), "read, in the menu")
-
-
-def ask(window, command, arguments=None):
-    """What a command answers to the page, or why it refused."""
-    script = """const done = arguments[arguments.length - 1];
-        window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1]).then(done, (why) => done({ refused: why }));"""
-    return window._do("POST", "/execute/async", {"script": script, "args": [command, arguments or {}]})
 
 
 def near(one, other):

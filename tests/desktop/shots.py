@@ -20,6 +20,7 @@ from webdriver import Window
 
 LOCALES = ("en", "zh-CN")
 THEMES = {"light": {}, "dark": {"GTK_THEME": "Adwaita:dark"}}
+MENU, ICON = "420x280+0+0", "30x30+12+0"  # of the screen, where Xfce's panel puts them
 WIDE, NARROW = (1180, 740), (420, 740)
 
 RULE = """
@@ -52,6 +53,11 @@ MESSAGES = {
     ],
 }
 
+# What several people did to the same thing: one row.
+BURST = {
+    "en": ("Shipping day notes", ["Grace", "Linus", "Ada"]),
+    "zh-CN": ("发布日手记", ["小红", "小明", "阿达"]),
+}
 
 # Texts that must be seen, as they are or as "@id" of the language's files.
 EXPECTED = {
@@ -64,7 +70,7 @@ EXPECTED = {
     "advanced": ["@ui-resume", "@ui-delivery", "@ui-proxy", "@ui-certificate"],
     "doctor": ["@ui-step-connect", "@ui-test-retry", "@ui-test-unreached", "@ui-test-copy"],
     "test": ["@ui-test-events", "@ui-fields", "@ui-role-title", "@ui-preview"],
-    "empty": ["@ui-welcome-title", "@ui-welcome-send-like", "@ui-feed-add", "curl"],
+    "empty": ["@ui-welcome-title", "@ui-welcome-send-like", "@ui-feed-add", "feedbell send"],
 }
 
 
@@ -86,14 +92,14 @@ class Studio:
         self.folder, self.made, self.wrong = folder, [], []
         os.makedirs(folder, exist_ok=True)
 
-    def keep(self, desk, name, window="root", crop=None, within=10):
+    def keep(self, desk, name, window="root", crop=None, within=10, colours=40):
         path = os.path.join(self.folder, name + ".png")
         deadline, measure = time.monotonic() + within, None
         while time.monotonic() < deadline:  # a frame may lag behind the document
             desk.shot(path, window, crop)
-            spread, colours = desk.run("identify", "-format", "%[fx:standard_deviation] %k", path).split()
-            measure = (float(spread), int(colours))
-            if measure[0] > 0.02 and measure[1] > 40:
+            spread, seen = desk.run("identify", "-format", "%[fx:standard_deviation] %k", path).split()
+            measure = (float(spread), int(seen))
+            if measure[0] > 0.02 and measure[1] > colours:
                 self.made.append(name)
                 print(f"{name}: spread {measure[0]:.3f}, {measure[1]} colours", flush=True)
                 return path
@@ -156,15 +162,20 @@ def of_the_window(studio, locale, theme):
         with Window(desk, [DESKTOP]) as window:
             bell.ready()
             messages = MESSAGES[locale]
-            for event, title, text, urgency in messages:
-                feed.publish({"title": title, "text": text, "urgency": urgency, "link": "https://example.org/1"}, event)
+            what, people = BURST[locale]
+            for nr, (event, title, text, urgency) in enumerate(messages):
+                if nr == len(messages) - 2:
+                    for actor in people:
+                        feed.publish({"actor": {"name": actor}, "target": {"id": "notes", "title": what}}, "like")
+                link = f"https://example.org/{nr}"
+                feed.publish({"title": title, "text": text, "urgency": urgency, "link": link}, event)
             last = messages[-1]
-            bell.until_unread(len(messages))
+            bell.until_unread(len(messages) + len(people))
             window.resize(*WIDE)
             window.until_text(at("message-row"), last[1])
             window.click(at("message-row"))
             window.until_text(at("detail-title"), last[1])
-            picture("inbox", [last[1], last[2], messages[0][1], *EXPECTED["inbox"]])
+            picture("inbox", [last[1], last[2], messages[0][1], what, *people[-2:], *EXPECTED["inbox"]])
 
             for view, button, sign in (("hub", "rail-hub", "hub-curl"), ("editor", "rail-add", "feed-url"),
                                        ("settings", "rail-settings", "settings-add-feed")):
@@ -200,6 +211,7 @@ def of_the_window(studio, locale, theme):
             picture("advanced", EXPECTED["advanced"])
             window.click(at("rail-all"))
             window.click(at("rail-add"))
+            window.click(at("draft-over"))
             window.type(at("feed-url"), feed.url)
             window.click(at("feed-test"))
             feed.publish_until(lambda: window.count(at("test-event")), {"title": last[1], "text": last[2]})
@@ -274,16 +286,39 @@ def of_the_desktop(studio, locale):
             studio.keep(desk, f"pop-up-{locale}", crop="440x240+840+0")
             desk.run("dunstctl", "close-all")
 
-            before = desk.shot(desk.path("before.png"), crop="420x240+0+0")
+            before = desk.shot(desk.path("before.png"), crop=MENU)
             desk.run("xdotool", "mousemove", "16", "16", "click", "1")
 
             def opened():
-                desk.shot(desk.path("now.png"), crop="420x240+0+0")
+                desk.shot(desk.path("now.png"), crop=MENU)
                 return changed(desk, before, desk.path("now.png")) > 10000
             desk.until(opened, "the menu, on the screen")
+            # Once more: the panel lays a menu out as it opens, and what came since would be cut.
+            desk.run("xdotool", "key", "Escape")
+            desk.until(lambda: not opened(), "the menu, gone")
+            desk.run("xdotool", "mousemove", "16", "16", "click", "1")
+            desk.until(opened, "the menu, on the screen")
             time.sleep(0.3)
-            studio.keep(desk, f"tray-{locale}", crop="420x240+0+0")
+            studio.keep(desk, f"tray-{locale}", crop=MENU)
+            desk.run("xdotool", "key", "Escape")
+
+            # Nobody shows notifications any more: the icon asks for a person.
+            next(process for process in desk.processes if process.name == "dunst").kill()
+            feed.publish({"title": MESSAGES[locale][0][1], "urgency": "normal"}, "build")
+            desk.until(lambda: bell.status()["troubles"], "a trouble")
+            desk.run("xdotool", "mousemove", "640", "600")
+
+            def asks():
+                desk.shot(desk.path("now.png"), crop=ICON)
+                return red(desk, desk.path("now.png"))
+            desk.until(asks, "red in the icon, on the panel")
+            studio.keep(desk, f"tray-attention-{locale}", crop="120x30+0+0", colours=20)
     studio.attempt(f"tray-{locale}", take)
+
+
+def red(desk, picture):
+    """Whether something in it is red: more than it is green or blue, by far."""
+    return float(desk.run("convert", picture, "-fx", "(r-max(g,b))>0.3", "-format", "%[fx:mean*w*h]", "info:")) > 4
 
 
 def changed(desk, before, after):

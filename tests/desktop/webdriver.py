@@ -9,6 +9,8 @@ import http.client
 import json
 import socket
 
+# Keys without a character, as WebDriver calls them.
+ENTER, TAB, BACKSPACE, UP, DOWN, ALT, CTRL = "\ue007", "\ue004", "\ue003", "\ue013", "\ue015", "\ue00a", "\ue009"
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
@@ -61,6 +63,12 @@ class Window:
     def js(self, script, *arguments):
         return self._do("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
+    def ask(self, command, arguments=None):
+        """What one of the app's commands answers to the page, or why it refused."""
+        script = """const done = arguments[arguments.length - 1];
+            window.__TAURI_INTERNALS__.invoke(arguments[0], arguments[1]).then(done, (why) => done({ refused: why }));"""
+        return self._do("POST", "/execute/async", {"script": script, "args": [command, arguments or {}]})
+
     def visit(self, url):
         self._do("POST", "/url", {"url": url})
 
@@ -71,13 +79,46 @@ class Window:
         return self.desk.until(found, f"{css} in the window")
 
     def click(self, css):
-        self._do("POST", f"/element/{self.element(css)}/click", {})
+        self._click(lambda: self.element(css), css)
+
+    def click_text(self, css, text):
+        """Clicks the first of these elements that says this."""
+        script = "return [...document.querySelectorAll(arguments[0])].find(e => e.innerText.includes(arguments[1])) ?? null"
+        self._click(lambda: self.desk.until(lambda: self.js(script, css, text), f"{text!r} in {css}")[ELEMENT], text)
+
+    def _click(self, find, what):
+        """What is drawn anew just now, or lies under something that is about to go, is clicked a moment later."""
+        def clicked():
+            try:
+                self._do("POST", f"/element/{find()}/click", {})
+                return True
+            except WebDriverError as error:
+                if not any(passing in str(error) for passing in ("stale", "intercepted", "interactable", "no such node")):
+                    raise
+                return False
+        self.desk.until(clicked, f"a click on {what}")
 
     def type(self, css, text):
         self._do("POST", f"/element/{self.element(css)}/value", {"text": text})
 
-    def clear(self, css):
-        self._do("POST", f"/element/{self.element(css)}/clear", {})
+    def choose(self, css, value):
+        """Chooses of a list of options."""
+        self.click(f'{css} option[value="{value}"]')
+
+    def keys(self, *names, held=()):
+        """Presses keys wherever the focus is: characters, or WebDriver's codes. `held`: what is down meanwhile."""
+        presses = [{"type": "keyDown", "value": key} for key in held]
+        presses += [{"type": kind, "value": key} for key in names for kind in ("keyDown", "keyUp")]
+        presses += [{"type": "keyUp", "value": key} for key in held]
+        self._do("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": presses}]})
+
+    def enter(self, css, text):
+        """Types in place of what is in a field, as a person does: the field hears of it."""
+        self.click(css)
+        self.keys("a", held=[CTRL])
+        self.keys(BACKSPACE)
+        if text:
+            self.type(css, text)
 
     def text(self, css):
         return self.js("return document.querySelector(arguments[0])?.innerText ?? ''", css)
@@ -87,6 +128,15 @@ class Window:
 
     def until_text(self, css, wanted):
         self.desk.until(lambda: wanted in self.text(css), f"{wanted!r} in {css}")
+
+    def until_count(self, css, wanted):
+        self.desk.until(lambda: self.count(css) == wanted, f"{wanted} of {css}")
+
+    def until_gone(self, css):
+        self.until_count(css, 0)
+
+    def value(self, css):
+        return self.js("return document.querySelector(arguments[0])?.value ?? null", css)
 
     def count(self, css):
         return self.js("return document.querySelectorAll(arguments[0]).length", css)

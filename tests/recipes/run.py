@@ -9,7 +9,8 @@ Code blocks that take part say so behind their language:
                  until="COMMAND": once that succeeds)
   background     is started and goes on
   event          what then comes, one JSON object a line
-All others are for the reader alone.
+All others are for the reader alone. Before that, the pages in two languages are held
+against each other, and every link between pages against what is there.
 """
 import http.client
 import json
@@ -30,6 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("FEEDBELL_BIN", ROOT / "target" / "debug" / "feedbell")).resolve()
 DOCS = ROOT / "docs" / "recipes.md", ROOT / "docs" / "recipes.zh-CN.md"
 PATIENCE = 60
+PAGES = ROOT / "README.md", ROOT / "docs" / "settings.md", ROOT / "docs" / "hub.md", DOCS[0]
+LINK = re.compile(r"\]\((?!\w+:)([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -343,17 +347,47 @@ class Recipe:
 
 
 def same_in_both():
-    """A recipe that is only right in one language is wrong."""
-    english, chinese = (BLOCK.findall(path.read_text(encoding="utf-8")) for path in DOCS)
-    assert len(english) == len(chinese), f"{len(english)} code blocks in English, {len(chinese)} in Chinese"
-    for one, other in zip(english, chinese):
-        assert one == other, f"a code block differs:\n{one[2]}\n{other[2]}"
+    """What is only right in one language is wrong: recipes to the letter, the other pages but for
+    comments and for what programs say."""
+    for page in PAGES:
+        pair = page, page.with_suffix(".zh-CN.md")
+        english, chinese = (BLOCK.findall(path.read_text(encoding="utf-8")) for path in pair)
+        where = f"{page.name}: {len(english)} code blocks in English, {len(chinese)} in Chinese"
+        assert english and len(english) == len(chinese), where
+        for one, other in zip(english, chinese):
+            if page not in DOCS:
+                one, other = uncommented(one), uncommented(other)
+            assert one == other, f"{page.name}: a code block differs:\n{one[2]}\n{other[2]}"
+
+
+def uncommented(block):
+    language, words, body = block
+    body = "" if language == "text" else re.sub(r"(^|\s+)(#|//)\s.*$", "", body, flags=re.MULTILINE)
+    return language, words, body
+
+
+def nowhere():
+    """Links between the project's own pages, to what is not there."""
+    for page in (path for folder in (ROOT, ROOT / "docs") for path in sorted(folder.glob("*.md"))):
+        for target in LINK.findall(page.read_text(encoding="utf-8")):
+            name, _, place = target.partition("#")
+            path = (page.parent / name) if name else page
+            if not path.exists():
+                yield f"{page.name}: {target}"
+            elif place and place not in map(anchor, HEADING.findall(path.read_text(encoding="utf-8"))):
+                yield f"{page.name}: {target} (no such heading)"
+
+
+def anchor(heading):
+    """As the usual hosts of Markdown make it."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
 def main():
     wanted = sys.argv[1:]
     failed = 0
     same_in_both()
+    assert not (broken := list(nowhere())), "links that lead nowhere:\n" + "\n".join(broken)
     recipes = list(sections(DOCS[0].read_text(encoding="utf-8")))
     assert len(recipes) >= 7, "the recipes are not found"
     for title, blocks in recipes:

@@ -263,6 +263,15 @@ describe('the advanced part', () => {
     expect(open()).toBe(false);
   });
 
+  it('forgets what was wrong once the field is as it was stored', async () => {
+    const { model } = await edit('build');
+    const { url } = stored(model, 'build');
+    type('feed-url', '');
+    await soon(() => one('error-url'));
+    type('feed-url', url);
+    await soon(() => expect(all('error-url')).toEqual([]));
+  });
+
   it('saves what was set', async () => {
     const { saved } = await edit();
     type('feed-url', 'https://new.example/events');

@@ -29,14 +29,11 @@ fake-url = Enter an address that begins with http:// or https://.
 fake-form = The feed was not saved: see the fields below.
 fake-title = This template does not compile: unexpected end.
 fake-quiet = Kept silently, quiet hours
+    .lead = Kept silently
 fake-paused = Kept silently, paused
 fake-action-off = Requests to servers are off for this feed.
 fake-asked = build.example answered with 202.
 fake-port = Port 2355 is taken by another program. Choose another port for the hub.
-fake-received = Received, stored as { $id }
-fake-rule = Rule 2 “saves” said notify
-fake-shown = Shown as a notification
-fake-opened = Opened from the notification
 fake-step-access = The token is in the keyring
 fake-step-name = { $host } is 203.0.113.20
 fake-step-connect = Port { $port } answers
@@ -69,14 +66,11 @@ fake-url = 请输入以 http:// 或 https:// 开头的地址。
 fake-form = 订阅源未保存，请查看下面的字段。
 fake-title = 模板无法编译：意外结束。
 fake-quiet = 免打扰时段，已静默保存
+    .lead = 已静默保存
 fake-paused = 已暂停，已静默保存
 fake-action-off = 此订阅源未允许向服务器发送请求。
 fake-asked = build.example 的应答是 202。
 fake-port = 端口 2355 已被其他程序占用。请为广播站选择其他端口。
-fake-received = 已收到，存为 { $id }
-fake-rule = 规则 2“收藏”的结论是通知
-fake-shown = 已显示系统通知
-fake-opened = 已从通知打开
 fake-step-access = 令牌在系统密钥环中
 fake-step-name = { $host } 的地址是 203.0.113.20
 fake-step-connect = 端口 { $port } 有应答
@@ -252,10 +246,10 @@ export class Fake implements Backend {
         ],
         raw: { name: row.event, id: '8f3c.10542', data },
         ledger: [
-          { text: plain('fake-received', { id: '8f3c.10542' }), at: row.received },
-          { text: plain('fake-rule'), at: row.received },
-          { text: row.silenced ?? plain('fake-shown'), at: row.received + 1000 },
-          ...(row.unread ? [] : [{ text: plain('fake-opened'), at: row.received + 38_000 }]),
+          { text: plain('ledger-received', { id: 10_542 }), at: row.received },
+          { text: gap ? plain('ledger-gap') : plain('ledger-rule-named', { number: 2, name: zh ? '收藏' : 'saves', verdict: 'notify' }), at: row.received },
+          ...(gap ? [] : [{ text: row.silenced ?? plain('ledger-shown'), at: row.received + 1000 }]),
+          ...(row.unread || gap ? [] : [{ text: plain(row.silenced === null ? 'ledger-opened' : 'ledger-read'), at: row.received + 38_000 }]),
         ],
       };
     });

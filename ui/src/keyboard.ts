@@ -42,9 +42,11 @@ const SCROLLING = new Set(['ArrowDown', 'ArrowUp', 'PageDown', 'PageUp', 'Home',
 
 const list = (): HTMLElement | null => document.querySelector('[data-testid="message-list"]');
 
-/** Moves, with the focus in the list: screen readers tell its active row. */
+/** The focus in the list: screen readers tell its active row. */
+export function focusList(): void { list()?.focus({ preventScroll: true }); }
+
 function move(m: Model, by: number): void {
-  list()?.focus({ preventScroll: true });
+  focusList();
   m.move(by);
 }
 const page = (): number => Number(list()?.dataset.page ?? 1);

@@ -734,7 +734,9 @@ export class Model {
     if (id !== this.selected) return;
     const at = this.rows.findIndex((row) => row.id === id);
     const next = this.rows[at + 1] ?? this.rows[at - 1];
-    this.select(this.opened ? null : next?.id ?? null);
+    // Back at the list where it is a page of its own; the keys go on from here.
+    this.opened = false;
+    this.select(next?.id ?? null);
   }
 
   #undoable(text: string, undo: () => Promise<void>): void { this.#undos = [...this.#undos, { text, undo }].slice(-MOST_UNDOS); }

@@ -147,4 +147,17 @@ describe('Pages', () => {
     await pages.refresh();
     expect(ids(pages)).toEqual(box.ids);
   });
+
+  it('loses no list that is asked for as a run ends', async () => {
+    // Whatever is in flight: after each number of turns of the queue another list is opened.
+    for (let turns = 0; turns < 16; turns += 1) {
+      const box = inbox(30);
+      const pages = new Pages(box.fetch, () => undefined);
+      const first = pages.open(ALL);
+      for (let i = 0; i < turns; i += 1) await Promise.resolve();
+      await pages.open({ ...ALL, search: 'm30' });
+      await first;
+      expect(ids(pages), `after ${turns} turns`).toEqual([30]);
+    }
+  });
 });

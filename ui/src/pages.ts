@@ -43,7 +43,8 @@ export class Pages {
   #joins = 0;
   #seen: [first: number, end: number] = [0, 0];
   #until: number | null = null;
-  #running: Promise<void> | null = null;
+  #busy = false;
+  #running: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly fetch: (query: MessageQuery) => Promise<MessagePage>,
@@ -109,26 +110,32 @@ export class Pages {
   }
 
   #pump(): Promise<void> {
-    this.#running ??= this.#run().finally(() => { this.#running = null; });
+    if (!this.#busy) this.#running = this.#run();
     return this.#running;
   }
 
+  /** Busy until its last look for more, not until its promise settles: what is wanted in between needs a run of its own. */
   async #run(): Promise<void> {
-    for (let next = this.#wanted(); next !== null; next = this.#wanted()) {
-      const list = this.#list;
-      const generation = this.#generation;
-      if (next.before === null) this.#topStale = false;
-      let page: MessagePage;
-      try {
-        page = await this.fetch({ ...this.#filter, ...next });
-      } catch (error) {
-        // The next refresh asks again; asking at once would only fail again.
+    this.#busy = true;
+    try {
+      for (let next = this.#wanted(); next !== null; next = this.#wanted()) {
+        const list = this.#list;
+        const generation = this.#generation;
+        if (next.before === null) this.#topStale = false;
+        let page: MessagePage;
+        try {
+          page = await this.fetch({ ...this.#filter, ...next });
+        } catch (error) {
+          // The next refresh asks again; asking at once would only fail again.
+          if (list !== this.#list) continue;
+          throw error;
+        }
         if (list !== this.#list) continue;
-        throw error;
+        this.#splice(page, next.before, next.limit, generation);
+        this.changed();
       }
-      if (list !== this.#list) continue;
-      this.#splice(page, next.before, next.limit, generation);
-      this.changed();
+    } finally {
+      this.#busy = false;
     }
   }
 

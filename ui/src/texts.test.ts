@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, type Message } from '@fluent/syntax';
 import { describe, expect, it } from 'vitest';
 import { refusal } from './backend';
 import { Words } from './texts';
@@ -36,6 +39,27 @@ describe('Words', () => {
     expect(told(en, 2026, 5, 5, 8)).toBe('Kept silently, quiet hours until 5 June 08:00');
     expect(told(en, 2025, 11, 31, 8)).toBe('Kept silently, quiet hours until 31 December 2025 08:00');
     expect(told(zh, 2026, 5, 5, 8)).toBe('免打扰时段至 6 月 5 日 08:00，已静默保存');
+  });
+
+  it('finds the leading words of a line of a life, and what is set in a fixed width', () => {
+    const pieces = (words: Words, id: string, args = {}): string => words.pieces({ id, args }).map((piece) => `${piece.kind}:${piece.words}`).join('|');
+    expect(pieces(en, 'ledger-received', { id: 10_542 })).toBe('lead:Received, stored as|rest: |code:10542');
+    expect(pieces(en, 'ledger-rule-named', { number: 2, name: 'Rule 2', verdict: 'keep' })).toBe('lead:Rule 2|rest: “Rule 2” said keep');
+    expect(pieces(zh, 'silenced-keep')).toBe('rest:按规则|lead:静默保存');
+    expect(pieces(en, 'ledger-gap')).toBe('rest:The server said that events were lost');
+  });
+
+  it('marks words that are in the line, in every language', () => {
+    const args = { id: 1, number: 2, name: 'n', verdict: 'notify', feed: 'f', until: { moment: noon }, count: 3, most: 4, seconds: 5, why: 'w' };
+    const source = readFileSync(join(import.meta.dirname, '../../locales/en/core.ftl'), 'utf8');
+    const marked = parse(source, {}).body.flatMap((entry) => (entry.type === 'Message' && (entry as Message).attributes.length > 0 ? [entry as Message] : []));
+    expect(marked.length).toBeGreaterThan(10);
+    for (const words of [en, zh]) {
+      for (const { id, attributes } of marked) {
+        const kinds = words.pieces({ id: id.name, args }).map(({ kind }) => kind);
+        expect(kinds, id.name).toEqual(expect.arrayContaining(attributes.map((attribute) => attribute.id.name)));
+      }
+    }
   });
 
   it('puts no marks around arguments', () => {

@@ -3,9 +3,20 @@ import type { Text } from './bindings';
 
 export type Locale = 'en' | 'zh-CN';
 
+export interface Piece { kind: 'lead' | 'code' | 'rest'; words: string }
+
 const sources = import.meta.glob<string>('../../locales/*/{core,desktop,feed,notification,ui}.ftl', {
   query: '?raw', import: 'default', eager: true,
 });
+
+const resources = new Map<string, FluentResource>();
+
+/** Each source is parsed once: there are few, and none changes. */
+function parsed(source: string): FluentResource {
+  const known = resources.get(source) ?? new FluentResource(source);
+  resources.set(source, known);
+  return known;
+}
 
 /** A moment less than so many milliseconds away needs no day: 12 hours. */
 const NEAR = 12 * 3_600_000;
@@ -27,9 +38,9 @@ export class Words {
     // Isolating marks would end up in copied text and in the names that tests look for.
     this.#bundle = new FluentBundle(this.locale, { useIsolating: false, functions: { NUMBER } });
     for (const [path, source] of Object.entries(sources)) {
-      if (path.includes(`/${this.locale}/`)) this.#bundle.addResource(new FluentResource(source));
+      if (path.includes(`/${this.locale}/`)) this.#bundle.addResource(parsed(source));
     }
-    for (const source of extra) this.#bundle.addResource(new FluentResource(source));
+    for (const source of extra) this.#bundle.addResource(parsed(source));
     const hour = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
     this.#time = new Intl.DateTimeFormat(this.locale, hour);
     this.#clock = new Intl.DateTimeFormat(this.locale, { ...hour, second: '2-digit' });
@@ -43,14 +54,31 @@ export class Words {
   t(id: string, args: Record<string, FluentVariable> = {}): string { return this.#format(`ui-${id}`, args); }
 
   /** A text from Rust, where numbers are never grouped: some are ports and status codes. */
-  text({ id, args }: Text, now = Date.now()): string {
+  text({ id, args }: Text, now = Date.now()): string { return this.#format(id, this.#plain(args, now)); }
+
+  #plain(args: Text['args'], now: number): Record<string, FluentVariable> {
     const plain: Record<string, FluentVariable> = {};
     for (const [name, value] of Object.entries(args)) {
       if (typeof value === 'object') plain[name] = this.#moment(value.moment, now);
       else if (typeof value === 'number') plain[name] = new FluentNumber(value, { useGrouping: false });
       else if (value !== undefined) plain[name] = value;
     }
-    return this.#format(id, plain);
+    return plain;
+  }
+
+  /** A text from Rust in pieces: its leading words, and what is set in a fixed width. Together they are the text. */
+  pieces(text: Text, now = Date.now()): Piece[] {
+    let rest = this.text(text, now);
+    const pieces: Piece[] = [];
+    for (const kind of ['lead', 'code'] as const) {
+      const words = this.#format(text.id, this.#plain(text.args, now), kind);
+      const at = words === '' ? -1 : rest.indexOf(words);
+      if (at < 0) continue;
+      if (at > 0) pieces.push({ kind: 'rest', words: rest.slice(0, at) });
+      pieces.push({ kind, words });
+      rest = rest.slice(at + words.length);
+    }
+    return rest === '' ? pieces : [...pieces, { kind: 'rest', words: rest }];
   }
 
   number(value: number): string { return this.#number.format(value); }
@@ -94,10 +122,12 @@ export class Words {
     return this.t('ago-days', { n: Math.floor(seconds / 86_400) });
   }
 
-  /** An id that is nowhere shows itself. */
-  #format(id: string, args: Record<string, FluentVariable>): string {
-    const pattern = this.#bundle.getMessage(id)?.value;
-    return pattern ? this.#bundle.formatPattern(pattern, args, []) : id;
+  /** An id that is nowhere shows itself; an attribute that is nowhere is empty. */
+  #format(id: string, args: Record<string, FluentVariable>, attribute?: string): string {
+    const message = this.#bundle.getMessage(id);
+    const pattern = attribute === undefined ? message?.value : message?.attributes[attribute];
+    if (!pattern) return attribute === undefined ? id : '';
+    return this.#bundle.formatPattern(pattern, args, []);
   }
 
   /** A moment in a text from Rust, as Rust itself tells it: near ones without their day. */

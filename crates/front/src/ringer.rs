@@ -3,7 +3,7 @@
 //! An announcement counts as shown once the desktop's daemon has taken it.
 //! Until then it stays owed in the inbox, so nothing here has to be kept.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use notification::{Action, App, Notification, Notifications, Signal, Sound, Trouble, Urgency};
 use notifier::{Announcement, Localizer, NotifierHandle, Standing, view};
@@ -69,6 +69,15 @@ enum Order {
     Withdraw(String),
 }
 
+impl Order {
+    fn key(&self) -> &str {
+        match self {
+            Order::Show(announcement) => &announcement.key,
+            Order::Withdraw(key) => key,
+        }
+    }
+}
+
 impl Ringer {
     /// Starts ringing for a notifier. Clicks that need a window or a browser come back.
     #[must_use]
@@ -123,11 +132,27 @@ struct Bell {
 impl Bell {
     /// Refusals mean that the notifier is stopping: then there is nothing left to tell it.
     async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut signals: mpsc::Receiver<Signal>) {
+        let mut waiting = VecDeque::new();
         loop {
+            if let Some(order) = next(&mut waiting) {
+                match order {
+                    Order::Show(announcement) => self.show(announcement).await,
+                    Order::Withdraw(key) => self.notifications.close(key).await,
+                }
+                while waiting.len() < WAITING
+                    && let Ok(order) = orders.try_recv()
+                {
+                    waiting.push_back(order);
+                }
+                // However many orders come, clicks are heard between them.
+                while let Ok(signal) = signals.try_recv() {
+                    self.hear(signal).await;
+                }
+                continue;
+            }
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(Order::Show(announcement)) => self.show(announcement).await,
-                    Some(Order::Withdraw(key)) => self.notifications.close(key).await,
+                    Some(order) => waiting.push_back(order),
                     None => return,
                 },
                 signal = signals.recv() => match signal {
@@ -239,7 +264,7 @@ impl Bell {
             "read" => self.handle.mark_read(announcement.ids, true).await,
             "snooze" => {
                 let until = notifier::system_clock()() + SNOOZE;
-                self.handle.pause(Some(until)).await
+                self.handle.snooze(until).await
             }
             "mute" => match announcement.feed {
                 Some(feed) => self.handle.mute(feed, None).await,
@@ -298,6 +323,28 @@ impl Bell {
     }
 }
 
+/// The first of the orders that still matters: what a slow daemon has not been asked for yet is not
+/// shown if a newer announcement, which stands for all of it, waits behind it.
+fn next(waiting: &mut VecDeque<Order>) -> Option<Order> {
+    loop {
+        let order = waiting.pop_front()?;
+        let Order::Show(announcement) = &order else {
+            return Some(order);
+        };
+        let newer = waiting.iter().find(|later| later.key() == announcement.key);
+        let overtaken = matches!(newer, Some(Order::Show(newer))
+            if (!newer.shrinks || announcement.shrinks) && holds_all(&newer.ids, &announcement.ids));
+        if !overtaken {
+            return Some(order);
+        }
+    }
+}
+
+fn holds_all(ids: &[i64], others: &[i64]) -> bool {
+    let ids: HashSet<i64> = ids.iter().copied().collect();
+    others.iter().all(|id| ids.contains(id))
+}
+
 fn text(trouble: &Trouble) -> view::Text {
     let text = view::Text::new(trouble.text_id());
     match trouble.reason() {
@@ -309,6 +356,60 @@ fn text(trouble: &Trouble) -> view::Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn show(key: &str, ids: &[i64], shrinks: bool) -> Order {
+        Order::Show(Announcement {
+            ids: ids.to_vec(),
+            kind: Standing::Burst,
+            feed: None,
+            key: key.into(),
+            shrinks,
+            title: String::new(),
+            body: String::new(),
+            urgency: view::Urgency::Normal,
+            icon: None,
+            link: None,
+            offers: Vec::new(),
+            sound: view::Sound::System,
+        })
+    }
+
+    /// What is asked of the daemon, in its order.
+    fn asked(orders: Vec<Order>) -> Vec<(String, Vec<i64>)> {
+        let mut waiting = orders.into();
+        std::iter::from_fn(|| next(&mut waiting))
+            .map(|order| match order {
+                Order::Show(announcement) => (announcement.key, announcement.ids),
+                Order::Withdraw(key) => (key, Vec::new()),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_a_newer_one_stands_for_is_not_shown_first() {
+        let orders = vec![
+            show("a", &[1], false),
+            show("b", &[2], false),
+            show("a", &[1, 3], false),
+            show("a", &[1, 3, 4], false),
+        ];
+        let left = [("b".into(), vec![2]), ("a".into(), vec![1, 3, 4])];
+        assert_eq!(asked(orders), left);
+    }
+
+    #[test]
+    fn nothing_is_lost_for_one_that_says_less_or_something_else() {
+        for orders in [
+            || vec![show("a", &[1, 2], false), show("a", &[2], true)],
+            || vec![show("a", &[1], false), show("a", &[2], false)],
+            || {
+                let gone = Order::Withdraw("a".into());
+                vec![show("a", &[1], false), gone, show("a", &[1, 2], false)]
+            },
+        ] {
+            assert_eq!(asked(orders()).len(), orders().len());
+        }
+    }
 
     /// The bundler names the entry after the product and the icon after the program.
     #[test]

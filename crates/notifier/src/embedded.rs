@@ -115,16 +115,22 @@ impl Keeper {
 
     /// Says what the hub should be; a hub that runs is stopped first, in the keeper's own time.
     pub(crate) fn wish(&self, plan: Option<Plan>) {
-        let on = plan.is_some();
+        let starting = plan.is_some();
         let mut number = 0;
-        self.wishes.send_modify(|wish| {
-            wish.number += 1;
-            wish.it = plan;
-            number = wish.number;
-        });
+        // First: the keeper, on another thread, may have done it before the wish is all said, and
+        // nothing counts that it says of a number that is not this one.
         self.now.send_modify(|now| {
-            now.number = number;
-            now.it = if on { HubNow::Starting } else { HubNow::Off };
+            now.number += 1;
+            now.it = if starting {
+                HubNow::Starting
+            } else {
+                HubNow::Off
+            };
+            number = now.number;
+        });
+        self.wishes.send_modify(|wish| {
+            wish.number = number;
+            wish.it = plan;
         });
     }
 

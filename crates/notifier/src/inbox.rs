@@ -29,7 +29,7 @@ pub(crate) use acts::Sweep;
 use commit::commit_one;
 pub(crate) use entry::{Brings, Draft, Entry, Key, Kind, Outcome, Thread};
 pub(crate) use export::{Export, ExportError};
-pub(crate) use query::{Counts, Wording, flattened};
+pub(crate) use query::{Counts, Wording, action_view, flattened};
 
 /// How many keys of a feed are remembered to absorb re-sends.
 const SEEN_KEPT: i64 = 20_000;
@@ -268,11 +268,13 @@ impl Inbox {
     pub(crate) fn silence(&mut self, silenced: &[(i64, Text)]) -> Result<(), InboxError> {
         let tx = self.db.transaction()?;
         for (id, why) in silenced {
+            let owed = "UPDATE facts SET announced = 1, silent = 1 WHERE id = ?1 AND announced = 0";
+            if tx.prepare_cached(owed)?.execute([id])? == 0 {
+                continue;
+            }
             let why = serde_json::to_string(why).unwrap_or_default();
-            tx.prepare_cached(
-                "UPDATE messages SET announced = 1, silenced = ?2 WHERE id = ?1 AND announced = 0",
-            )?
-            .execute(params![id, why])?;
+            tx.prepare_cached("UPDATE messages SET silenced = ?2 WHERE id = ?1")?
+                .execute(params![id, why])?;
         }
         tx.commit()?;
         Ok(())
@@ -367,10 +369,17 @@ impl Inbox {
             return Err(why.into());
         }
         self.db.execute_batch("VACUUM")?;
-        self.db
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        let busy: bool = self
+            .db
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         self.purged = 0;
-        open::remove_copies(&self.path)
+        open::remove_copies(&self.path)?;
+        if busy {
+            // Somebody still reads, so what they read is still there.
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            return Err(rusqlite::Error::SqliteFailure(busy, None).into());
+        }
+        Ok(())
     }
 
     /// A remembered value that is neither a setting nor a message, like the pause.

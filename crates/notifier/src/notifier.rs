@@ -147,6 +147,7 @@ pub(crate) enum Request {
     SaveFeed(Box<FeedForm>, Reply<String>),
     RemoveFeed(String, Reply<()>),
     Pause(Option<PauseView>, Reply<()>),
+    Snooze(i64, Reply<()>),
     Reconnect(Option<String>, Reply<()>),
     Woken(Reach, Reply<()>),
     TestFeed(Box<FeedForm>, Reply<()>),
@@ -522,6 +523,15 @@ impl NotifierHandle {
     pub async fn pause(&self, until: Option<i64>) -> Result<(), Refusal> {
         self.ask(|reply| Request::Pause(Some(PauseView { until }), reply))
             .await
+    }
+
+    /// Pauses notifications until a moment (milliseconds since the Unix epoch), and never ends a pause
+    /// sooner.
+    ///
+    /// # Errors
+    /// While shutting down.
+    pub async fn snooze(&self, until: i64) -> Result<(), Refusal> {
+        self.ask(|reply| Request::Snooze(until, reply)).await
     }
 
     /// Ends a pause.

@@ -643,16 +643,18 @@ mod tests {
     }
 
     #[test]
-    fn the_example_in_the_readme_is_a_preset() {
-        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-        let readme = std::fs::read_to_string(readme).unwrap();
-        let (_, rest) = readme.split_once("```toml\nid = \"doors\"").unwrap();
-        let (text, _) = rest.split_once("```").unwrap();
-        let preset: Preset = toml_edit::de::from_str(&format!("id = \"doors\"{text}")).unwrap();
-        assert_eq!(preset.problems(), []);
-        for ours in built_in() {
-            let row = format!("`{}`", ours.id);
-            assert!(readme.contains(&row), "{row} is not in the README");
+    fn the_example_in_the_docs_is_a_preset() {
+        for name in ["settings.md", "settings.zh-CN.md"] {
+            let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+            let page = std::fs::read_to_string(docs.join(name)).unwrap();
+            let (_, rest) = page.split_once("```toml\nid = \"doors\"").unwrap();
+            let (text, _) = rest.split_once("```").unwrap();
+            let preset: Preset = toml_edit::de::from_str(&format!("id = \"doors\"{text}")).unwrap();
+            assert_eq!(preset.problems(), []);
+            for ours in built_in() {
+                let row = format!("`{}`", ours.id);
+                assert!(page.contains(&row), "{row} is not in {name}");
+            }
         }
     }
 }

@@ -59,12 +59,18 @@ fn without_secrets(word: &str) -> String {
     without_value(word)
 }
 
-/// `token=x` and `token:x` without the value, `/path?query` without the query.
+/// `token=x` and `token:x` without the value, `/path?query` without the query, `me:password@host`
+/// without both.
 fn without_value(word: &str) -> String {
     let query = word
         .split_once('?')
         .filter(|(_, query)| query.contains('='));
     let (word, cut) = query.map_or((word, ""), |(path, _)| (path, "?…"));
+    // An address without its scheme: who it is, and the password.
+    let credentials = word.rsplit_once('@').filter(|(who, _)| who.contains(':'));
+    if let Some((_, host)) = credentials {
+        return format!("…@{host}{cut}");
+    }
     let named = word.find(['=', ':']).filter(|at| at + 1 < word.len());
     let shown = match named.map(|at| word.split_at(at + 1)) {
         Some((name, value)) if looks_secret(name) || is_token(value) => format!("{name}…"),
@@ -109,6 +115,10 @@ mod tests {
             ("api_key: SECRET ok", "api_key: … ok"),
             ("got eyJhbGciOiJIUzI1NiJ9SECRET here", "got … here"),
             ("path /x/y?sig=SECRET", "path /x/y?…"),
+            (
+                r#"proxy "me:SECRET@proxy:3128" is none"#,
+                r#"proxy "…@proxy:3128" is none"#,
+            ),
             ("token=SECRET?a=SECRET", "token=…?…"),
             (
                 "opened /home/ada/.local/share/feedbell/inbox.db",

@@ -39,7 +39,7 @@ const BACKLOG_LIMIT: Duration = Duration::from_secs(10);
 const SHOWN: usize = 256;
 /// Bursts that can grow; beyond them the one that rested longest begins anew.
 const BURSTS: usize = 64;
-/// Messages that one notification stands for; one more begins the next.
+/// Once a notification stands for so many messages, those that follow begin the next.
 const MOST: usize = 10_000;
 /// Actions of its own that a notification offers.
 const OFFERS: usize = 3;
@@ -220,17 +220,11 @@ impl Ring {
             && waiting.iter().all(|message| {
                 message.feed == waiting[0].feed && message.shown.group == waiting[0].shown.group
             });
-        if one_burst && !away {
-            let mut said = None;
-            for message in waiting {
-                let burst = self.burst(&message, now)?;
-                burst.add(message);
-                said = Some(burst.key().to_owned());
-            }
-            let burst = self
-                .bursts
-                .values_mut()
-                .find(|burst| said.as_deref() == Some(burst.key()))?;
+        if one_burst
+            && !away
+            && let Some(burst) = self.burst(&waiting[0], now)
+        {
+            waiting.into_iter().for_each(|message| burst.add(message));
             let announcement = burst.say(now, words);
             return Some(self.off(announcement));
         }
@@ -398,7 +392,8 @@ impl Ring {
         let over = |burst: &Burst| {
             let said = burst.rests_until();
             let over = said.is_some_and(|said| now > said + BURST_OVER);
-            burst.len() >= MOST || (over && !burst.grew())
+            // What it has not said yet would be lost with it.
+            (over || burst.len() >= MOST) && !burst.grew()
         };
         if self.bursts.get(&of).is_some_and(over) {
             self.bursts.remove(&of);
@@ -614,6 +609,46 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_burst_of_more_than_one_notification_can_stand_for_loses_none() {
+        let start = Instant::now();
+        let most = i64::try_from(MOST).unwrap();
+        // All that came while the first said rests; and all of them in one summary of a storm.
+        for budget in [BUDGET, 0] {
+            let mut ring = Ring::default();
+            ring.recent.extend(vec![start; BUDGET - budget]);
+            let mut rung = Vec::new();
+            for id in 0..most + 50 {
+                rung.extend(ring.live(like(id), start, english()));
+            }
+            let mut now = start;
+            while let Some(due) = ring.due() {
+                now = now.max(due);
+                rung.extend(summary(&mut ring, now));
+            }
+            let ids: BTreeSet<i64> = rung.iter().flat_map(|one| one.ids.clone()).collect();
+            assert!(ids.into_iter().eq(0..most + 50));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_storm_of_one_group_is_told_even_if_no_burst_can_begin() {
+        let now = Instant::now();
+        let mut ring = Ring::default();
+        for post in 0..i64::try_from(BURSTS).unwrap() {
+            let mut message = like(post);
+            message.shown.group = Some(format!("post {post}"));
+            // Each has something to say, and nobody to say it to yet.
+            ring.burst(&message, now).unwrap().add(message.clone());
+        }
+        ring.recent.extend(vec![now; BUDGET]);
+        for id in 1000..1003 {
+            assert_eq!(ring.live(like(id), now, english()), None);
+        }
+        let told = summary(&mut ring, now + STORM_PAUSE).unwrap();
+        assert_eq!(told.ids, [1000, 1001, 1002]);
+    }
+
+    #[tokio::test]
     async fn a_burst_is_one_notification_that_grows() {
         let now = Instant::now();
         let words = english();
@@ -699,6 +734,21 @@ mod tests {
         assert_eq!(again, None, "it joins what is owed");
         ring.settled(now);
         assert_eq!(summary(&mut ring, now).unwrap().ids, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn one_that_was_refused_joins_what_stands_of_its_burst() {
+        let now = Instant::now();
+        let mut ring = Ring::default();
+        let refused = ring.live(like(1), now, english()).unwrap();
+        ring.failed(&refused.ids);
+        let stands = ring.live(like(2), now + GROW_PAUSE, english()).unwrap();
+        assert_eq!(stands.ids, [2]);
+        let later = now + GROW_PAUSE * 2;
+        ring.backlog(like(1), later);
+        ring.settled(later);
+        let grown = summary(&mut ring, later).unwrap();
+        assert_eq!((grown.ids, grown.key), (vec![1, 2], stands.key));
     }
 
     #[tokio::test]

@@ -421,12 +421,18 @@ impl Rules {
         };
         let short = |group: &String| (1..=GROUP).contains(&group.trim().chars().count());
         let title = pick(&TITLES);
+        let actions = data.map(actions::of).unwrap_or_default();
+        // What is a title or a button already is not listed again.
+        let told = |name: &str| match name {
+            "actions" => !actions.is_empty(),
+            name => title.is_some() && TITLES.contains(&name),
+        };
         let body = pick(&["body", "message", "msg", "text", "content", "description"]);
         let body = match (body, data) {
             (Some(body), _) => body,
             (None, Some(value @ Value::Object(_))) => flattened(value)
                 .into_iter()
-                .filter(|field| title.is_none() || !TITLES.contains(&field.name.as_str()))
+                .filter(|field| !told(&field.name))
                 .map(|field| format!("{}: {}", field.name, field.value))
                 .collect::<Vec<_>>()
                 .join("\n"),
@@ -457,7 +463,7 @@ impl Rules {
                     .map(|group| one_line(&group, GROUP)),
                 actor: actor(),
                 burst: None,
-                actions: data.map(actions::of).unwrap_or_default(),
+                actions,
             },
             rule: None,
             key_words: None,

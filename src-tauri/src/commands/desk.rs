@@ -1,7 +1,7 @@
 //! What the window asks of the desktop: files, folders, the clipboard, the session.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -100,21 +100,20 @@ pub(crate) async fn erase(
     notifier: Notifier<'_>,
     what: Erase,
 ) -> Result<(), Refusal> {
-    notifier.erase(what).await?;
+    let erased = notifier.erase(what).await;
     if what != Erase::Everything {
-        return Ok(());
+        return erased;
     }
-    let logs = app.state::<Desktop>().logs.clone();
     let keeper = app.state::<Keeper>();
     let autostart = os::set_autostart(false).map_err(|why| ("autostart".to_owned(), why));
     let kept = keeper.forget();
     let kept = kept.map_err(|why| ("window.json".to_owned(), why));
-    let logs = clear_logs(&logs).map_err(|why| (logs.display().to_string(), why));
     window::tell(&app, &WindowUpdate::Desktop);
-    autostart.and(kept).and(logs).map_err(|(path, why)| {
+    let ours = autostart.and(kept).map_err(|(path, why)| {
         let text = Text::new("desktop-erase-left").with("path", path);
         Refusal::of(text.with("why", why.to_string()))
-    })
+    });
+    erased.and(ours)
 }
 
 #[tauri::command]
@@ -228,26 +227,6 @@ fn kind(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Empties all log files and removes those that nobody writes to: the newest is being written.
-fn clear_logs(folder: &Path) -> io::Result<()> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "log") {
-            files.push(path);
-        }
-    }
-    // Their names begin with the same word and go on with the date.
-    files.sort();
-    let newest = files.pop();
-    for file in &files {
-        fs::remove_file(file)?;
-    }
-    newest.map_or(Ok(()), |file| {
-        fs::OpenOptions::new().write(true).open(file)?.set_len(0)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,22 +279,5 @@ mod tests {
         assert!(url(&large).is_some());
         large.push(0);
         assert_eq!(url(&large), None);
-    }
-
-    #[test]
-    fn logs_are_emptied_and_go_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str| folder.path().join(name);
-        for name in [
-            "feedbell.2026-11-20.log",
-            "feedbell.2026-11-21.log",
-            "other",
-        ] {
-            fs::write(file(name), "a line\n").unwrap();
-        }
-        clear_logs(folder.path()).unwrap();
-        assert!(!file("feedbell.2026-11-20.log").exists());
-        assert_eq!(fs::read(file("feedbell.2026-11-21.log")).unwrap(), b"");
-        assert!(file("other").exists());
     }
 }

@@ -40,6 +40,8 @@ class Chrome:
         self.driver = subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE,
                                        stderr=subprocess.DEVNULL, text=True, start_new_session=True)
         self.session = None
+        # The tab that commands go to.
+        self.here = None
         atexit.register(self.close)
         try:
             self.port = self._port()
@@ -103,7 +105,9 @@ class Tab:
         self.chrome, self.handle = chrome, handle
 
     def _here(self):
-        self.chrome.ask("POST", "/window", {"handle": self.handle})
+        if self.chrome.here != self.handle:
+            self.chrome.ask("POST", "/window", {"handle": self.handle})
+            self.chrome.here = self.handle
 
     def load(self, url):
         self._here()
@@ -160,3 +164,4 @@ class Tab:
     def close(self):
         self._here()
         self.chrome.ask("DELETE", "/window")
+        self.chrome.here = None

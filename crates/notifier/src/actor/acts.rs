@@ -15,12 +15,13 @@ use super::{Actor, Internal, feed_name, requests::answer};
 use crate::{
     Update,
     icons::Asking,
+    inbox::action_view,
     machine,
     notifier::Reply,
     presentation::OwnAction,
     ring::{Announcement, Standing},
     settings::FeedSettings,
-    view::{ActionKind, ActionView, Deed, MessageDetail, Refusal, Sound, Text},
+    view::{ActionView, Deed, MessageDetail, Refusal, Sound, Text},
 };
 
 /// Requests of messages under way at once.
@@ -35,7 +36,8 @@ impl Actor {
         self.dress(&mut announcement);
         let key = announcement.key.clone();
         if let Some((waiting, address)) = self.dressing.get_mut(&key) {
-            // It stands for all that the one before it stands for.
+            // It stands for all that the one before it stands for, which nobody has seen yet.
+            announcement.shrinks &= waiting.shrinks;
             if let Some(icon) = announcement.icon.take_if(|icon| is_address(icon)) {
                 *address = icon;
             }
@@ -88,20 +90,21 @@ impl Actor {
         if !remote && announcement.icon.as_deref().is_some_and(is_address) {
             announcement.icon = None;
         }
-        let hides = general.hide_content || own.is_some_and(|own| own.hide_content);
-        if !hides || announcement.kind == Standing::Summary {
+        let id = announcement.feed.as_deref().unwrap_or_default();
+        if !self.hides(id) || announcement.kind == Standing::Summary {
             return;
         }
-        let title = match announcement.ids.len() {
-            1 => Text::new("announce-hidden"),
-            count => Text::new("announce-burst").with("count", count),
-        };
-        announcement.title = self.localizer.text(&title);
-        let id = announcement.feed.as_deref().unwrap_or_default();
+        announcement.title = self.localizer.text(&hidden(announcement.ids.len()));
         announcement.body = feed_name(&self.feeds, id);
         announcement.icon = None;
         announcement.link = None;
         announcement.offers.clear();
+    }
+
+    /// Whether what the feed's messages say stays within the window.
+    pub(super) fn hides(&self, feed: &str) -> bool {
+        let own = self.settings_of(feed).map(|feed| &feed.notification);
+        self.file.settings.general.hide_content || own.is_some_and(|own| own.hide_content)
     }
 
     /// What a message offers, with the reasons why some of it cannot be done.
@@ -112,7 +115,7 @@ impl Actor {
         detail.actions = offered
             .into_iter()
             .flat_map(|offered| offered.actions)
-            .map(|action| shown(action, allows_requests(feed), &detail.row.feed_name))
+            .map(|action| shown(&action, allows_requests(feed), &detail.row.feed_name))
             .collect();
         Ok(detail)
     }
@@ -192,6 +195,14 @@ impl Actor {
     }
 }
 
+/// All that is said of so many messages whose content is hidden.
+pub(super) fn hidden(count: usize) -> Text {
+    match count {
+        1 => Text::new("announce-hidden"),
+        count => Text::new("announce-burst").with("count", count),
+    }
+}
+
 fn is_address(icon: &str) -> bool {
     icon.starts_with("http://") || icon.starts_with("https://")
 }
@@ -211,24 +222,17 @@ fn not_allowed(feed_name: &str) -> Text {
 }
 
 /// An action as the window shows it.
-fn shown(action: OwnAction, allowed: bool, feed_name: &str) -> ActionView {
-    let off = match &action {
+fn shown(action: &OwnAction, allowed: bool, feed_name: &str) -> ActionView {
+    let off = match action {
         OwnAction::Http { .. } if !allowed => Some(not_allowed(feed_name)),
-        OwnAction::Http { .. } => errand(&action, Vec::new())
+        OwnAction::Http { .. } => errand(action, Vec::new())
             .and_then(|errand| errand.check().map_err(|why| failure(&why, &errand.url)))
             .err(),
         OwnAction::View { .. } | OwnAction::Copy { .. } => None,
     };
-    let (label, kind, target) = match action {
-        OwnAction::View { label, link } => (label, ActionKind::View, link),
-        OwnAction::Copy { label, text } => (label, ActionKind::Copy, text),
-        OwnAction::Http { label, url, .. } => (label, ActionKind::Http, url),
-    };
     ActionView {
-        label,
-        kind,
-        target,
         off,
+        ..action_view(action)
     }
 }
 
@@ -286,7 +290,13 @@ fn failure(why: &ErrandError, url: &Url) -> Text {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
+
     use super::*;
+    use crate::{
+        NotifierConfig, system_clock,
+        view::{ActionKind, Urgency},
+    };
 
     fn http(url: &str, method: &str) -> OwnAction {
         OwnAction::Http {
@@ -301,7 +311,7 @@ mod tests {
     #[test]
     fn what_cannot_be_done_says_why() {
         let off = |action: OwnAction, allowed| {
-            let view = shown(action, allowed, "Door");
+            let view = shown(&action, allowed, "Door");
             (view.kind, view.off.map(|text| text.id))
         };
         let view = OwnAction::View {
@@ -321,6 +331,51 @@ mod tests {
             let (kind, off) = off(http(url, "POST"), allowed);
             assert_eq!((kind, off.as_deref()), (ActionKind::Http, why), "{url}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_its_icon_is_shown_even_if_it_says_less_by_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let (updates, _told) = mpsc::channel(8);
+        let config = NotifierConfig {
+            settings: folder.path().join("settings.toml"),
+            data: folder.path().join("data"),
+            hub_socket: folder.path().join("hub.sock"),
+            logs: None,
+            trying: false,
+            keyring: false,
+            clock: system_clock(),
+        };
+        let mut actor = Actor::open(config, updates).await.unwrap();
+        let burst = Announcement {
+            ids: vec![1, 2],
+            kind: Standing::Burst,
+            feed: None,
+            key: "burst-1".into(),
+            shrinks: false,
+            title: "2 likes".into(),
+            body: String::new(),
+            urgency: Urgency::Normal,
+            icon: None,
+            link: None,
+            offers: Vec::new(),
+            sound: Sound::System,
+        };
+        let address = "https://a.example/a.png".to_owned();
+        actor
+            .dressing
+            .insert(burst.key.clone(), (burst.clone(), address));
+        let less = Announcement {
+            ids: vec![2],
+            title: "1 like".into(),
+            ..burst
+        };
+        actor.announce(Announcement {
+            shrinks: true,
+            ..less.clone()
+        });
+        actor.icon_settled("burst-1");
+        assert_eq!(actor.outbox.pop_back(), Some(Update::Notify(less)));
     }
 
     #[test]

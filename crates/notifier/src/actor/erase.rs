@@ -115,6 +115,9 @@ impl Actor {
         fresh.outbox = std::mem::take(&mut self.outbox);
         fresh.generation += self.generation;
         fresh.tests = self.tests;
+        // It knows which pop-ups are still on their way, and have to go.
+        fresh.ring = std::mem::take(&mut self.ring);
+        fresh.set_system_quiet(self.quiet.system);
         if let Some(trouble) = self.troubles.remove("notifications") {
             fresh.troubles.insert("notifications", trouble);
         }
@@ -126,9 +129,17 @@ impl Actor {
     }
 
     fn withdraw_all(&mut self) {
-        self.outbox
-            .retain(|update| !matches!(update, Update::Notify(_)));
-        self.dressing.clear();
+        let mut unseen: Vec<i64> = Vec::new();
+        self.outbox.retain(|update| match update {
+            Update::Notify(announcement) => {
+                unseen.extend(&announcement.ids);
+                false
+            }
+            _ => true,
+        });
+        let dressing = self.dressing.drain();
+        unseen.extend(dressing.flat_map(|(_, (announcement, _))| announcement.ids));
+        self.ring.failed(&unseen);
         for key in self.ring.forget_all() {
             self.tell(Update::Withdraw(key));
         }

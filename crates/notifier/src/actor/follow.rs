@@ -271,9 +271,10 @@ impl Actor {
                 &after.general.language,
             )));
         }
+        // First of all: what feeds hand over as they are followed is judged by it.
+        self.quiet.follow(&after.general.quiet);
         self.follow_hub();
         self.follow_feeds(&after);
-        self.quiet.follow(&after.general.quiet);
         self.follow_quiet();
         // Feeds may have been muted.
         self.silence_waiting();

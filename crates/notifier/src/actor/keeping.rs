@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Actor, Internal, feed_name,
+    Actor, Internal,
+    acts::hidden,
+    feed_name,
     requests::{answer, no_inbox, refused_inbox},
 };
 use crate::{
@@ -35,8 +37,23 @@ impl Actor {
         self.worded(|inbox, wording| inbox.page(query, wording))
     }
 
+    /// They go to the tray's menu, so over the session bus: what is hidden is not in them.
     pub(super) fn latest(&self) -> Vec<LatestView> {
-        self.worded(Inbox::latest).unwrap_or_default()
+        let rows = self.worded(Inbox::latest).unwrap_or_default();
+        let latest = rows.into_iter().map(|row| LatestView {
+            id: row.id,
+            title: if self.hides(&row.feed) {
+                let count = usize::try_from(row.count).unwrap_or(usize::MAX);
+                let what = self.localizer.text(&hidden(count));
+                let text = Text::new("latest-hidden").with("what", what);
+                self.localizer.text(&text.with("feed", row.feed_name))
+            } else {
+                row.title
+            },
+            unread: row.unread,
+            received: row.received,
+        });
+        latest.collect()
     }
 
     pub(super) fn facets(&self, feeds: &[String]) -> Result<Facets, Refusal> {
@@ -196,16 +213,28 @@ impl Actor {
         });
     }
 
-    /// How long messages are kept, by the settings.
+    /// How long messages are kept, by the settings. What a person wrote there and cannot be read may
+    /// say for ever: nothing is removed by a default in its place.
     pub(super) fn retention(&self) -> Retention {
+        if self.file.unusable.is_some() {
+            return Retention::default();
+        }
         let settings = &self.file.settings;
+        let mut errors = self.file.errors.iter();
+        let unread = errors.any(|error| error.field == "inbox" || error.field == "inbox.keep_days");
+        let left_out = self.file.left_out.iter().map(|feed| (feed.id.clone(), 0));
         let own = |feed: &crate::settings::FeedSettings| Some((feed.id.clone(), feed.keep_days?));
         Retention {
-            general: settings.general.keep_days,
+            general: if unread {
+                0
+            } else {
+                settings.general.keep_days
+            },
             feeds: settings
                 .feeds
                 .iter()
                 .filter_map(own)
+                .chain(left_out)
                 .collect::<BTreeMap<_, _>>(),
         }
     }

@@ -4,15 +4,13 @@ use tokio::time::Instant;
 
 use super::{Actor, forms::refuse_wrong, requests::refused_inbox};
 use crate::{
-    inbox::flattened,
-    presentation::{COUNT, OwnAction},
+    inbox::{action_view, flattened},
+    presentation::COUNT,
     presets,
     rules::{self, Arrived, Judged, Rules},
     settings::unknown_preset,
     subscription::{Hush, Subscription},
-    view::{
-        ActionKind, ActionView, FeedForm, FieldError, Preview, RawEvent, RecentEvent, Refusal, Text,
-    },
+    view::{FeedForm, FieldError, Preview, RawEvent, RecentEvent, Refusal, Text},
 };
 
 /// The events of a feed that the editor gets, and how many bytes of them.
@@ -150,19 +148,5 @@ pub(super) fn preview_of(judged: Judged, data: &str) -> Preview {
         fields: serde_json::from_str(data)
             .map(|value: serde_json::Value| flattened(&value))
             .unwrap_or_default(),
-    }
-}
-
-fn action_view(action: &OwnAction) -> ActionView {
-    let (label, kind, target) = match action {
-        OwnAction::View { label, link } => (label, ActionKind::View, link),
-        OwnAction::Copy { label, text } => (label, ActionKind::Copy, text),
-        OwnAction::Http { label, url, .. } => (label, ActionKind::Http, url),
-    };
-    ActionView {
-        label: label.clone(),
-        kind,
-        target: target.clone(),
-        off: None,
     }
 }

@@ -57,6 +57,14 @@ impl Actor {
         self.tell(Update::App);
     }
 
+    /// Pauses until then, unless it is paused for longer already.
+    pub(super) fn snooze(&mut self, until: i64) {
+        let longer = |pause: &PauseView| pause.until.is_none_or(|other| other >= until);
+        if !self.quiet.pause.as_ref().is_some_and(longer) {
+            self.set_pause(Some(PauseView { until: Some(until) }));
+        }
+    }
+
     /// Mutes a feed until a moment, or in the settings.
     pub(super) async fn mute(&mut self, feed: &str, until: Option<i64>) -> Result<(), Refusal> {
         self.set_muted(feed, Some(until)).await
@@ -108,7 +116,7 @@ impl Actor {
         true
     }
 
-    fn silenced_now(&self, owed: &Owed) -> Option<Text> {
+    pub(super) fn silenced_now(&self, owed: &Owed) -> Option<Text> {
         let settings = self
             .feeds
             .iter()
@@ -167,7 +175,7 @@ impl Actor {
         }
     }
 
-    fn write_silenced(&mut self, silenced: &[(i64, Text)]) {
+    pub(super) fn write_silenced(&mut self, silenced: &[(i64, Text)]) {
         if let Some(inbox) = &mut self.inbox
             && let Err(why) = inbox.silence(silenced)
         {

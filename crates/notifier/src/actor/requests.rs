@@ -126,6 +126,10 @@ impl Actor {
                 self.set_pause(pause);
                 answer(reply, Ok(()));
             }
+            Request::Snooze(until, reply) => {
+                self.snooze(until);
+                answer(reply, Ok(()));
+            }
             Request::Reconnect(feed, reply) => {
                 let done = self.reconnect(feed.as_deref());
                 answer(reply, done);

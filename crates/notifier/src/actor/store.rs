@@ -257,10 +257,19 @@ impl Actor {
             }
             None => return,
         };
+        let mut silenced = Vec::new();
         for message in owed {
-            if !self.ring.knows(message.id) && !self.silence(&message) {
-                self.ring.backlog(message, now);
+            if self.ring.knows(message.id) {
+                continue;
             }
+            match self.silenced_now(&message) {
+                Some(why) => silenced.push((message.id, why)),
+                None => self.ring.backlog(message, now),
+            }
+        }
+        // At once: there may be thousands.
+        if !silenced.is_empty() {
+            self.write_silenced(&silenced);
         }
     }
 }

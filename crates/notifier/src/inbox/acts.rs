@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Inbox, InboxError};
+use super::{Inbox, InboxError, list::List};
 use crate::view::{Bulk, MessageQuery, Which};
 
 /// Messages that one step of a bulk changes: other work waits no longer than this takes.
@@ -42,7 +42,8 @@ pub(crate) struct Sweep {
 
 #[derive(Debug)]
 enum Task {
-    Do(Box<MessageQuery>, Bulk),
+    /// The list as it was asked for: what a step changes does not change what is meant.
+    Do(Box<List>, Bulk),
     Undo(Bulk),
 }
 
@@ -156,11 +157,12 @@ impl Inbox {
         };
         query.unread |= what == Bulk::Read;
         let before = query.before.take().unwrap_or(i64::MAX);
+        let list = self.list(&query)?;
         let tx = self.db.transaction()?;
         let at = stamp(&tx, now)?;
         tx.commit()?;
         Ok(Sweep {
-            task: Task::Do(Box::new(query), what),
+            task: Task::Do(Box::new(list), what),
             at,
             before: before.min(newest + 1),
             spared: HashSet::new(),
@@ -186,9 +188,8 @@ impl Inbox {
     /// When the database cannot be used now: the step was not taken.
     pub(crate) fn sweep_on(&mut self, sweep: &mut Sweep) -> Result<Swept, InboxError> {
         let (ids, sql) = match &sweep.task {
-            Task::Do(query, what) => {
-                let list = self.list(query)?;
-                let ids = self.newest(&list, sweep.before, STEP)?;
+            Task::Do(list, what) => {
+                let ids = self.newest(list, sweep.before, STEP)?;
                 let sql = match what {
                     Bulk::Read => {
                         "UPDATE facts SET unread = 0, announced = 1, read_at = ?2

@@ -194,7 +194,7 @@ impl Export {
 
 impl Inbox {
     /// Holds on to what the inbox is now, for this connection, until it is closed or dropped.
-    fn hold(&self) -> Result<rusqlite::Transaction<'_>, InboxError> {
+    pub(super) fn hold(&self) -> Result<rusqlite::Transaction<'_>, InboxError> {
         let tx = self.db.unchecked_transaction()?;
         // A transaction begins with its first read.
         tx.query_row("SELECT count(*) FROM state", [], |_| Ok(()))?;

@@ -36,6 +36,7 @@ pub(super) struct Total {
 }
 
 /// A query as the inbox carries it out.
+#[derive(Debug)]
 pub(super) struct List {
     feeds: Option<BTreeSet<String>>,
     events: Vec<String>,

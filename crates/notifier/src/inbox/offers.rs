@@ -2,7 +2,7 @@
 
 use rusqlite::OptionalExtension as _;
 
-use super::{Inbox, InboxError};
+use super::{Inbox, InboxError, query::own_actions};
 use crate::presentation::OwnAction;
 
 /// What a message brings beside its texts.
@@ -24,15 +24,13 @@ impl Inbox {
     pub(crate) fn offers(&self, id: i64) -> Result<Option<Offers>, InboxError> {
         let mut statement = self
             .db
-            .prepare_cached("SELECT * FROM messages WHERE id = ?1")?;
+            .prepare_cached("SELECT feed, icon, actions FROM messages WHERE id = ?1")?;
         Ok(statement
             .query_row([id], |row| {
-                let actions: Option<String> = row.get("actions").unwrap_or_default();
-                let actions = actions.and_then(|json| serde_json::from_str(&json).ok());
                 Ok(Offers {
                     feed: row.get("feed")?,
                     icon: row.get("icon")?,
-                    actions: actions.unwrap_or_default(),
+                    actions: own_actions(row.get("actions")?),
                 })
             })
             .optional()?)

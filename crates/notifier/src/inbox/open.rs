@@ -123,7 +123,6 @@ impl Inbox {
 }
 
 /// Removes copies of the inbox as older versions wrote it, and damaged files that were set aside.
-#[allow(dead_code, reason = "erasing asks for it")]
 pub(super) fn remove_copies(path: &Path) -> Result<(), InboxError> {
     let unavailable = |why: std::io::Error| {
         InboxError::Unavailable(rusqlite::Error::SqliteFailure(

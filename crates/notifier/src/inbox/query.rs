@@ -8,8 +8,8 @@ use super::{Inbox, InboxError, list::List, urgency_from};
 use crate::{
     presentation::{COUNT, OwnAction},
     view::{
-        ActionKind, ActionView, Facets, Field, LatestView, LedgerLine, MessageDetail, MessageKind,
-        MessagePage, MessageQuery, MessageRow, RawEvent, Text,
+        ActionKind, ActionView, Facets, Field, LedgerLine, MessageDetail, MessageKind, MessagePage,
+        MessageQuery, MessageRow, RawEvent, Text,
     },
 };
 
@@ -94,7 +94,7 @@ impl Inbox {
     ///
     /// # Errors
     /// When the database cannot be used now.
-    pub(crate) fn latest(&self, wording: &Wording<'_>) -> Result<Vec<LatestView>, InboxError> {
+    pub(crate) fn latest(&self, wording: &Wording<'_>) -> Result<Vec<MessageRow>, InboxError> {
         let list = self.list(&MessageQuery {
             fold: true,
             ..MessageQuery::default()
@@ -103,12 +103,7 @@ impl Inbox {
         let mut latest = Vec::with_capacity(LATEST);
         for row in self.rows(&list, &ids, wording)? {
             if row.kind == MessageKind::Event && latest.len() < LATEST {
-                latest.push(LatestView {
-                    id: row.id,
-                    title: row.title,
-                    unread: row.unread,
-                    received: row.received,
-                });
+                latest.push(row);
             }
         }
         Ok(latest)
@@ -227,21 +222,6 @@ impl Inbox {
             .prepare_cached(&sql)?
             .query_row([id], |row| read_detail(row, wording))
             .optional()?)
-    }
-
-    /// What a message itself offers to do.
-    ///
-    /// # Errors
-    /// When the database cannot be used now.
-    #[allow(dead_code, reason = "acting on them asks for it; tests do")]
-    pub(crate) fn actions(&self, id: i64) -> Result<Vec<OwnAction>, InboxError> {
-        let json: Option<String> = self
-            .db
-            .prepare_cached("SELECT actions FROM messages WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))
-            .optional()?
-            .flatten();
-        Ok(own_actions(json))
     }
 
     /// Where a message leads, if it leads anywhere.
@@ -484,8 +464,9 @@ impl Inbox {
         mut bytes: usize,
     ) -> Result<Vec<(RawEvent, i64)>, InboxError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT event, own_id, data, received, verdict FROM messages
-             WHERE feed = ?1 AND kind = 0 AND deleted IS NULL ORDER BY id DESC",
+            "SELECT m.event, m.own_id, m.data, m.received, m.verdict
+             FROM facts f JOIN messages m ON m.id = f.id
+             WHERE f.feed = ?1 AND f.deleted IS NULL AND m.kind = 0 ORDER BY f.id DESC",
         )?;
         let mut rows = statement.query([feed])?;
         let mut events = Vec::new();

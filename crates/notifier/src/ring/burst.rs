@@ -180,8 +180,11 @@ impl Burst {
             };
         }
         let shown = latest.1;
+        // One that was refused at first may be said after newer ones.
+        let mut ids: Vec<i64> = self.said.iter().map(|said| said.id).collect();
+        ids.sort_unstable();
         Announcement {
-            ids: self.said.iter().map(|said| said.id).collect(),
+            ids,
             kind: Standing::Burst,
             feed: Some(self.feed.clone()),
             key: self.key.clone(),

@@ -15,6 +15,13 @@ const SHORT: usize = 60;
 const TAGS: usize = 50;
 
 pub(super) fn add_to(environment: &mut Environment<'_>) {
+    // They fill up to a width or a number that may come with an event, and fuel does not bound it.
+    for filter in ["batch", "format", "indent", "slice"] {
+        environment.remove_filter(filter);
+    }
+    environment.add_filter("tojson", |value: &Value| {
+        serde_json::to_string(value).unwrap_or_default()
+    });
     environment.add_filter("emoji", emoji);
     environment.add_filter("no_emoji", no_emoji);
     environment.add_filter("plain", |html: &Value| plain(&words(html)));

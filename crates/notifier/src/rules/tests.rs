@@ -50,6 +50,33 @@ fn the_default_mapping_reads_the_usual_fields() {
 }
 
 #[test]
+fn no_template_fills_up_to_a_width_that_an_event_says() {
+    let data = r#"{"n": 18446744073709551615, "list": [{"a": 1}]}"#;
+    for template in [
+        "{{ text | indent(n, true) }}",
+        "{{ '%18446744073709551615d' | format(1) }}",
+        "{{ list | batch(n, 'x') }}",
+        "{{ list | slice(n) }}",
+        "{{ list | tojson(indent=n) }}",
+        "{{ 'x' * n }}",
+        "{{ range(n) }}",
+    ] {
+        let own = RuleForm {
+            title: template.into(),
+            ..RuleForm::default()
+        };
+        let shown = rules(&[own], "").judge(event("message", data)).shown;
+        assert_eq!(shown.title, "Journal", "{template}");
+    }
+    let own = RuleForm {
+        body: "{{ list | tojson }}".into(),
+        ..RuleForm::default()
+    };
+    let shown = rules(&[own], "").judge(event("message", data)).shown;
+    assert_eq!(shown.body, r#"[{"a":1}]"#);
+}
+
+#[test]
 fn the_first_matching_rule_wins_and_leaves_the_rest_to_the_defaults() {
     let own = [
         RuleForm {
@@ -452,6 +479,23 @@ fn actions_of_a_message_are_kept_whatever_the_rule_says_of_the_rest() {
         };
         assert_eq!(judged.shown.actions, [copy], "{preset}");
     }
+}
+
+#[test]
+fn what_is_a_button_is_not_listed_in_the_body_too() {
+    let body = |data: Value| {
+        let data = data.to_string();
+        rules(&[], "").judge(event("door", &data)).shown.body
+    };
+    let offer = json!({"action": "copy", "label": "Code", "value": "1"});
+    assert_eq!(
+        body(json!({"where": "home", "actions": [offer]})),
+        "where: home"
+    );
+    assert_eq!(
+        body(json!({"where": "home", "actions": 3})),
+        "where: home\nactions: 3"
+    );
 }
 
 #[test]

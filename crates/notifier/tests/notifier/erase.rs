@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use notifier::view::{
-    AccessForm, Erase, FeedForm, FeedState, GeneralForm, HubMode, SecretForm, SendForm, SendTo,
-    TokenForm,
+    AccessForm, Erase, FeedForm, FeedState, GeneralForm, HubMode, Quiet, SecretForm, SendForm,
+    SendTo, TokenForm,
 };
 
 use crate::{
@@ -168,6 +168,7 @@ async fn everything_erased_is_the_first_day_in_the_same_process() {
     bell.handle.send(send).await.unwrap();
     bell.handle.erase(Erase::Settings).await.unwrap();
     bell.handle.pause(None).await.unwrap();
+    bell.handle.system_quiet(true).await.unwrap();
     assert!(!holding(&desk.data(), "geheimnis").is_empty());
 
     bell.handle.erase(Erase::Everything).await.unwrap();
@@ -180,6 +181,12 @@ async fn everything_erased_is_the_first_day_in_the_same_process() {
     assert!(presets.join("note.txt").exists());
     let app = bell.app().await;
     assert!(app.feeds.is_empty() && app.pause.is_none() && app.unread == 0);
+    assert_eq!(
+        app.quiet.now,
+        Some(Quiet::System),
+        "that is not ours to end"
+    );
+    bell.handle.system_quiet(false).await.unwrap();
     assert_eq!(app.troubles, []);
     assert!(bell.rows().await.is_empty());
     let settings = bell.handle.settings().await.unwrap();

@@ -380,7 +380,7 @@ async fn a_storm_of_one_burst_is_one_pop_up() {
 }
 
 #[tokio::test]
-async fn a_hidden_content_is_in_no_announcement() {
+async fn a_hidden_content_is_in_no_announcement_and_no_line_of_the_tray() {
     for hide in [
         "[notifications]\nhide_content = true\n",
         "[feed.notification]\nhide_content = true\nsound = \"silent\"\n",
@@ -397,6 +397,8 @@ async fn a_hidden_content_is_in_no_announcement() {
         assert!(!all.contains("SECRET"), "{all}");
         let row = bell.rows().await.remove(0);
         assert_eq!(row.excerpt, "SECRET", "the inbox has it");
+        let latest = bell.app().await.latest.remove(0).title;
+        assert_eq!(latest, format!("New message · {}", row.feed_name), "{hide}");
         bell.stop().await;
     }
 }
@@ -685,11 +687,11 @@ async fn another_language_changes_the_texts_of_what_comes_next() {
             .find_map(|line| line.strip_prefix("silenced-keep = "))
             .unwrap()
     );
-    server.push("like", &json!({ "msg": "b" }));
+    server.push("favorite", &json!({ "msg": "b" }));
     let rows = bell.until_texts(&["a", "b"]).await;
     assert_eq!(rows[0].title, "Like", "what is stored stays as it was");
     assert_eq!(bell.show().await.title, rows[1].title);
-    assert_eq!(rows[1].title, "点赞");
+    assert_eq!(rows[1].title, "收藏");
     assert_eq!(server.opened(), 1, "no connection is made anew for it");
 
     let refusal = bell

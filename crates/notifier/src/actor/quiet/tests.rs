@@ -244,6 +244,71 @@ async fn what_no_front_end_took_yet_is_taken_back_by_a_pause() {
 }
 
 #[tokio::test]
+async fn a_snooze_ends_no_pause_sooner() {
+    let desk = Desk::new(SETTINGS, june(12, 0));
+    let (mut actor, _updates) = desk.actor().await;
+    let until = |actor: &Actor| actor.quiet.pause.as_ref().map(|pause| pause.until);
+    actor.snooze(june(13, 0));
+    assert_eq!(until(&actor), Some(Some(june(13, 0))));
+    actor.snooze(june(14, 0));
+    assert_eq!(until(&actor), Some(Some(june(14, 0))));
+    actor.snooze(june(13, 30));
+    assert_eq!(until(&actor), Some(Some(june(14, 0))));
+    actor.set_pause(Some(PauseView { until: None }));
+    actor.snooze(june(15, 0));
+    assert_eq!(until(&actor), Some(None), "until resumed");
+}
+
+#[tokio::test]
+async fn nothing_is_removed_by_settings_that_cannot_be_read() {
+    let feed = |more: &str| {
+        format!("[[feed]]\nid = \"a\"\nname = \"A\"\nurl = \"http://127.0.0.1:1/\"\n{more}\n")
+    };
+    let forever = "[inbox]\nkeep_days = 0\n";
+    for (what, settings, general, own) in [
+        (
+            "all is well",
+            format!("[inbox]\nkeep_days = 7\n{}", feed("keep_days = 30")),
+            7,
+            Some(30),
+        ),
+        ("none says so", feed(""), 90, None),
+        ("no TOML", format!("{forever}[["), 0, None),
+        (
+            "of a newer program",
+            format!("version = 99\n{forever}"),
+            0,
+            None,
+        ),
+        (
+            "a wrong number",
+            format!("[inbox]\nkeep_days = 100000\n{}", feed("")),
+            0,
+            None,
+        ),
+        (
+            "a wrong type",
+            format!("[inbox]\nkeep_days = \"for ever\"\n{}", feed("")),
+            0,
+            None,
+        ),
+        ("a wrong table", "inbox = 0\n".to_owned(), 0, None),
+        (
+            "a feed left out",
+            feed("keep_days = 0\npreset = \"none-such\""),
+            90,
+            Some(0),
+        ),
+    ] {
+        let desk = Desk::new(&settings, june(12, 0));
+        let (actor, _updates) = desk.actor().await;
+        let retention = actor.retention();
+        assert_eq!(retention.general, general, "{what}");
+        assert_eq!(retention.feeds.get("a").copied(), own, "{what}");
+    }
+}
+
+#[tokio::test]
 async fn a_mute_takes_back_what_waits_of_its_feed_alone() {
     let desk = Desk::new(SETTINGS, june(12, 0));
     let (mut actor, _updates) = desk.actor().await;

@@ -387,6 +387,22 @@ fn a_bulk_leaves_alone_what_came_after_it_was_asked_for() {
 }
 
 #[test]
+fn a_bulk_over_one_burst_does_all_of_it_however_many_steps_it_takes() {
+    let mut desk = Desk::new();
+    let ids: Vec<i64> = (0..25).map(|_| desk.liked("post", "Ada", 1)).collect();
+    let members = MessageQuery {
+        burst: ids.last().copied(),
+        ..MessageQuery::default()
+    };
+    let (count, at) = desk.bulk(&members, Bulk::Done);
+    assert_eq!(count, 25);
+    assert!(ids.iter().all(|id| desk.row(*id).done));
+    desk.sweep(Inbox::unsweep(Bulk::Done, at));
+    assert!(ids.iter().all(|id| !desk.row(*id).done));
+    desk.audit();
+}
+
+#[test]
 fn each_feed_keeps_as_long_as_it_says() {
     let mut desk = Desk::new();
     desk.inbox.remember("g", "http://b/").unwrap();
@@ -469,7 +485,7 @@ fn the_ledger_says_what_happened_and_why() {
         ]
     );
     assert_eq!(message.actions[0].kind, ActionKind::Copy);
-    assert_eq!(desk.inbox.actions(id).unwrap().len(), 1);
+    assert_eq!(desk.inbox.offers(id).unwrap().unwrap().actions.len(), 1);
 }
 
 #[test]
@@ -543,6 +559,28 @@ fn what_is_erased_is_nowhere_any_more() {
     // It goes on, and numbers are not given again.
     assert!(new(desk.live(Some("2"), "b")) > 1);
     desk.audit();
+}
+
+#[test]
+fn nothing_counts_as_erased_while_somebody_still_reads_it() {
+    let mut desk = Desk::new();
+    new(desk.live(Some("1"), "unmistakable"));
+    desk.inbox.db.busy_timeout(Duration::ZERO).unwrap();
+    let path = desk.folder.path().join("inbox.db");
+    let there = || {
+        std::fs::read_dir(desk.folder.path()).unwrap().any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(12).any(|window| window == b"unmistakable")
+        })
+    };
+    let reader = Inbox::reader(&path).unwrap();
+    let held = reader.hold().unwrap();
+    let refused = desk.inbox.erase_all();
+    assert!(there(), "the reader holds on to it");
+    assert!(matches!(refused, Err(InboxError::Unavailable(_))));
+    drop(held);
+    desk.inbox.erase_all().unwrap();
+    assert!(!there());
 }
 
 #[test]
