@@ -110,8 +110,12 @@ class Service:
 
     def stop(self):
         """Leaves the bus as a crash would."""
-        if not self.bus.is_closed():
+        try:
             self.bus.close_sync(None)
+        except GLib.Error as error:
+            # The bus may have ended first, and between a look and this.
+            if not error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CLOSED):
+                raise
 
 
 class Recorder(Service):

@@ -17,10 +17,12 @@ use crate::view::{MessageQuery, Urgency};
 /// Where exact counting ends: in lists, and in walks that look at each candidate.
 const COUNTED: u32 = 10_000;
 const FOUND: usize = if cfg!(test) { 6 } else { 1_000 };
+/// Candidates that the walk along words looks at before the one along flags gets its chance.
+const GLANCE: usize = if cfg!(test) { 4 } else { 2_000 };
 /// Candidates that a walk looks at before it is thought to be the wrong one; counting ends there.
 const LOOKED_AT: usize = if cfg!(test) { 8 } else { 20_000 };
-/// Texts read for counting, which takes longer than looking at facts.
-const READ: usize = 2_000;
+/// The same where texts are read, which takes longer than looking at facts.
+const READ: usize = if cfg!(test) { 6 } else { 2_000 };
 /// Feeds with fewer messages than this are walked along one by one, and sorted.
 const FEW: i64 = if cfg!(test) { 40 } else { 20_000 };
 /// Words with the same beginning that are looked up one by one.
@@ -108,18 +110,18 @@ impl Inbox {
         if !list.is_indexed() {
             return self.along_facts(list, before, limit);
         }
-        let mut walk = Walk::new(before, limit);
-        if list.has_rare_driver() {
-            walk.patience = LOOKED_AT;
-        }
-        match self.along_words(list, &mut walk)? {
-            Ended::OutOfPatience => {
-                let mut walk = Walk::new(before, limit);
-                self.along_flags(list, &mut walk)?;
-                Ok(walk.found)
-            }
-            _ => Ok(walk.found),
-        }
+        let ways: &[(Way, usize)] = if list.has_rare_driver() {
+            &[
+                (Way::Beginnings, GLANCE),
+                (Way::Flags, list.reading()),
+                (Way::Words, LOOKED_AT),
+                (Way::Flags, usize::MAX),
+            ]
+        } else {
+            &[(Way::Beginnings, GLANCE), (Way::Words, usize::MAX)]
+        };
+        let (walk, _) = self.walk(list, before, limit, ways)?;
+        Ok(walk.found)
     }
 
     /// How many rows the whole list has.
@@ -133,21 +135,16 @@ impl Inbox {
         if !list.is_indexed() {
             return self.count_facts(list);
         }
-        let mut walk = Walk::new(i64::MAX, FOUND + 1);
-        walk.patience = LOOKED_AT;
-        let mut ended = self.along_words(list, &mut walk)?;
-        if ended == Ended::OutOfPatience && list.has_rare_driver() {
-            let mut other = Walk::new(i64::MAX, FOUND + 1);
-            other.patience = if list.search.is_some() {
-                READ
-            } else {
-                LOOKED_AT
-            };
-            let end = self.along_flags(list, &mut other)?;
-            if end == Ended::Exhausted || other.found.len() > walk.found.len() {
-                (walk, ended) = (other, end);
-            }
-        }
+        let ways: &[(Way, usize)] = if list.has_rare_driver() {
+            &[
+                (Way::Beginnings, GLANCE),
+                (Way::Flags, list.reading()),
+                (Way::Words, LOOKED_AT),
+            ]
+        } else {
+            &[(Way::Beginnings, GLANCE), (Way::Words, LOOKED_AT)]
+        };
+        let (walk, ended) = self.walk(list, i64::MAX, FOUND + 1, ways)?;
         Ok(Total {
             count: u32::try_from(walk.found.len().min(FOUND)).unwrap_or(u32::MAX),
             at_least: ended != Ended::Exhausted,
@@ -291,13 +288,54 @@ impl Inbox {
 
     // --- along the full-text index -----------------------------------------------------------
 
-    fn along_words(&self, list: &List, walk: &mut Walk) -> Result<Ended, InboxError> {
+    /// Goes these ways, each as far as its patience reaches, until one comes to its end. If none
+    /// does, the one that found most. Cheap tries come first: which way is short is not known before.
+    fn walk(
+        &self,
+        list: &List,
+        before: i64,
+        limit: usize,
+        ways: &[(Way, usize)],
+    ) -> Result<(Walk, Ended), InboxError> {
+        let mut best = (Walk::new(before, limit, 0), Ended::OutOfPatience);
+        for (way, patience) in ways {
+            let mut walk = Walk::new(before, limit, *patience);
+            let ended = self.along(*way, list, &mut walk)?;
+            if ended != Ended::OutOfPatience {
+                return Ok((walk, ended));
+            }
+            if walk.found.len() >= best.0.found.len() {
+                best = (walk, ended);
+            }
+        }
+        Ok(best)
+    }
+
+    fn along(&self, way: Way, list: &List, walk: &mut Walk) -> Result<Ended, InboxError> {
+        match way {
+            Way::Beginnings => self.along_words(list, walk, true),
+            Way::Words => self.along_words(list, walk, false),
+            Way::Flags => self.along_flags(list, walk),
+        }
+    }
+
+    fn along_words(
+        &self,
+        list: &List,
+        walk: &mut Walk,
+        loosely: bool,
+    ) -> Result<Ended, InboxError> {
         let mut statement = self.db.prepare_cached(
             "SELECT f.id, f.burst, f.done, f.unread, f.pinned, f.deleted IS NULL
              FROM words CROSS JOIN facts f ON f.id = words.rowid
              WHERE words MATCH ?1 AND words.rowid < ?2 ORDER BY words.rowid DESC",
         )?;
-        let expression = self.expression(list)?;
+        let (expression, loose) = self.expression(list, loosely)?;
+        // What the index gives too much of is read.
+        let read = list.search.as_ref().filter(|_| loose);
+        let mut texts = self
+            .db
+            .prepare_cached("SELECT title, body FROM messages WHERE id = ?1")?;
         let mut rows = statement.query((expression, walk.before))?;
         while let Some(row) = rows.next()? {
             if walk.patience == 0 {
@@ -310,6 +348,11 @@ impl Inbox {
                 && (!list.unread || row.get::<_, bool>(3)?)
                 && (!list.pinned || row.get::<_, bool>(4)?)
                 && list.burst.is_none_or(|wanted| wanted == burst);
+            let wanted = wanted
+                && match read {
+                    None => true,
+                    Some(search) => texts.query_row([id], |row| search.is_in(row))?,
+                };
             if wanted && self.stands(list, walk, id, burst, done)? && walk.take(id) {
                 return Ok(Ended::Full);
             }
@@ -359,10 +402,7 @@ impl Inbox {
                 continue;
             }
             if let Some(search) = &list.search {
-                let matches = texts.query_row([id], |row| {
-                    Ok(search.matches(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?))
-                })?;
-                if !matches {
+                if !texts.query_row([id], |row| search.is_in(row))? {
                     continue;
                 }
             }
@@ -410,10 +450,14 @@ impl Inbox {
         Ok(!earlier)
     }
 
-    fn expression(&self, list: &List) -> Result<String, InboxError> {
-        let mut all = Vec::new();
+    /// The FTS5 expression, and whether it gives too much.
+    fn expression(&self, list: &List, loosely: bool) -> Result<(String, bool), InboxError> {
+        let (mut all, mut loose) = (Vec::new(), false);
         if let Some(search) = &list.search {
-            all.push(search.expression(|beginning| self.endings(beginning))?);
+            let endings = |beginning: &str| self.endings(beginning);
+            let found = search.expression(loosely, endings)?;
+            all.push(found.text);
+            loose = found.loose;
         }
         let mut facts = |tokens: Vec<String>| {
             if !tokens.is_empty() {
@@ -432,7 +476,7 @@ impl Inbox {
         if list.urgency > 0 {
             facts((list.urgency..=3).map(words::urgency).collect());
         }
-        Ok(all.join(" AND "))
+        Ok((all.join(" AND "), loose))
     }
 
     /// The words of the index that begin like this; none if there are too many.
@@ -471,6 +515,15 @@ impl List {
         self.unread || self.pinned || self.done == Some(true) || self.burst.is_some()
     }
 
+    /// How much of what is unread, pinned or done may be looked at.
+    fn reading(&self) -> usize {
+        if self.search.is_some() {
+            READ
+        } else {
+            LOOKED_AT
+        }
+    }
+
     fn flags(&self, filter: &mut Filter) {
         if let Some(burst) = self.burst {
             filter.and("t.burst = ?", burst);
@@ -496,6 +549,17 @@ impl List {
     }
 }
 
+/// What to walk along.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// Words, and the shorter beginning of one that begins like too many, reading what is found.
+    Beginnings,
+    /// Words.
+    Words,
+    /// What is unread, pinned, done or of one burst, reading each.
+    Flags,
+}
+
 /// How a walk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
@@ -513,11 +577,11 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(before: i64, limit: usize) -> Self {
+    fn new(before: i64, limit: usize, patience: usize) -> Self {
         Self {
             before,
             limit,
-            patience: usize::MAX,
+            patience,
             found: Vec::new(),
             piles: HashSet::new(),
         }

@@ -60,6 +60,14 @@ pub(super) struct Search {
     parts: Vec<Part>,
 }
 
+/// What the index is asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Expression {
+    pub(super) text: String,
+    /// It gives what does not match, too.
+    pub(super) loose: bool,
+}
+
 /// Words that follow each other.
 #[derive(Debug, PartialEq, Eq)]
 struct Part {
@@ -81,11 +89,13 @@ impl Search {
 
     /// The FTS5 expression. `endings` gives the words that begin like this, none if there are too
     /// many: one look-up each is faster than the index's own way, which gathers all before the first.
+    /// `loosely`, too many are asked for by a beginning so short that it has an index.
     pub(super) fn expression<E>(
         &self,
+        loosely: bool,
         mut endings: impl FnMut(&str) -> Result<Option<Vec<String>>, E>,
-    ) -> Result<String, E> {
-        let mut all = Vec::with_capacity(self.parts.len());
+    ) -> Result<Expression, E> {
+        let (mut all, mut loose) = (Vec::with_capacity(self.parts.len()), false);
         for part in &self.parts {
             let (last, before) = match part.words.split_last() {
                 Some(split) => split,
@@ -99,6 +109,11 @@ impl Search {
                 format!("{} *", phrase(last))
             } else {
                 match endings(last)? {
+                    None if loosely => {
+                        loose = true;
+                        let short: String = last.chars().take(SHORT).collect();
+                        format!("{} *", phrase(&short))
+                    }
                     None => format!("{} *", phrase(last)),
                     Some(words) if words.is_empty() => phrase(last),
                     Some(words) => {
@@ -108,7 +123,13 @@ impl Search {
                 }
             });
         }
-        Ok(format!("{{title body}} : ({})", all.join(" AND ")))
+        let text = format!("{{title body}} : ({})", all.join(" AND "));
+        Ok(Expression { text, loose })
+    }
+
+    /// Whether a message is meant, given its title and body.
+    pub(super) fn is_in(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<bool> {
+        Ok(self.matches(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?))
     }
 
     /// Whether a message with these texts is meant, as the index would say.
@@ -255,13 +276,15 @@ mod tests {
 
     #[test]
     fn what_is_typed_is_never_syntax() {
-        let expression = Search::new("\" OR title:x* NEAR(")
-            .unwrap()
-            .expression(|_| Ok::<_, ()>(None))
-            .unwrap();
-        assert_eq!(
-            expression,
-            "{title body} : (\" or\" * AND \"title x\" * AND \" near\" *)"
-        );
+        let search = Search::new("\" OR title:x* NEAR(").unwrap();
+        let expression = |loosely| {
+            search
+                .expression(loosely, |_| Ok::<_, ()>(None))
+                .map(|expression| (expression.text, expression.loose))
+                .unwrap()
+        };
+        let strict = "{title body} : (\" or\" * AND \"title x\" * AND \" near\" *)";
+        assert_eq!(expression(false), (strict.to_owned(), false));
+        assert_eq!(expression(true), (strict.replace("near", "nea"), true));
     }
 }

@@ -218,8 +218,9 @@ fn whatever_happens_lists_and_counts_are_those_of_the_messages() {
                     let draft = draft(&mut entry);
                     draft.key = None;
                     draft.event = ["like", "note"][chance.usize(..2)].into();
-                    draft.shown.title =
-                        ["notable", "noted 点赞了", "plain", "赞点"][chance.usize(..4)].into();
+                    draft.shown.title = ["notable", "notary", "noted 点赞了", "plain", "赞点"]
+                        [chance.usize(..5)]
+                    .into();
                     draft.shown.urgency = urgency_from(chance.i64(0..4));
                     draft.shown.group = chance.bool().then(|| chance.u8(..3).to_string());
                     draft.shown.actor = chance.bool().then(|| chance.u8(..4).to_string());
@@ -276,7 +277,8 @@ fn random_query(chance: &mut fastrand::Rng) -> MessageQuery {
         query.urgency = Some(urgency_from(chance.i64(0..4)));
     }
     if chance.u8(..3) == 0 {
-        query.search = ["not", "noted", "点赞", "n", "赞", "pla not"][chance.usize(..6)].into();
+        query.search =
+            ["not", "nota", "noted", "点赞", "n", "赞", "pla not"][chance.usize(..7)].into();
     }
     query
 }
@@ -304,6 +306,7 @@ fn compare(desk: &Desk, query: &MessageQuery) {
             && query.search.split(' ').all(|word| match word {
                 "" => true,
                 "n" | "not" => row.title.starts_with("not"),
+                "nota" => row.title.starts_with("nota"),
                 "noted" | "点赞" => row.title.starts_with("noted"),
                 "赞" => row.title.contains('赞'),
                 _ => row.title == "plain",
