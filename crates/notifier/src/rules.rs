@@ -61,6 +61,8 @@ const ICONS: [&str; 6] = [
 /// Longest title and body, in characters. The raw event is stored whole.
 const TITLE: usize = 300;
 const BODY: usize = 20_000;
+/// Longest text that is a title by itself, in characters.
+const OWN_TITLE: usize = 80;
 /// Longest name of who did it, and longest group, in characters.
 const ACTOR: usize = 100;
 const GROUP: usize = 200;
@@ -438,6 +440,19 @@ impl Rules {
                 .join("\n"),
             (None, _) => event.data.to_owned(),
         };
+        let title = title.map(|title| one_line(&title, TITLE));
+        let title = title.filter(|title| !title.is_empty());
+        let body = body.trim();
+        // Few words of a name that says nothing are the title themselves.
+        let own_title = event.name == "notify"
+            && title.is_none()
+            && !body.contains('\n')
+            && (1..=OWN_TITLE).contains(&body.chars().count());
+        let (title, body) = if own_title {
+            (Some(one_line(body, TITLE)), "")
+        } else {
+            (title, body)
+        };
         let fallback = if event.name == "message" {
             self.feed_name.clone()
         } else {
@@ -447,11 +462,8 @@ impl Rules {
             verdict: Verdict::Notify,
             why: Text::new("ledger-default"),
             shown: Presentation {
-                title: title
-                    .map(|title| one_line(&title, TITLE))
-                    .filter(|title| !title.is_empty())
-                    .unwrap_or_else(|| one_line(&fallback, TITLE)),
-                body: limited(body.trim(), BODY),
+                title: title.unwrap_or_else(|| one_line(&fallback, TITLE)),
+                body: limited(body, BODY),
                 link: pick(&["link", "url", "click", "href"]).and_then(|link| safe_link(&link)),
                 urgency: data
                     .and_then(|data| data.get("urgency").or_else(|| data.get("priority")))

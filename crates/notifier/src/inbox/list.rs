@@ -401,10 +401,10 @@ impl Inbox {
             if !meant {
                 continue;
             }
-            if let Some(search) = &list.search {
-                if !texts.query_row([id], |row| search.is_in(row))? {
-                    continue;
-                }
+            if let Some(search) = &list.search
+                && !texts.query_row([id], |row| search.is_in(row))?
+            {
+                continue;
             }
             if self.stands(list, walk, id, burst, done)? && walk.take(id) {
                 return Ok(Ended::Full);
