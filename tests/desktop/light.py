@@ -76,7 +76,7 @@ def strangers(pid):
     return count
 
 
-def settled(pid, within=30, alone=20):
+def settled(pid, within=30, alone=60):
     """Its memory once it hardly changes any more, and nobody shares WebKit with it if that comes to pass."""
     now = time.monotonic()
     end, last, before = now + within, now + alone, memory(pid)

@@ -1,5 +1,5 @@
 //! How fast the inbox answers with a million messages: pages, counts and searches, through the
-//! notifier's own door.
+//! notifier's own door; and how fast it takes in more.
 //!
 //! The database is made once, in the target folder, as version 2 wrote it: the first run also tells
 //! how long its migration takes. `FEEDBELL_BENCH_MESSAGES` makes another size.
@@ -19,8 +19,13 @@ use notifier::{
     view::{Bulk, ExportFormat, MessageQuery, Urgency},
 };
 use rusqlite::{Connection, params};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 const ROUNDS: u32 = 40;
+const RECEIVED: u32 = 10_000;
 const DAY: i64 = 24 * 3600 * 1000;
 
 const LATIN: &[&str] = &[
@@ -61,6 +66,48 @@ fn main() {
         .len();
     println!("{messages} messages, {} MB", size >> 20);
     runtime.block_on(measure(&folder));
+    runtime.block_on(receive(&folder));
+}
+
+/// How fast a feed's events enter a full inbox: a copy of it, which goes when it is measured.
+async fn receive(full: &Path) {
+    let copy = tempfile::tempdir_in(full).unwrap();
+    std::fs::create_dir(copy.path().join("data")).unwrap();
+    let inbox = "data/inbox.db";
+    std::fs::copy(full.join(inbox), copy.path().join(inbox)).unwrap();
+    let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = format!(
+        "[inbox]\nkeep_days = 0\n[[feed]]\nid = \"storm\"\nname = \"Storm\"\nurl = \"http://{}/\"\n",
+        door.local_addr().unwrap()
+    );
+    let handle = start_in(copy.path(), &settings).await;
+    let before = handle.app().await.unwrap().unread;
+    let (mut server, _) = door.accept().await.unwrap();
+    let mut asked = [0; 4096];
+    while !asked.windows(4).any(|end| end == b"\r\n\r\n") {
+        assert!(server.read(&mut asked).await.unwrap() > 0);
+    }
+    let mut stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n".to_vec();
+    let mut chance = fastrand::Rng::with_seed(11);
+    for n in 0..RECEIVED {
+        let mut pick = || chance.choice(LATIN).unwrap_or(&"");
+        let title = [pick(), pick(), pick(), pick()]
+            .map(ToString::to_string)
+            .join(" ");
+        let event = format!("id: {n}\nevent: like\ndata: {{\"n\":{n},\"title\":\"{title}\"}}\n\n");
+        stream.extend(event.bytes());
+    }
+    let begun = Instant::now();
+    server.write_all(&stream).await.unwrap();
+    while handle.app().await.unwrap().unread < before + RECEIVED {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let took = begun.elapsed();
+    println!(
+        "\n{RECEIVED} events of a feed stored in {took:.2?}, {:.0} a second",
+        f64::from(RECEIVED) / took.as_secs_f64()
+    );
+    handle.stop().await;
 }
 
 async fn measure(folder: &Path) {
@@ -396,6 +443,10 @@ fn tell(name: &str, mut took: Vec<Duration>, rows: u32) {
 }
 
 async fn open(folder: &Path) -> NotifierHandle {
+    start_in(folder, "[inbox]\nkeep_days = 0\n").await
+}
+
+async fn start_in(folder: &Path, settings: &str) -> NotifierHandle {
     let config = NotifierConfig {
         settings: folder.join("settings.toml"),
         data: folder.join("data"),
@@ -405,7 +456,7 @@ async fn open(folder: &Path) -> NotifierHandle {
         keyring: false,
         clock: system_clock(),
     };
-    std::fs::write(&config.settings, "[inbox]\nkeep_days = 0\n").unwrap();
+    std::fs::write(&config.settings, settings).unwrap();
     let (handle, mut updates) = start(config).await.unwrap();
     tokio::spawn(async move { while updates.recv().await.is_some() {} });
     handle.app().await.unwrap();
