@@ -2,6 +2,7 @@ import { flushSync } from 'svelte';
 import { describe, expect, it, vi } from 'vitest';
 import { Fake } from './fake';
 import type { Place } from './place';
+import { EVERYTHING } from './pages';
 import { all, click, one, press, show, soon, type } from './testing';
 
 const titles = (): string[] => all('message-row').map((row) => row.querySelector('b')!.textContent!);
@@ -410,12 +411,15 @@ describe('the place', () => {
     const fake = new Fake({ rows: 3000 });
     const place: Place = {
       page: ['inbox', ''], view: { kind: 'all' }, filters: { unread: false, done: false, feeds: [], events: [], urgency: null }, search: '',
-      selected: null, opened: false, anchor: { id: 1200, offset: 10 }, trayless: false,
+      selected: null, opened: false, anchor: { id: 1200, offset: 10, seen: 0 }, trayless: false,
     };
-    await fake.keepPlace(JSON.stringify(place));
+    const rows = (await fake.messages({ ...EVERYTHING, fold: true, before: null, limit: 5 })).rows;
+    const kept = { ...place, anchor: { ...place.anchor, seen: rows[3]!.id } };
+    await fake.keepPlace(JSON.stringify(kept));
     await show({}, fake);
     expect(all('message-row').map((row) => Number(row.dataset.id))).toContain(1200);
     expect(one('message-list').scrollTop).toBeGreaterThan(56 * 1700);
+    expect(one('list-new').textContent, 'what came since it was seen').toContain('3 new');
   });
 
   it('of a feed that is gone is the whole inbox', async () => {

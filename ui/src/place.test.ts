@@ -3,7 +3,7 @@ import { NO_FILTERS, parsePlace, type Place } from './place';
 
 const PLACE: Place = {
   page: ['inbox', ''], view: { kind: 'feed', id: 'door' }, filters: { unread: true, done: false, feeds: [], events: ['door'], urgency: 'high' },
-  search: 'key', selected: 7, opened: true, anchor: { id: 9, offset: 12 }, trayless: true,
+  search: 'key', selected: 7, opened: true, anchor: { id: 9, offset: 12, seen: 40 }, trayless: true,
 };
 
 describe('parsePlace', () => {

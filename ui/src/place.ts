@@ -16,7 +16,12 @@ export interface Filters {
 export const NO_FILTERS: Filters = { unread: false, done: false, feeds: [], events: [], urgency: null };
 
 /** The row at the top of the list, and how many of its pixels are above the edge. */
-export interface Anchor { readonly id: number; readonly offset: number }
+export interface Anchor {
+  readonly id: number;
+  readonly offset: number;
+  /** The newest row that had been in view: what came later is new. */
+  readonly seen: number;
+}
 
 /** What a window that is made anew finds again. */
 export interface Place {
@@ -59,7 +64,8 @@ export function parsePlace(text: string | null): Place | null {
     search: typeof search === 'string' ? search : '',
     selected: whole(selected),
     opened: opened === true,
-    anchor: isRecord(anchor) && whole(anchor.id) !== null && whole(anchor.offset) !== null ? { id: anchor.id as number, offset: anchor.offset as number } : null,
+    anchor: isRecord(anchor) && whole(anchor.id) !== null && whole(anchor.offset) !== null
+      ? { id: anchor.id as number, offset: anchor.offset as number, seen: whole(anchor.seen) ?? (anchor.id as number) } : null,
     trayless: trayless === true,
   };
 }

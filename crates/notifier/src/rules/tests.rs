@@ -35,6 +35,9 @@ fn the_default_mapping_reads_the_usual_fields() {
         ),
         ("message", "plain words", "Journal", "plain words"),
         ("build-failed", "main", "build-failed", "main"),
+        ("notify", "Coffee is ready", "Coffee is ready", ""),
+        ("notify", r#"{"msg":"Tea"}"#, "Tea", ""),
+        ("notify", "one\ntwo", "Notification", "one\ntwo"),
         ("message", "[1,2]", "Journal", "[1,2]"),
         ("message", r#"{"broken"#, "Journal", r#"{"broken"#),
     ];

@@ -525,7 +525,7 @@ async fn the_embedded_hub_goes_on_where_it_was() {
     let url = format!("http://{address}/events?uid=ada");
     let desk = Desk::new(&format!("{hub}{}", feed("mine", &url, "hub")));
     let form = |text: &str| SendForm {
-        event: String::new(),
+        event: "said".to_owned(),
         to: to_user("ada"),
         text: text.to_owned(),
     };
