@@ -24,6 +24,7 @@ use crate::{
     desktop::{self, Desktop},
     keeper::Keeper,
     mailbox::Mailbox,
+    os,
     tray::{Choice, Look, Tray, in_an_hour, look, tomorrow_morning},
     window::{self, Stage},
 };
@@ -244,7 +245,7 @@ async fn follow_click(app: &AppHandle, notifier: &NotifierHandle, click: Click) 
                 window::open(app, Some(WindowUpdate::Open { message: None }));
             }
         }
-        Click::Link { id, link } => match open::that_detached(link) {
+        Click::Link { id, link } => match os::open(link) {
             Ok(()) => drop(notifier.mark_read(vec![id], true).await),
             Err(why) => {
                 tracing::warn!(%why, "a link could not be opened");

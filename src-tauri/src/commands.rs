@@ -12,7 +12,7 @@ use notifier::{
 };
 use tauri::{AppHandle, State};
 
-use crate::{mailbox::Mailbox, window};
+use crate::{mailbox::Mailbox, os, window};
 
 type Notifier<'a> = State<'a, NotifierHandle>;
 
@@ -261,6 +261,6 @@ pub(crate) async fn try_it(notifier: Notifier<'_>) -> Result<(), Refusal> {
 pub(crate) async fn open_link(notifier: Notifier<'_>, id: i64) -> Result<(), Refusal> {
     let refused = || Refusal::of(Text::new("refused-link"));
     let link = notifier.link(id).await?.ok_or_else(refused)?;
-    open::that_detached(link).map_err(|_| refused())?;
+    os::open(link).map_err(|_| refused())?;
     notifier.mark_read(vec![id], true).await
 }

@@ -5,7 +5,7 @@
 mod system;
 
 pub(crate) use system::{
-    Hotkey, copy, dress, has_display, has_legacy_tray, is_autostarted, panel, prefers_dark,
+    Hotkey, copy, dress, has_display, has_legacy_tray, is_autostarted, open, panel, prefers_dark,
     set_autostart, watch_tray,
 };
 

@@ -24,6 +24,7 @@ BUILT = os.path.join(ROOT, "target/measure")
 OURS = os.environ.get("FEEDBELL_DESKTOP", os.path.join(BUILT, "feedbell-desktop"))
 BARE = os.environ.get("FEEDBELL_BARE", os.path.join(BUILT, "examples/bare"))
 
+PLAIN = ("GDK_GL=disable", "WEBKIT_DISABLE_DMABUF_RENDERER=1", "WEBKIT_WEB_RENDER_DEVICE_FILE=/dev/null")
 MORE_MEMORY = 10  # MB above the bare app
 MORE_GROWTH = 4  # MB over all cycles of opening and closing
 WAKE_UPS = 2  # per second
@@ -192,7 +193,7 @@ def main():
         if not os.access(program, os.X_OK):
             sys.exit(f"{program} is missing: build it first\n{__doc__}")
     bare = Program("bare", [BARE], "Bare", lambda desk: desk.tray.click("Close"))
-    plain = Program("bare, no OpenGL", ["env", "GDK_GL=disable", BARE], bare.title, bare.close)
+    plain = Program("bare, no OpenGL", ["env", *PLAIN, BARE], bare.title, bare.close)
     ours = Program("Feedbell", [OURS, "--hidden"], "Feedbell", lambda desk: desk.close_window("Feedbell"))
     with Feed() as feed:
         # In turns: what else the machine does meanwhile meets both.

@@ -54,7 +54,7 @@ pub(crate) async fn act(
     match &deed {
         Deed::Open { link } => {
             let refused = |_| Refusal::of(Text::new("refused-link"));
-            open::that_detached(link).map_err(refused)?;
+            os::open(link).map_err(refused)?;
             notifier.mark_read(vec![id], true).await?;
         }
         Deed::Copy { text } => copy(&app, text.clone()).await?,
@@ -148,7 +148,7 @@ pub(crate) async fn open_folder(app: AppHandle, path: String) -> Result<(), Refu
         (desktop.logs.clone(), desktop.data.clone())
     };
     let folder = allowed(Path::new(&path), &[logs, data, downloads(&app)]);
-    let opened = folder.and_then(|folder| open::that_detached(folder).ok());
+    let opened = folder.and_then(|folder| os::open(folder).ok());
     opened.ok_or_else(|| Refusal::of(Text::new("desktop-folder-refused").with("path", path)))
 }
 

@@ -33,6 +33,14 @@ pub(crate) fn dress(_theme: Theme) -> bool {
     false
 }
 
+/// Opens it with the program that the person uses for such things.
+///
+/// # Errors
+/// When that cannot be started.
+pub(crate) fn open(what: impl AsRef<std::ffi::OsStr>) -> io::Result<()> {
+    open::that_detached(what)
+}
+
 /// Puts a text on the clipboard. In the main thread.
 pub(crate) fn copy(text: &str) -> bool {
     arboard::Clipboard::new()

@@ -4,6 +4,8 @@
 mod autostart;
 #[path = "xdg/hotkey.rs"]
 mod hotkey;
+#[path = "xdg/opening.rs"]
+mod opening;
 #[path = "xdg/tray.rs"]
 mod tray;
 
@@ -15,11 +17,18 @@ use super::Panel;
 pub(crate) use self::{
     autostart::{is_autostarted, set_autostart},
     hotkey::Hotkey,
+    opening::open,
     tray::{has_legacy_tray, watch_tray},
 };
 
-/// How GTK is asked to draw, which WebKit follows.
-const DRAWING: &str = "GDK_GL";
+/// What has GTK and WebKit draw without OpenGL: our page is text and still pictures, for which a
+/// driver in each process costs more memory than all else together, and some drivers leave windows
+/// blank. The last names no device, so that none is looked for.
+const DRAWING: [(&str, &str); 3] = [
+    ("GDK_GL", "disable"),
+    ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
+    ("WEBKIT_WEB_RENDER_DEVICE_FILE", "/dev/null"),
+];
 
 /// Whether there is anything to open a window on: named, and answering. To be asked before
 /// anything has a thread.
@@ -30,18 +39,15 @@ pub(crate) fn has_display() -> bool {
         && start_gtk()
 }
 
-/// Without OpenGL, unless somebody wishes otherwise: our page is text and still pictures, for which
-/// a driver in each process costs more memory than all else together, and some drivers leave
-/// windows blank.
+/// Whoever wishes another way of drawing says so by the first of the variables.
 fn start_gtk() -> bool {
-    let wished = std::env::var_os(DRAWING).is_some();
-    let plain = !wished && gtk::glib::setenv(DRAWING, "disable", false).is_ok();
-    let answers = gtk::init().is_ok();
-    if plain {
-        // GTK has read it; a browser that we start is not to inherit it.
-        gtk::glib::unsetenv(DRAWING);
+    if !is_set(DRAWING[0].0) {
+        for (name, value) in DRAWING {
+            // Unset, it only costs memory.
+            let _ = gtk::glib::setenv(name, value, false);
+        }
     }
-    answers
+    gtk::init().is_ok()
 }
 
 /// Panels do not tell their colour: GNOME's and Ubuntu's are dark, others follow the theme.
