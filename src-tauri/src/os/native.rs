@@ -37,7 +37,7 @@ pub(crate) fn dress(_theme: Theme) -> bool {
 ///
 /// # Errors
 /// When that cannot be started.
-pub(crate) fn open(what: impl AsRef<std::ffi::OsStr>) -> io::Result<()> {
+pub(crate) async fn open(what: impl AsRef<std::ffi::OsStr>) -> io::Result<()> {
     open::that_detached(what)
 }
 

@@ -1,34 +1,27 @@
 //! Links and folders go to the person's own programs, which do not inherit how we draw.
 
-use std::{
-    ffi::OsStr,
-    io,
-    os::unix::process::CommandExt as _,
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{ffi::OsStr, io, process::Stdio, time::Duration};
+
+use tokio::{process::Command, time::timeout};
 
 /// How long a launcher may take to fail; one that still runs then is believed.
 const PATIENCE: Duration = Duration::from_millis(250);
-const LOOK: Duration = Duration::from_millis(10);
-/// Enough to wait for a child.
-const STACK: usize = 64 << 10;
 
 /// Opens it with the program that the person uses for such things.
 ///
 /// # Errors
 /// When no launcher can be started, or all fail at once.
-pub(crate) fn open(what: impl AsRef<OsStr>) -> io::Result<()> {
+pub(crate) async fn open(what: impl AsRef<OsStr>) -> io::Result<()> {
     let mut trouble = io::Error::from(io::ErrorKind::NotFound);
-    for mut launcher in open::commands(what) {
+    for launcher in open::commands(what) {
+        let mut launcher = Command::from(launcher);
         for (name, value) in super::DRAWING {
             // Another value is the person's own.
             if std::env::var_os(name).is_some_and(|set| set == value) {
                 launcher.env_remove(name);
             }
         }
-        match start(launcher, PATIENCE) {
+        match start(launcher, PATIENCE).await {
             Ok(()) => return Ok(()),
             Err(why) => trouble = why,
         }
@@ -36,7 +29,7 @@ pub(crate) fn open(what: impl AsRef<OsStr>) -> io::Result<()> {
     Err(trouble)
 }
 
-fn start(mut launcher: Command, patience: Duration) -> io::Result<()> {
+async fn start(mut launcher: Command, patience: Duration) -> io::Result<()> {
     let mut child = launcher
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -44,26 +37,17 @@ fn start(mut launcher: Command, patience: Duration) -> io::Result<()> {
         // What ends us does not end it.
         .process_group(0)
         .spawn()?;
-    let begun = Instant::now();
-    while begun.elapsed() < patience {
-        match child.try_wait()? {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(io::Error::other(status.to_string())),
-            None => thread::sleep(LOOK),
+    match timeout(patience, child.wait()).await {
+        Ok(ended) => {
+            let status = ended?;
+            if status.success() {
+                Ok(())
+            } else {
+                Err(io::Error::other(status.to_string()))
+            }
         }
-    }
-    see_off(child);
-    Ok(())
-}
-
-/// Waits for its end elsewhere, so that the system lets go of it.
-fn see_off(mut child: Child) {
-    let waiting = thread::Builder::new()
-        .name("launcher".into())
-        .stack_size(STACK)
-        .spawn(move || child.wait());
-    if let Err(why) = waiting {
-        tracing::debug!(%why, "nobody waits for a launcher");
+        // Tokio waits for its end, so that the system lets go of it.
+        Err(_) => Ok(()),
     }
 }
 
@@ -71,18 +55,18 @@ fn see_off(mut child: Child) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_launcher_that_fails_at_once_is_no_success() {
+    #[tokio::test]
+    async fn a_launcher_that_fails_at_once_is_no_success() {
         let start = |name| start(Command::new(name), Duration::from_secs(20));
-        assert!(start("true").is_ok());
-        assert!(start("false").is_err());
-        assert!(start("/nonexistent/launcher").is_err());
+        assert!(start("true").await.is_ok());
+        assert!(start("false").await.is_err());
+        assert!(start("/nonexistent/launcher").await.is_err());
     }
 
-    #[test]
-    fn one_that_still_runs_is_believed() {
+    #[tokio::test]
+    async fn one_that_still_runs_is_believed() {
         let mut endless = Command::new("sleep");
         endless.arg("1");
-        assert!(start(endless, Duration::ZERO).is_ok());
+        assert!(start(endless, Duration::ZERO).await.is_ok());
     }
 }
