@@ -554,7 +554,8 @@ class Flows(Scenario):
         os.makedirs(desk.path("bin"))
         opener = desk.path("bin/xdg-open")
         with open(opener, "w") as file:
-            file.write(f'#!/bin/sh\necho "$1" >> {desk.path("opened")}\n')
+            # With how we draw, if it inherited that.
+            file.write(f'#!/bin/sh\necho "$1$GDK_GL$WEBKIT_DISABLE_DMABUF_RENDERER" >> {desk.path("opened")}\n')
         os.chmod(opener, 0o755)
         desk.env["PATH"] = desk.path("bin") + ":" + desk.env["PATH"]
         door = f"http://{self.feed.host}/door"
