@@ -245,7 +245,7 @@ async fn follow_click(app: &AppHandle, notifier: &NotifierHandle, click: Click) 
                 window::open(app, Some(WindowUpdate::Open { message: None }));
             }
         }
-        Click::Link { id, link } => match os::open(link) {
+        Click::Link { id, link } => match os::open(link).await {
             Ok(()) => drop(notifier.mark_read(vec![id], true).await),
             Err(why) => {
                 tracing::warn!(%why, "a link could not be opened");

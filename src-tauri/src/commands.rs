@@ -261,6 +261,6 @@ pub(crate) async fn try_it(notifier: Notifier<'_>) -> Result<(), Refusal> {
 pub(crate) async fn open_link(notifier: Notifier<'_>, id: i64) -> Result<(), Refusal> {
     let refused = || Refusal::of(Text::new("refused-link"));
     let link = notifier.link(id).await?.ok_or_else(refused)?;
-    os::open(link).map_err(|_| refused())?;
+    os::open(link).await.map_err(|_| refused())?;
     notifier.mark_read(vec![id], true).await
 }

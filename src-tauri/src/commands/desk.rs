@@ -54,7 +54,7 @@ pub(crate) async fn act(
     match &deed {
         Deed::Open { link } => {
             let refused = |_| Refusal::of(Text::new("refused-link"));
-            os::open(link).map_err(refused)?;
+            os::open(link).await.map_err(refused)?;
             notifier.mark_read(vec![id], true).await?;
         }
         Deed::Copy { text } => copy(&app, text.clone()).await?,
@@ -148,8 +148,12 @@ pub(crate) async fn open_folder(app: AppHandle, path: String) -> Result<(), Refu
         (desktop.logs.clone(), desktop.data.clone())
     };
     let folder = allowed(Path::new(&path), &[logs, data, downloads(&app)]);
-    let opened = folder.and_then(|folder| os::open(folder).ok());
-    opened.ok_or_else(|| Refusal::of(Text::new("desktop-folder-refused").with("path", path)))
+    let opened = match folder {
+        Some(folder) => os::open(folder).await.is_ok(),
+        None => false,
+    };
+    let refused = || Refusal::of(Text::new("desktop-folder-refused").with("path", path));
+    opened.then_some(()).ok_or_else(refused)
 }
 
 /// Keeps it for a window that is made anew, in this start or the next.

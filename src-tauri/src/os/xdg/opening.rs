@@ -1,17 +1,17 @@
 //! Links and folders go to the person's own programs, which do not inherit how we draw.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io,
     os::unix::process::CommandExt as _,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
+    sync::mpsc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// How long a launcher may take to fail; one that still runs then is believed.
 const PATIENCE: Duration = Duration::from_millis(250);
-const LOOK: Duration = Duration::from_millis(10);
 /// Enough to wait for a child.
 const STACK: usize = 64 << 10;
 
@@ -19,7 +19,14 @@ const STACK: usize = 64 << 10;
 ///
 /// # Errors
 /// When no launcher can be started, or all fail at once.
-pub(crate) fn open(what: impl AsRef<OsStr>) -> io::Result<()> {
+pub(crate) async fn open(what: impl AsRef<OsStr>) -> io::Result<()> {
+    let what = what.as_ref().to_owned();
+    tokio::task::spawn_blocking(move || open_with_any(what))
+        .await
+        .map_err(io::Error::other)?
+}
+
+fn open_with_any(what: OsString) -> io::Result<()> {
     let mut trouble = io::Error::from(io::ErrorKind::NotFound);
     for mut launcher in open::commands(what) {
         for (name, value) in super::DRAWING {
@@ -44,26 +51,18 @@ fn start(mut launcher: Command, patience: Duration) -> io::Result<()> {
         // What ends us does not end it.
         .process_group(0)
         .spawn()?;
-    let begun = Instant::now();
-    while begun.elapsed() < patience {
-        match child.try_wait()? {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(io::Error::other(status.to_string())),
-            None => thread::sleep(LOOK),
-        }
-    }
-    see_off(child);
-    Ok(())
-}
-
-/// Waits for its end elsewhere, so that the system lets go of it.
-fn see_off(mut child: Child) {
-    let waiting = thread::Builder::new()
+    let (ended, end) = mpsc::channel();
+    thread::Builder::new()
         .name("launcher".into())
         .stack_size(STACK)
-        .spawn(move || child.wait());
-    if let Err(why) = waiting {
-        tracing::debug!(%why, "nobody waits for a launcher");
+        // Somebody has to wait for its end, so that the system lets go of it.
+        .spawn(move || ended.send(child.wait()))?;
+    match end.recv_timeout(patience) {
+        Ok(status) => match status? {
+            status if status.success() => Ok(()),
+            status => Err(io::Error::other(status.to_string())),
+        },
+        Err(_) => Ok(()),
     }
 }
 
