@@ -152,13 +152,8 @@ pub(crate) async fn open_folder(app: AppHandle, path: String) -> Result<(), Refu
         Some(folder) => os::open(folder).await.is_ok(),
         None => false,
     };
-    if opened {
-        Ok(())
-    } else {
-        Err(Refusal::of(
-            Text::new("desktop-folder-refused").with("path", path),
-        ))
-    }
+    let refused = || Refusal::of(Text::new("desktop-folder-refused").with("path", path));
+    opened.then_some(()).ok_or_else(refused)
 }
 
 /// Keeps it for a window that is made anew, in this start or the next.

@@ -38,7 +38,10 @@ pub(crate) fn dress(_theme: Theme) -> bool {
 /// # Errors
 /// When that cannot be started.
 pub(crate) async fn open(what: impl AsRef<std::ffi::OsStr>) -> io::Result<()> {
-    open::that_detached(what)
+    let what = what.as_ref().to_owned();
+    tokio::task::spawn_blocking(move || open::that_detached(what))
+        .await
+        .map_err(io::Error::other)?
 }
 
 /// Puts a text on the clipboard. In the main thread.
