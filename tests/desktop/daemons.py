@@ -8,14 +8,13 @@ Needs no window: the command line's front end rings as the app's does.
 import contextlib
 import glob
 import json
-import os
-import sys
 import unittest
 
 from bell import COMMAND, Bell
 from bus import NOTIFICATIONS
 from desk import XFCONFD, Desk
 from feed import Feed
+from scenario import run
 
 XFCE_NOTIFYD = "/usr/lib/*/xfce4/notifyd/xfce4-notifyd"  # by architecture
 RULE = """
@@ -176,10 +175,4 @@ class Daemons(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not os.access(COMMAND, os.X_OK):
-        print(f"{COMMAND} is missing: build it first (make build)")
-        sys.exit(1)
-    result = unittest.main(exit=False, verbosity=2).result
-    failed = len(result.failures) + len(result.errors)
-    print(f"{result.testsRun - failed} passed, {failed} failed")
-    sys.exit(1 if failed or not result.testsRun else 0)
+    run()
