@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -253,7 +253,7 @@ impl Access {
         let (stop, stopped) = sync_channel::<()>(0);
         let keeper = {
             let state = state.clone();
-            std::thread::Builder::new()
+            thread::Builder::new()
                 .name("hub-access".to_owned())
                 .spawn(move || {
                     while stopped.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
@@ -383,7 +383,9 @@ impl Access {
 impl Drop for Access {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(keeper) = self.keeper.take() {
+        // The keeper itself, while it ends streams, may drop the last handle.
+        let other = |keeper: &JoinHandle<()>| keeper.thread().id() != thread::current().id();
+        if let Some(keeper) = self.keeper.take().filter(other) {
             let _ = keeper.join();
         }
     }

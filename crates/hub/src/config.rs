@@ -48,6 +48,9 @@ pub struct HubConfig {
     /// After how long a stream is ended, so that its subscriber connects anew;
     /// some sooner and some later by a tenth, so that they do not come together.
     pub max_age: Option<Duration>,
+    /// Whether plain streams of HTTP/1.1 share one loop; otherwise each is a task
+    /// of its own, as all others are.
+    pub shared_delivery: bool,
     /// The web page at `/`; without one it is an overview in plain text.
     pub pages: Option<Pages>,
     /// Makes `/sse` and `/test` produce the counter, the clock and the pause.
@@ -83,6 +86,7 @@ impl HubConfig {
                 per_second: 1000.0,
             },
             max_age: None,
+            shared_delivery: true,
             pages: None,
             demo: false,
             clock: Arc::new(Timestamp::now),

@@ -2,7 +2,7 @@
 //! take for what.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{self, HeaderValue};
-use axum::http::{Request, Response, StatusCode, Uri, Version};
+use axum::http::{Method, Request, Response, StatusCode, Uri, Version};
 use bytes::{Buf as _, Bytes, BytesMut};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -22,12 +22,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::Hub;
+use crate::courier::{Arrival, Courier};
+use crate::handover::Handover;
 use crate::peer::Peer;
 use crate::serve::{Doors, TlsMode};
 use crate::underway::Underway;
@@ -68,6 +70,8 @@ pub(crate) struct Gate {
     handshake_timeout: Duration,
     idle_timeout: Duration,
     write_timeout: Duration,
+    /// Who carries the streams that leave their connections.
+    courier: Option<Arc<Courier>>,
 }
 
 /// What a connection turns out to speak.
@@ -79,7 +83,13 @@ enum Language {
 }
 
 impl Gate {
-    pub(crate) fn new(hub: &Hub, doors: &Doors, router: Router, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        hub: &Hub,
+        doors: &Doors,
+        router: Router,
+        stop: CancellationToken,
+        courier: Option<Arc<Courier>>,
+    ) -> Self {
         let (tls, tls_required) = match &doors.tls {
             TlsMode::Off => (None, false),
             TlsMode::On(tls) => (Some(tls.acceptor()), false),
@@ -95,11 +105,18 @@ impl Gate {
             handshake_timeout: doors.handshake_timeout,
             idle_timeout: doors.idle_timeout,
             write_timeout: hub.config().write_timeout,
+            courier,
         }
     }
 
-    /// Serves one connection over the network to its end.
-    pub(crate) async fn over_tcp(self: Arc<Self>, socket: TcpStream, peer: IpAddr) {
+    /// Serves one connection over the network to its end, or until a courier
+    /// takes it with its `place`.
+    pub(crate) async fn over_tcp(
+        self: Arc<Self>,
+        socket: TcpStream,
+        peer: IpAddr,
+        place: Option<OwnedSemaphorePermit>,
+    ) {
         // Small frames must not wait for the receiver's acknowledgements.
         let _ = socket.set_nodelay(true);
         notice_the_dead(&socket);
@@ -112,6 +129,10 @@ impl Gate {
         match (&self.tls, language) {
             (Some(tls), Language::Tls) => self.over_tls(tls, io, peer).await,
             _ if self.tls_required => self.http(language, io, Err(Refused::Plain)).await,
+            (_, Language::Http1) => match &self.courier {
+                Some(courier) => self.until_it_leaves(courier, io, peer, place).await,
+                None => self.http(language, io, Ok(peer)).await,
+            },
             _ => self.http(language, io, Ok(peer)).await,
         }
     }
@@ -189,6 +210,62 @@ impl Gate {
         Some((language, start.freeze()))
     }
 
+    /// Serves plain HTTP/1.1 to its end, or until a stream leaves the connection.
+    async fn until_it_leaves(
+        &self,
+        courier: &Courier,
+        mut io: Prefixed<Watched<TcpStream>>,
+        peer: Peer,
+        place: Option<OwnedSemaphorePermit>,
+    ) {
+        let handover = Handover::default();
+        io.io.flushes = Some(handover.clone());
+        let site = Site {
+            router: self.router.clone(),
+            peer: Ok(peer),
+            underway: None,
+            handover: Some(handover.clone()),
+        };
+        let mut served = self.http1().serve_connection(TokioIo::new(io), site);
+        let listener = {
+            let mut stopped = pin!(self.stop.cancelled());
+            let mut stopping = false;
+            poll_fn(|cx| {
+                if !stopping && stopped.as_mut().poll(cx).is_ready() {
+                    stopping = true;
+                    Pin::new(&mut served).graceful_shutdown();
+                }
+                match Pin::new(&mut served).poll(cx) {
+                    Poll::Ready(result) => Poll::Ready(Err(result)),
+                    Poll::Pending => match handover.take() {
+                        Some(listener) => Poll::Ready(Ok(listener)),
+                        None => Poll::Pending,
+                    },
+                }
+            })
+            .await
+        };
+        let listener = match listener {
+            Ok(listener) => listener,
+            Err(Ok(())) => return,
+            Err(Err(error)) => return tracing::debug!(%error, "a connection ended"),
+        };
+        // What the peer has sent behind its request it must send again: the
+        // connection ends with the stream (RFC 9112, 9.3.2).
+        let socket = served.into_parts().io.into_inner().io.io;
+        match socket.into_std() {
+            Ok(socket) => {
+                let arrival = Arrival {
+                    socket,
+                    listener,
+                    permit: place,
+                };
+                courier.carry(arrival);
+            }
+            Err(error) => tracing::warn!(%error, "a stream ends"),
+        }
+    }
+
     async fn http<T>(&self, language: Language, io: T, peer: Result<Peer, Refused>)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -197,6 +274,7 @@ impl Gate {
             router: self.router.clone(),
             peer,
             underway: None,
+            handover: None,
         };
         let io = TokioIo::new(io);
         let result = if language == Language::Http2 {
@@ -230,14 +308,7 @@ impl Gate {
                 }
             }
         } else {
-            let mut builder = http1::Builder::new();
-            builder
-                .timer(TokioTimer::new())
-                .header_read_timeout(self.head_timeout)
-                .max_headers(HEADERS)
-                .max_header_size(HEAD)
-                .max_buf_size(WRITE_BUFFER);
-            let mut served = pin!(builder.serve_connection(io, site));
+            let mut served = pin!(self.http1().serve_connection(io, site));
             tokio::select! {
                 result = served.as_mut() => result,
                 () = self.stop.cancelled() => {
@@ -249,6 +320,17 @@ impl Gate {
         if let Err(error) = result {
             tracing::debug!(%error, "a connection ended");
         }
+    }
+
+    fn http1(&self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head_timeout)
+            .max_headers(HEADERS)
+            .max_header_size(HEAD)
+            .max_buf_size(WRITE_BUFFER);
+        builder
     }
 }
 
@@ -311,6 +393,17 @@ struct Site {
     peer: Result<Peer, Refused>,
     /// Where one connection carries many requests.
     underway: Option<Arc<Underway>>,
+    /// How streams leave the connection, where they can.
+    handover: Option<Handover>,
+}
+
+/// Whether a stream that answers this may leave the connection: the request is
+/// over, so nothing but the answer is on its way, and the answer has chunks.
+fn may_leave(request: &Request<Incoming>) -> bool {
+    request.method() == Method::GET
+        && request.version() == Version::HTTP_11
+        && http_body::Body::is_end_stream(request.body())
+        && !request.headers().contains_key(header::UPGRADE)
 }
 
 impl Service<Request<Incoming>> for Site {
@@ -327,6 +420,9 @@ impl Service<Request<Incoming>> for Site {
         let answer = match peer {
             Ok(peer) => {
                 request.extensions_mut().insert(peer);
+                if let Some(handover) = self.handover.as_ref().filter(|_| may_leave(&request)) {
+                    request.extensions_mut().insert(handover.clone());
+                }
                 Ok(self.router.call(request))
             }
             Err(refused) => Err(refused.answer(&request)),
@@ -458,6 +554,8 @@ struct Watched<T> {
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
     closing: Option<Closing>,
+    /// Who hears that all is written.
+    flushes: Option<Handover>,
 }
 
 /// Our side has ended; what the peer still sends is thrown away.
@@ -473,6 +571,7 @@ impl<T> Watched<T> {
             patience,
             stalled: None,
             closing: None,
+            flushes: None,
         }
     }
 
@@ -531,7 +630,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+        // Only who has written all of its buffer asks for this.
+        if let Some(handover) = &self.flushes {
+            handover.flushed();
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -30,6 +30,7 @@
 mod access;
 mod config;
 mod connection;
+mod courier;
 mod demo;
 mod device;
 mod format;
@@ -37,6 +38,7 @@ mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
+mod handover;
 mod health;
 mod inbound;
 mod limits;

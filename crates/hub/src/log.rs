@@ -9,19 +9,20 @@ use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::config::Clock;
+use crate::courier::Courier;
 use crate::message::MessageId;
 use crate::metrics::Metrics;
 use crate::publication::Audience;
 use crate::record::{Record, View};
-use crate::window::{Page, Window};
+use crate::window::{Page, Recent, Window};
 use crate::{Epoch, HubConfig, HubError, HubStats, MAX_DATA, Position, Publication, Store};
 
 pub(crate) use store::Upcoming;
@@ -49,9 +50,29 @@ pub(crate) struct Log {
 struct Shared {
     window: RwLock<Window>,
     floor: AtomicU64,
+    /// Who hears of what is new, beside those who watch the head.
+    couriers: Mutex<Vec<Weak<Courier>>>,
 }
 
 impl Shared {
+    /// Lets the couriers deliver what was told.
+    fn tell_couriers(&self) {
+        let couriers: Vec<_> = {
+            let mut couriers = self.couriers();
+            couriers.retain(|courier| courier.strong_count() > 0);
+            couriers.iter().filter_map(Weak::upgrade).collect()
+        };
+        couriers.iter().for_each(|courier| courier.tell());
+    }
+
+    fn couriers(&self) -> MutexGuard<'_, Vec<Weak<Courier>>> {
+        self.couriers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn window(&self) -> RwLockReadGuard<'_, Window> {
+        self.window.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell_floor(&self, floor: u64) {
         self.floor.store(floor, Ordering::Release);
     }
@@ -144,6 +165,7 @@ impl Log {
         let shared = Arc::new(Shared {
             window: RwLock::new(Window::after(extent.head)),
             floor: AtomicU64::new(extent.floor),
+            couriers: Mutex::default(),
         });
         let (head_writer, head) = watch::channel(extent.head);
         let (jobs, queue) = mpsc::channel(Self::BATCH);
@@ -170,7 +192,7 @@ impl Log {
             .enable_time()
             .build()
             .and_then(|runtime| {
-                std::thread::Builder::new()
+                thread::Builder::new()
                     .name("hub-log".to_owned())
                     .spawn(move || runtime.block_on(writer.run(queue)))
             })
@@ -295,23 +317,34 @@ impl Log {
     /// What `view` takes of the events after `cursor`: from memory, or, when
     /// that is too far back, from disk.
     pub(crate) async fn read(&self, view: &View, cursor: u64) -> Result<Page, HubError> {
-        let now = self.now();
-        let recent = {
-            let window = self
-                .shared
-                .window
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            window.read(view, cursor, now)
-        };
-        if let Some(page) = recent {
+        if let Some(page) = self.page(view, cursor) {
             return Ok(page);
         }
         self.metrics.read_from_disk.add(1);
+        let now = self.now();
         let (view, told) = (view.clone(), self.head());
         self.readers
             .run(move |db| store::page(db, &view, cursor, told, now))
             .await
+    }
+
+    /// The same from memory; `None` when that is too far back.
+    pub(crate) fn page(&self, view: &View, cursor: u64) -> Option<Page> {
+        let now = self.now();
+        self.shared.window().read(view, cursor, now)
+    }
+
+    /// The events after `cursor` from memory, for whoever they are, until those
+    /// have `most` bytes; `None` when that is too far back.
+    pub(crate) fn recent(&self, cursor: u64, most: usize) -> Option<Recent> {
+        self.shared.window().recent(cursor, most)
+    }
+
+    /// From now on this courier hears of what is new, for as long as it is there.
+    pub(crate) fn tells(&self, courier: &Arc<Courier>) {
+        self.shared.couriers().push(Arc::downgrade(courier));
+        // Of what came in before.
+        courier.wake();
     }
 
     /// The place before the first event from `at` on, in Unix milliseconds.
@@ -364,7 +397,9 @@ impl Drop for Log {
         // The writer ends with its queue. Waiting for it makes "dropped" mean
         // "closed": whoever opens the file next finds it free.
         drop(mem::replace(&mut self.jobs, mpsc::channel(1).0));
-        if let Some(writer) = self.writer.take() {
+        // The writer itself, while it delivers, may drop the last handle.
+        let other = |writer: &JoinHandle<()>| writer.thread().id() != thread::current().id();
+        if let Some(writer) = self.writer.take().filter(other) {
             let _ = writer.join();
         }
     }

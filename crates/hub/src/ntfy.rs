@@ -291,7 +291,7 @@ async fn listen(
         may_listen(caller, named)?;
         return Ok(([(header::CONTENT_TYPE, kind.content_type())], ()).into_response());
     }
-    routes::stream(site, caller, uri, headers, asked)
+    routes::stream(site, caller, uri, headers, asked, None)
         .await
         .map_err(Problem::of_stream)
 }

@@ -1,7 +1,6 @@
 //! Who is listening, as the owner of the hub sees it.
 
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 
@@ -93,5 +92,5 @@ fn subscriber(place: &Place, head: u64) -> Subscriber {
 }
 
 fn lag(place: &Place, head: u64) -> u64 {
-    head.saturating_sub(place.cursor.load(Ordering::Relaxed))
+    head.saturating_sub(place.cursor())
 }

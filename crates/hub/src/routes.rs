@@ -1,5 +1,6 @@
 //! The hub's addresses.
 
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::access::{self, Caller, Need, NotLetIn, Shown};
 use crate::demo::Demo;
 use crate::format::Format;
 use crate::guard::{Denied, Guard, Pass};
+use crate::handover::Handover;
 use crate::inbound::{self, Published, Refusal};
 use crate::ntfy;
 use crate::operating;
@@ -47,6 +49,8 @@ pub(crate) struct Site {
 }
 
 pub(crate) type Shared = State<Arc<Site>>;
+/// How a stream leaves its connection, if it can.
+pub(crate) type Leave = Option<Extension<Handover>>;
 
 impl Hub {
     /// Whether the hub may listen at `address`.
@@ -251,6 +255,7 @@ async fn events(
     Extension(caller): Extension<Caller>,
     uri: Uri,
     headers: HeaderMap,
+    handover: Leave,
 ) -> Response {
     let resumes = cursor_header(&headers).is_some();
     let opening = if resumes || inbound::is_native(uri.query()) {
@@ -258,7 +263,7 @@ async fn events(
     } else {
         Opening::Board
     };
-    native(&site, &caller, &uri, &headers, opening, None).await
+    native(&site, &caller, &uri, &headers, opening, None, handover).await
 }
 
 /// The head of a stream, which opens none: no place is taken, and no ticket used.
@@ -271,8 +276,18 @@ async fn push(
     Extension(caller): Extension<Caller>,
     uri: Uri,
     headers: HeaderMap,
+    handover: Leave,
 ) -> Response {
-    native(&site, &caller, &uri, &headers, Opening::Greeting, None).await
+    native(
+        &site,
+        &caller,
+        &uri,
+        &headers,
+        Opening::Greeting,
+        None,
+        handover,
+    )
+    .await
 }
 
 async fn sse(
@@ -280,9 +295,19 @@ async fn sse(
     Extension(caller): Extension<Caller>,
     uri: Uri,
     headers: HeaderMap,
+    handover: Leave,
 ) -> Response {
     let demo = Some(Demo::sse as fn() -> Demo);
-    native(&site, &caller, &uri, &headers, Opening::Quiet, demo).await
+    native(
+        &site,
+        &caller,
+        &uri,
+        &headers,
+        Opening::Quiet,
+        demo,
+        handover,
+    )
+    .await
 }
 
 async fn test(
@@ -290,9 +315,19 @@ async fn test(
     Extension(caller): Extension<Caller>,
     uri: Uri,
     headers: HeaderMap,
+    handover: Leave,
 ) -> Response {
     let demo = Some(Demo::test as fn() -> Demo);
-    native(&site, &caller, &uri, &headers, Opening::Quiet, demo).await
+    native(
+        &site,
+        &caller,
+        &uri,
+        &headers,
+        Opening::Quiet,
+        demo,
+        handover,
+    )
+    .await
 }
 
 async fn native(
@@ -302,6 +337,7 @@ async fn native(
     headers: &HeaderMap,
     opening: Opening,
     demo: Option<fn() -> Demo>,
+    handover: Leave,
 ) -> Response {
     let mut request = match inbound::subscribe(uri.query(), cursor_header(headers)) {
         Ok(request) => request,
@@ -321,7 +357,7 @@ async fn native(
     }
     request.demo = demo.filter(|_| site.hub.config().demo).map(|demo| demo());
     debug_assert!(opening != Opening::Board || request.start == Start::Live);
-    stream(site, caller, uri, headers, request)
+    stream(site, caller, uri, headers, request, handover)
         .await
         .unwrap_or_else(|refusal| refuse(refusal.status, &refusal.why))
 }
@@ -333,6 +369,7 @@ pub(crate) async fn stream(
     uri: &Uri,
     headers: &HeaderMap,
     request: subscription::Request,
+    handover: Leave,
 ) -> Result<Response, Refusal> {
     if !caller.rights.may_read(&request.filter.addresses) {
         return Err(Refusal {
@@ -406,7 +443,10 @@ pub(crate) async fn stream(
         (header::CACHE_CONTROL, "no-cache"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    let body = Body::from_stream(stream.map(Ok::<_, std::convert::Infallible>));
+    let body = match handover {
+        Some(Extension(handover)) if stream.is_plain() => handover.body(stream),
+        _ => Body::from_stream(stream.into_stream().map(Ok::<_, Infallible>)),
+    };
     Ok((headers, body).into_response())
 }
 

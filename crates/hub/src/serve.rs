@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Gate;
+use crate::courier::Courier;
 use crate::local::Local;
 use crate::tls::Tls;
 use crate::{Hub, HubError};
@@ -109,10 +110,17 @@ pub async fn serve_on(
         .local_addr()
         .map_err(|source| HubError::Listener { source })?;
     let stop = CancellationToken::new();
-    // Ends the streams too when this future is dropped.
-    let _dropped = stop.clone().drop_guard();
     let router = hub.router(address, stop.clone())?;
-    let gate = Arc::new(Gate::new(&hub, &doors, router, stop.clone()));
+    let (courier, carried) = match start_courier(&hub, &stop) {
+        Some((courier, carried)) => (Some(courier), Some(carried)),
+        None => (None, None),
+    };
+    // Ends the streams too when this future is dropped.
+    let end = End {
+        stop: stop.clone(),
+        courier: courier.clone(),
+    };
+    let gate = Arc::new(Gate::new(&hub, &doors, router, stop, courier));
 
     // Before a kernel without room, ours are full, and who comes then waits.
     let places = Arc::new(Semaphore::new(hub.config().max_streams + OTHERS));
@@ -139,11 +147,7 @@ pub async fn serve_on(
             Some(_) = connections.join_next() => {}
             (accepted, place) = over_tcp => match accepted {
                 Ok((socket, from)) => {
-                    let connection = gate.clone().over_tcp(socket, from.ip());
-                    connections.spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
+                    connections.spawn(gate.clone().over_tcp(socket, from.ip(), place));
                 }
                 Err(error) => not_accepted(&error).await,
             },
@@ -160,13 +164,48 @@ pub async fn serve_on(
         }
     }
     drop(doors);
-    stop.cancel();
+    drop(end);
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, drained).await.is_err() {
         tracing::info!(connections = connections.len(), "cutting what is left");
         connections.shutdown().await;
     }
+    if let Some(carried) = carried {
+        // It ends by itself, after as long; an error means that it has.
+        let _ = carried.await;
+    }
     Ok(())
+}
+
+/// Who carries the plain streams, if that is wanted and can be.
+fn start_courier(
+    hub: &Hub,
+    stop: &CancellationToken,
+) -> Option<(Arc<Courier>, oneshot::Receiver<()>)> {
+    if !hub.config().shared_delivery {
+        return None;
+    }
+    let started = Courier::start(hub, stop.clone(), GRACE);
+    // Without one each stream is a task of its own.
+    started
+        .inspect_err(|error| tracing::warn!(%error, "streams are not delivered together"))
+        .ok()
+}
+
+/// Dropped, it ends all streams.
+struct End {
+    stop: CancellationToken,
+    courier: Option<Arc<Courier>>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        // It looks when it is woken.
+        if let Some(courier) = &self.courier {
+            courier.wake();
+        }
+    }
 }
 
 /// Never closed: whoever waits here gets a place when one is free.

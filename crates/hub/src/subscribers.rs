@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 
 use crate::Hub;
+use crate::courier::Courier;
 use crate::limits::neighbourhood;
 use crate::peer::Peer;
 use crate::publication::{Address, Uid};
@@ -128,17 +129,70 @@ pub(crate) struct Place {
     pub(crate) visitor: Visitor,
     /// Unix milliseconds.
     pub(crate) since: i64,
-    /// Up to where it has looked at the log.
-    pub(crate) cursor: AtomicU64,
-    cut: CancellationToken,
-    why: OnceLock<Cut>,
+    /// Up to where it has looked at the log; [`CARRIED`]: as far as its courier.
+    cursor: AtomicU64,
+    way: Mutex<Way>,
+    /// Tells a stream that no courier carries that it is cut.
+    told: Notify,
+}
+
+/// No place in a log.
+const CARRIED: u64 = u64::MAX;
+
+/// How a stream goes on.
+#[derive(Default)]
+struct Way {
+    /// Why it does not.
+    cut: Option<Cut>,
+    courier: Option<Arc<Courier>>,
 }
 
 impl Place {
     /// Ends the stream.
     pub(crate) fn cut(&self, why: Cut) {
-        let _ = self.why.set(why);
-        self.cut.cancel();
+        let courier = {
+            let mut way = self.way();
+            way.cut.get_or_insert(why);
+            way.courier.clone()
+        };
+        match courier {
+            Some(courier) => courier.cut(self.id),
+            None => self.told.notify_one(),
+        }
+    }
+
+    /// From now on this courier carries the stream, and is told when it is cut;
+    /// whether that has happened already.
+    pub(crate) fn goes_by(&self, courier: &Arc<Courier>) -> Option<Cut> {
+        let mut way = self.way();
+        way.courier = Some(courier.clone());
+        way.cut
+    }
+
+    /// It has looked at the log up to here.
+    pub(crate) fn reaches(&self, cursor: u64) {
+        self.cursor.store(cursor, Ordering::Relaxed);
+    }
+
+    /// It has looked at all that its courier has.
+    pub(crate) fn keeps_up(&self) {
+        self.reaches(CARRIED);
+    }
+
+    /// Up to where it has looked at the log.
+    pub(crate) fn cursor(&self) -> u64 {
+        match self.cursor.load(Ordering::Relaxed) {
+            CARRIED => self
+                .way()
+                .courier
+                .as_ref()
+                .map_or(0, |courier| courier.reached()),
+            cursor => cursor,
+        }
+    }
+
+    fn way(&self) -> MutexGuard<'_, Way> {
+        self.way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -209,8 +263,8 @@ impl Seat {
                 visitor,
                 since: (config.clock)().as_millisecond(),
                 cursor: AtomicU64::new(hub.log().head()),
-                cut: CancellationToken::new(),
-                why: OnceLock::new(),
+                way: Mutex::default(),
+                told: Notify::new(),
             });
             places.add(place.clone());
             place
@@ -233,15 +287,14 @@ impl Seat {
         self.ended = why;
     }
 
-    /// Waits until the stream is cut.
+    /// Waits until the stream, which no courier carries, is cut.
     pub(crate) async fn cut(&self) {
-        self.place.cut.cancelled().await;
+        self.place.told.notified().await;
     }
 
     /// Why the stream is cut, if it is.
     pub(crate) fn is_cut(&self) -> Option<Cut> {
-        let why = || self.place.why.get().copied().unwrap_or(Cut::Disconnected);
-        self.place.cut.is_cancelled().then(why)
+        self.place.way().cut
     }
 }
 

@@ -1,7 +1,7 @@
-//! One subscriber: a cursor that walks along the log.
+//! One subscriber: a cursor that walks along the log, as the body of an answer
+//! or, handed to a courier, without any.
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -18,6 +18,7 @@ use crate::message::MessageId;
 use crate::publication::Filter;
 use crate::record::{Record, View};
 use crate::subscribers::{Cut, Seat};
+use crate::window::Page;
 use crate::{Hub, HubError, Position};
 
 /// What a subscriber asks for.
@@ -81,7 +82,7 @@ pub(crate) async fn subscribe(
     seat: Seat,
     request: Request,
     stop: CancellationToken,
-) -> Result<impl Stream<Item = Bytes> + Send + 'static, HubError> {
+) -> Result<Subscription, HubError> {
     let head = hub.log().watch_head();
     let view = View {
         filter: request.filter,
@@ -129,37 +130,32 @@ pub(crate) async fn subscribe(
         // first event comes back with the place where it started.
         (_, None) => format.place(position, &mut out),
     }
-    seat.place().cursor.store(cursor, Ordering::Relaxed);
+    seat.place().reaches(cursor);
 
     let heartbeat = view.format.heartbeat(hub.config().heartbeat).min(LONGEST);
-    let subscription = Subscription {
-        hub: hub.clone(),
+    Ok(Subscription {
         head,
         stop,
-        view,
-        cursor,
-        said: cursor,
         opening: Some(out),
-        control: request.control,
         poll: request.poll,
         scheduled: request.scheduled.then_some(None),
         demo: request.demo,
-        heartbeat,
         quiet_until: Instant::now() + heartbeat,
-        old_at: hub.config().max_age.and_then(|age| {
-            let mut random = hub.random().lock().unwrap_or_else(PoisonError::into_inner);
-            Instant::now().checked_add(lifetime(age, &mut random))
-        }),
         ended: false,
-        seat,
-    };
-    Ok(futures::stream::unfold(
-        subscription,
-        |mut subscription| async {
-            let bytes = subscription.next().await?;
-            Some((bytes, subscription))
+        listener: Listener {
+            hub: hub.clone(),
+            view,
+            cursor,
+            said: cursor,
+            control: request.control,
+            heartbeat,
+            old_at: hub.config().max_age.and_then(|age| {
+                let mut random = hub.random().lock().unwrap_or_else(PoisonError::into_inner);
+                Instant::now().checked_add(lifetime(age, &mut random))
+            }),
+            seat,
         },
-    ))
+    })
 }
 
 /// How long a stream lives: about `age`, a tenth sooner or later.
@@ -226,27 +222,102 @@ fn after(text: &str, view: &View, hub: &Hub) -> Resolved {
     }
 }
 
-struct Subscription {
-    hub: Hub,
+/// A stream that is open: who listens, and what else its body does.
+pub(crate) struct Subscription {
+    listener: Listener,
     head: watch::Receiver<u64>,
     stop: CancellationToken,
-    view: View,
-    /// Up to here the log has been looked at.
-    cursor: u64,
-    /// The last id the subscriber has; events for others move only the cursor.
-    said: u64,
     opening: Option<BytesMut>,
-    control: bool,
     poll: bool,
     /// Where to go on among what is still to come, if that is asked for.
     scheduled: Option<Option<Upcoming>>,
     demo: Option<Demo>,
-    heartbeat: Duration,
     quiet_until: Instant,
-    /// When the subscriber is to connect anew.
-    old_at: Option<Instant>,
     ended: bool,
-    seat: Seat,
+}
+
+/// What an endless stream is without the connection that carries it: a place in
+/// the log, and who has reached it.
+pub(crate) struct Listener {
+    hub: Hub,
+    pub(crate) view: View,
+    /// Up to here the log has been looked at.
+    pub(crate) cursor: u64,
+    /// The last id the subscriber has; events for others move only the cursor.
+    pub(crate) said: u64,
+    control: bool,
+    pub(crate) heartbeat: Duration,
+    /// When the subscriber is to connect anew.
+    pub(crate) old_at: Option<Instant>,
+    pub(crate) seat: Seat,
+}
+
+impl Listener {
+    /// Moves to where a page ends; the bytes to write for it.
+    pub(crate) fn advance(&mut self, page: Page) -> BytesMut {
+        let mut out = BytesMut::new();
+        if page.floor > self.cursor {
+            // History went faster than this subscriber.
+            let from = self.position(self.cursor).to_string();
+            let to = self.position(page.floor);
+            let now = self.hub.log().now();
+            self.view.format.gap(&from, to, now, &mut out);
+            self.said = page.floor;
+        }
+        self.cursor = page.scanned.max(page.floor);
+        self.seat.place().reaches(self.cursor);
+        self.said = page.last.unwrap_or(self.said);
+        self.hub.metrics().delivered.add(page.events);
+        if out.is_empty() {
+            return page.frames;
+        }
+        out.extend_from_slice(&page.frames);
+        out
+    }
+
+    /// A comment, and with it the place the subscriber has reached without
+    /// having got an event: its cursor must not grow old in a quiet stream.
+    pub(crate) fn sign_of_life(&mut self) -> Bytes {
+        let mut out = BytesMut::new();
+        let now = self.hub.log().now();
+        let position = self.position(self.cursor);
+        self.view.format.alive(position, now, &mut out);
+        if let Some(place) = self.place() {
+            out.extend_from_slice(&place);
+        }
+        if self.control {
+            self.view.format.ping(self.position(self.said), &mut out);
+        }
+        out.freeze()
+    }
+
+    /// The cursor as an id without data, if the subscriber does not have it.
+    fn place(&mut self) -> Option<Bytes> {
+        if self.said == self.cursor {
+            return None;
+        }
+        self.said = self.cursor;
+        let mut out = BytesMut::new();
+        self.view.format.place(self.position(self.cursor), &mut out);
+        (!out.is_empty()).then(|| out.freeze())
+    }
+
+    /// The last bytes of a stream that ends for this reason.
+    pub(crate) fn bye(&mut self, reason: &'static str) -> Option<Bytes> {
+        self.seat.end(reason);
+        self.control.then(|| {
+            let mut out = BytesMut::new();
+            self.view.format.bye(reason, &mut out);
+            out.freeze()
+        })
+    }
+
+    fn position(&self, seq: u64) -> Position {
+        Position {
+            epoch: self.hub.epoch(),
+            seq,
+        }
+    }
 }
 
 enum Woken {
@@ -259,10 +330,30 @@ enum Woken {
 }
 
 impl Subscription {
+    /// Whether it is nothing but the events as an event stream, without an end:
+    /// what couriers carry.
+    pub(crate) fn is_plain(&self) -> bool {
+        let plain = self.listener.view.format == Format::Sse;
+        plain && !self.poll && self.scheduled.is_none() && self.demo.is_none()
+    }
+
+    /// The stream's first bytes, and the rest as a courier carries it.
+    pub(crate) fn into_listener(self) -> (Bytes, Listener) {
+        (self.opening.unwrap_or_default().freeze(), self.listener)
+    }
+
+    /// The stream as the body of an answer.
+    pub(crate) fn into_stream(self) -> impl Stream<Item = Bytes> + Send + 'static {
+        futures::stream::unfold(self, |mut subscription| async {
+            let bytes = subscription.next().await?;
+            Some((bytes, subscription))
+        })
+    }
+
     /// The next bytes to write, or the end of the stream.
     async fn next(&mut self) -> Option<Bytes> {
         let bytes = self.next_bytes().await;
-        self.quiet_until = Instant::now() + self.heartbeat;
+        self.quiet_until = Instant::now() + self.listener.heartbeat;
         bytes
     }
 
@@ -275,19 +366,20 @@ impl Subscription {
                 return None;
             }
             if let Some(reason) = self.end() {
-                return self.bye(reason);
+                self.ended = true;
+                return self.listener.bye(reason);
             }
             let head = *self.head.borrow_and_update();
             // A poll ends where it began to look, however fast others publish.
-            let done = self.poll && self.cursor >= self.view.opened;
-            if head > self.cursor && !done {
+            let done = self.poll && self.listener.cursor >= self.listener.view.opened;
+            if head > self.listener.cursor && !done {
                 match self.advance().await {
                     Ok(Some(bytes)) => return Some(bytes),
                     Ok(None) => continue,
                     Err(error) => {
                         // The subscriber comes back with its cursor.
                         tracing::warn!(%error, "a stream ends");
-                        self.seat.end("error");
+                        self.listener.seat.end("error");
                         return None;
                     }
                 }
@@ -304,23 +396,20 @@ impl Subscription {
             }
             if self.poll {
                 self.ended = true;
-                self.seat.end("replayed");
-                return self.place();
+                self.listener.seat.end("replayed");
+                return self.listener.place();
             }
             match self.wait().await {
                 Woken::End | Woken::Head => {}
                 Woken::LogClosed => return None,
                 Woken::Demo => {
-                    let position = Position {
-                        epoch: self.hub.epoch(),
-                        seq: self.said,
-                    };
-                    let now = (self.hub.config().clock)();
+                    let id = self.listener.position(self.listener.said).to_id();
+                    let now = (self.listener.hub.config().clock)();
                     if let Some(demo) = &mut self.demo {
-                        return Some(demo.frames(&position.to_id(), now));
+                        return Some(demo.frames(&id, now));
                     }
                 }
-                Woken::Quiet => return Some(self.sign_of_life()),
+                Woken::Quiet => return Some(self.listener.sign_of_life()),
             }
         }
     }
@@ -333,7 +422,7 @@ impl Subscription {
                 None => std::future::pending().await,
             }
         };
-        let old_at = self.old_at;
+        let old_at = self.listener.old_at;
         let old = async move {
             match old_at {
                 Some(old_at) => tokio::time::sleep_until(old_at).await,
@@ -343,7 +432,7 @@ impl Subscription {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Woken::End,
-            () = self.seat.cut() => Woken::End,
+            () = self.listener.seat.cut() => Woken::End,
             () = old => Woken::End,
             changed = self.head.changed() => match changed {
                 Ok(()) => Woken::Head,
@@ -356,86 +445,25 @@ impl Subscription {
 
     /// Walks one page along the log.
     async fn advance(&mut self) -> Result<Option<Bytes>, HubError> {
-        let page = self.hub.log().read(&self.view, self.cursor).await?;
-        let mut out = BytesMut::new();
-        if page.floor > self.cursor {
-            // History went faster than this subscriber.
-            let epoch = self.hub.epoch();
-            let from = Position {
-                epoch,
-                seq: self.cursor,
-            }
-            .to_string();
-            let to = Position {
-                epoch,
-                seq: page.floor,
-            };
-            let now = self.hub.log().now();
-            self.view.format.gap(&from, to, now, &mut out);
-            self.said = page.floor;
-        }
-        self.cursor = page.scanned.max(page.floor);
-        let place = self.seat.place();
-        place.cursor.store(self.cursor, Ordering::Relaxed);
-        self.said = page.last.unwrap_or(self.said);
-        self.hub.metrics().delivered.add(page.events);
-        if out.is_empty() {
-            out = page.frames;
-        } else {
-            out.extend_from_slice(&page.frames);
-        }
+        let Listener {
+            hub, view, cursor, ..
+        } = &self.listener;
+        let page = hub.log().read(view, *cursor).await?;
+        let out = self.listener.advance(page);
         Ok((!out.is_empty()).then(|| out.freeze()))
     }
 
     /// A page of what is still to come.
     async fn upcoming(&mut self, after: Option<Upcoming>) -> Result<Option<Bytes>, HubError> {
-        let log = self.hub.log();
-        let (records, next) = log.scheduled(&self.view, after).await?;
+        let Listener { hub, view, .. } = &self.listener;
+        let (records, next) = hub.log().scheduled(view, after).await?;
         self.scheduled = next.map(Some);
         let mut out = BytesMut::new();
-        let wanted = |record: &&Record| self.view.format.takes(record);
+        let wanted = |record: &&Record| view.format.takes(record);
         for record in records.iter().filter(wanted) {
-            self.view.format.upcoming(record, &mut out);
+            view.format.upcoming(record, &mut out);
         }
         Ok((!out.is_empty()).then(|| out.freeze()))
-    }
-
-    /// A comment, and with it the place the subscriber has reached without
-    /// having got an event: its cursor must not grow old in a quiet stream.
-    fn sign_of_life(&mut self) -> Bytes {
-        let mut out = BytesMut::new();
-        let position = Position {
-            epoch: self.hub.epoch(),
-            seq: self.cursor,
-        };
-        let now = self.hub.log().now();
-        self.view.format.alive(position, now, &mut out);
-        if let Some(place) = self.place() {
-            out.extend_from_slice(&place);
-        }
-        if self.control {
-            let position = Position {
-                epoch: self.hub.epoch(),
-                seq: self.said,
-            };
-            self.view.format.ping(position, &mut out);
-        }
-        out.freeze()
-    }
-
-    /// The cursor as an id without data, if the subscriber does not have it.
-    fn place(&mut self) -> Option<Bytes> {
-        if self.said == self.cursor {
-            return None;
-        }
-        self.said = self.cursor;
-        let position = Position {
-            epoch: self.hub.epoch(),
-            seq: self.cursor,
-        };
-        let mut out = BytesMut::new();
-        self.view.format.place(position, &mut out);
-        (!out.is_empty()).then(|| out.freeze())
     }
 
     /// Why the stream is to end, if it is.
@@ -443,19 +471,10 @@ impl Subscription {
         if self.stop.is_cancelled() {
             return Some("shutdown");
         }
-        let cut = self.seat.is_cut().map(Cut::as_str);
-        let old = || self.old_at.is_some_and(|old_at| old_at <= Instant::now());
+        let Listener { seat, old_at, .. } = &self.listener;
+        let cut = seat.is_cut().map(Cut::as_str);
+        let old = || old_at.is_some_and(|old_at| old_at <= Instant::now());
         cut.or_else(|| old().then_some("rotation"))
-    }
-
-    fn bye(&mut self, reason: &'static str) -> Option<Bytes> {
-        self.ended = true;
-        self.seat.end(reason);
-        self.control.then(|| {
-            let mut out = BytesMut::new();
-            self.view.format.bye(reason, &mut out);
-            out.freeze()
-        })
     }
 }
 

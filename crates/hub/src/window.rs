@@ -1,9 +1,11 @@
 //! The newest events, in memory: what live subscribers read.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 
 use crate::format::Format;
 use crate::record::{Record, View};
@@ -11,28 +13,58 @@ use crate::record::{Record, View};
 /// One event as subscribers get it: framed once, shared by all.
 pub(crate) struct Entry {
     pub(crate) record: Record,
-    /// As an event stream has it, which most subscribers read.
-    frame: Bytes,
+    /// As an event stream has it, which most subscribers read, as one chunk of
+    /// HTTP/1.1 (RFC 9112, 7.1).
+    chunk: Bytes,
+    /// Where the frame lies in the chunk.
+    frame: Range<usize>,
 }
 
 impl Entry {
     pub(crate) fn new(record: Record) -> Self {
         let mut frame = BytesMut::new();
         Format::Sse.event(&record, &mut frame);
+        let mut chunk = BytesMut::with_capacity(frame.len() + CHUNK_OVERHEAD);
+        put_chunk(&mut chunk, &frame);
+        let end = chunk.len() - CHUNK_END.len();
         Self {
             record,
-            frame: frame.freeze(),
+            frame: end - frame.len()..end,
+            chunk: chunk.freeze(),
         }
     }
 
-    fn seq(&self) -> u64 {
+    /// The event as one chunk of an event stream.
+    pub(crate) fn chunk(&self) -> &Bytes {
+        &self.chunk
+    }
+
+    fn frame(&self) -> &[u8] {
+        &self.chunk[self.frame.clone()]
+    }
+
+    pub(crate) fn seq(&self) -> u64 {
         self.record.position.seq
     }
 
     /// About what it takes of the memory.
     fn size(&self) -> usize {
-        self.record.data.len() + self.record.to.size() + self.frame.len()
+        self.record.data.len() + self.record.to.size() + self.chunk.len()
     }
+}
+
+/// What ends a chunk.
+const CHUNK_END: &[u8] = b"\r\n";
+/// Most that a chunk is longer than what is in it.
+const CHUNK_OVERHEAD: usize = 20;
+
+/// Appends `bytes`, which are not none, as one chunk (RFC 9112, 7.1).
+pub(crate) fn put_chunk(out: &mut BytesMut, bytes: &[u8]) {
+    out.reserve(bytes.len() + CHUNK_OVERHEAD);
+    // Writing text into memory does not fail.
+    let _ = write!(out, "{:x}\r\n", bytes.len());
+    out.put_slice(bytes);
+    out.put_slice(CHUNK_END);
 }
 
 /// What a read of the log gives.
@@ -67,9 +99,18 @@ impl Page {
     }
 }
 
+/// Some of the newest events, for whoever they are.
+pub(crate) struct Recent {
+    pub(crate) entries: Vec<Arc<Entry>>,
+    /// Up to where these are all there are.
+    pub(crate) scanned: u64,
+}
+
 /// The newest events. It has no holes: it holds all from `from` on.
 pub(crate) struct Window {
     from: u64,
+    /// The newest that it ever held.
+    to: u64,
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
 }
@@ -82,12 +123,14 @@ impl Window {
     pub(crate) fn after(head: u64) -> Self {
         Self {
             from: head + 1,
+            to: head,
             entries: VecDeque::new(),
             bytes: 0,
         }
     }
 
     pub(crate) fn push(&mut self, entry: Entry) {
+        self.to = entry.seq();
         self.bytes += entry.size();
         self.entries.push_back(Arc::new(entry));
         while self.entries.len() > Self::ENTRIES || self.bytes > Self::BYTES {
@@ -97,6 +140,26 @@ impl Window {
             self.bytes -= oldest.size();
             self.from = oldest.seq() + 1;
         }
+    }
+
+    /// The events after `cursor`, the oldest first, until those that are given
+    /// have `most` bytes; `None` when the window starts later than that.
+    pub(crate) fn recent(&self, cursor: u64, most: usize) -> Option<Recent> {
+        if cursor + 1 < self.from {
+            return None;
+        }
+        let start = self.entries.partition_point(|entry| entry.seq() <= cursor);
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for entry in self.entries.range(start..) {
+            if bytes >= most {
+                let scanned = entry.seq() - 1;
+                return Some(Recent { entries, scanned });
+            }
+            bytes += entry.chunk.len();
+            entries.push(entry.clone());
+        }
+        let scanned = self.to.max(cursor);
+        Some(Recent { entries, scanned })
     }
 
     /// What `view` takes of the events after `cursor`; `None` when the window
@@ -117,7 +180,7 @@ impl Window {
             page.scanned = entry.seq();
             if view.takes(&entry.record, now) {
                 if view.format == Format::Sse {
-                    page.frames.extend_from_slice(&entry.frame);
+                    page.frames.extend_from_slice(entry.frame());
                     page.events += 1;
                     page.last = Some(entry.seq());
                 } else {

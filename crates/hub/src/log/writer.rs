@@ -155,6 +155,7 @@ impl Writer {
                 self.head
                     .send_if_modified(|told| mem::replace(told, head) != head);
                 drop(window);
+                self.shared.tell_couriers();
                 self.stats.send_if_modified(|stats| {
                     let before = *stats;
                     stats.events = state.kept;

@@ -60,8 +60,14 @@ pub(crate) struct Server {
     task: JoinHandle<Result<(), HubError>>,
 }
 
+/// All of this is true of both ways of delivery: with `FEEDBELL_TEST_DELIVERY`
+/// set to `tasks` each stream is a task of its own.
 pub(crate) fn memory() -> HubConfig {
-    HubConfig::new(Store::Memory)
+    let way = std::env::var("FEEDBELL_TEST_DELIVERY").unwrap_or_default();
+    HubConfig {
+        shared_delivery: way != "tasks",
+        ..HubConfig::new(Store::Memory)
+    }
 }
 
 impl Server {

@@ -1,0 +1,993 @@
+//! Carries the plain streams of HTTP/1.1 without a task, a timer or a buffer for
+//! each: one thread, one readiness loop, one cursor in the log per socket.
+//!
+//! A socket comes here once its request was routed, authorised and answered by
+//! the ordinary path. A subscriber that has got everything is *live*: what is
+//! new is written to it straight from the log, as many events as there are with
+//! one call. One whose socket is full is *behind*: it has a cursor of its own
+//! and walks along the log, as the ordinary path does, until it is live again.
+//!
+//! # Invariants
+//!
+//! * `reached` is the place of all live subscribers: up to there each has in its
+//!   socket what is for it, and nothing of what comes later.
+//! * A write ends within an event or after it. What is left of that one event is
+//!   kept, and the cursor stands behind it.
+//! * Whoever holds the lock may deliver: the loop, or the publisher of something
+//!   for a few. Both go by `reached`, so the order is that of the log.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read as _, Write as _};
+use std::mem;
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::publication::{Address, Audience};
+use crate::subscribers::Cut;
+use crate::subscription::Listener;
+use crate::window::{Entry, Page, put_chunk};
+use crate::{Hub, HubError};
+
+/// Most that one write to a live subscriber has, but for the event that passes
+/// it.
+const BATCH: usize = 256 * 1024;
+/// Batches that are delivered before the loop looks at its sockets again.
+const BATCHES: usize = 4;
+/// Recipients that a publisher reaches itself: a thread switch costs as much.
+const FEW: usize = 8;
+/// Bytes that a publisher looks at for that.
+const FEW_BYTES: usize = 4 * 1024;
+/// Pages that one subscriber walks along the log before others have their turn.
+const PAGES: usize = 16;
+/// A subscriber has nothing to say. Beyond so many bytes it is no subscriber.
+const MOST_HEARD: usize = 64 * 1024;
+/// How long a stream that is over is still read: see the ordinary path.
+const LINGER: Duration = Duration::from_millis(300);
+/// The end of a body in chunks (RFC 9112, 7.1).
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+/// What the waker's events are known by; sockets have smaller numbers.
+const WAKER: Token = Token(usize::MAX);
+
+/// The handle of one loop.
+pub(crate) struct Courier {
+    hub: Hub,
+    desk: Mutex<Desk>,
+    inbox: Mutex<Inbox>,
+    waker: Waker,
+    /// Whether the loop will look into its inbox and at the log.
+    woken: AtomicBool,
+    /// A copy of the desk's.
+    reached: AtomicU64,
+}
+
+/// What others leave for the loop.
+#[derive(Default)]
+struct Inbox {
+    arrivals: Vec<Arrival>,
+    /// Numbers of places.
+    cuts: Vec<u64>,
+    /// What was read from disk, and for whom.
+    pages: Vec<(Carried, Result<Page, HubError>)>,
+    closed: bool,
+}
+
+/// A socket whose head and opening are written.
+pub(crate) struct Arrival {
+    pub(crate) socket: std::net::TcpStream,
+    pub(crate) listener: Listener,
+    /// Held for as long as the connection is open.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+}
+
+/// One connection of the desk; keys are used again, places are not.
+#[derive(Clone, Copy)]
+struct Carried {
+    key: usize,
+    place: u64,
+}
+
+impl Courier {
+    /// Starts a loop that carries streams until `stop`. The receiver hears when
+    /// it is over.
+    pub(crate) fn start(
+        hub: &Hub,
+        stop: CancellationToken,
+        grace: Duration,
+    ) -> io::Result<(Arc<Self>, oneshot::Receiver<()>)> {
+        let poll = Poll::new()?;
+        let reached = hub.log().head();
+        let courier = Arc::new(Self {
+            hub: hub.clone(),
+            desk: Mutex::new(Desk::new(hub, reached)),
+            inbox: Mutex::default(),
+            waker: Waker::new(poll.registry(), WAKER)?,
+            woken: AtomicBool::new(false),
+            reached: AtomicU64::new(reached),
+        });
+        let (over, done) = oneshot::channel();
+        let rounds = Rounds {
+            courier: courier.clone(),
+            poll,
+            runtime: Handle::current(),
+            stop,
+            grace,
+        };
+        std::thread::Builder::new()
+            .name("hub-courier".to_owned())
+            .spawn(move || {
+                rounds.run();
+                let _ = over.send(());
+            })?;
+        hub.log().tells(&courier);
+        Ok((courier, done))
+    }
+
+    /// Takes a stream over; one that is over itself ends it.
+    pub(crate) fn carry(&self, arrival: Arrival) {
+        {
+            let mut inbox = self.inbox();
+            if inbox.closed {
+                return;
+            }
+            inbox.arrivals.push(arrival);
+        }
+        self.wake();
+    }
+
+    /// Ends the stream with this place.
+    pub(crate) fn cut(&self, place: u64) {
+        self.inbox().cuts.push(place);
+        self.wake();
+    }
+
+    /// There is something new in the log. What is for a few is on its way when
+    /// this returns, unless the loop is at it already.
+    pub(crate) fn tell(&self) {
+        let told = match self.desk.try_lock() {
+            Ok(mut desk) => self.deliver(&mut desk, FEW),
+            Err(TryLockError::Poisoned(desk)) => self.deliver(&mut desk.into_inner(), FEW),
+            Err(TryLockError::WouldBlock) => false,
+        };
+        if !told {
+            self.wake();
+        }
+    }
+
+    /// Up to where live subscribers have what is for them.
+    pub(crate) fn reached(&self) -> u64 {
+        self.reached.load(Ordering::Acquire)
+    }
+
+    /// Makes the loop look at everything there is.
+    pub(crate) fn wake(&self) {
+        if !self.woken.swap(true, Ordering::AcqRel)
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "the courier cannot be woken");
+        }
+    }
+
+    /// Delivers what is new to all live subscribers, if those are not more than
+    /// `most`; whether it was.
+    fn deliver(&self, desk: &mut Desk, most: usize) -> bool {
+        let all = desk.deliver(most);
+        self.reached.store(desk.reached, Ordering::Release);
+        all
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The loop.
+struct Rounds {
+    courier: Arc<Courier>,
+    poll: Poll,
+    runtime: Handle,
+    stop: CancellationToken,
+    grace: Duration,
+}
+
+impl Rounds {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        let mut patience = None;
+        let mut until = None;
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, patience)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                // Without it nobody would hear anything any more: all come back.
+                tracing::error!(%error, "the courier gives up");
+                break;
+            }
+            // Before looking: who comes later wakes again.
+            self.courier.woken.store(false, Ordering::Release);
+            let now = Instant::now();
+            let mut desk = self.courier.desk();
+            for event in &events {
+                if event.token() != WAKER {
+                    desk.ready(event.token().0, event.is_readable(), now);
+                }
+            }
+            if !self.courier.deliver(&mut desk, usize::MAX) {
+                self.courier.wake();
+            }
+            self.look_into_inbox(&mut desk, now);
+            desk.take_turns(now);
+            desk.sweep(now);
+            if self.stop.is_cancelled() {
+                let until = *until.get_or_insert_with(|| {
+                    desk.end_all(now);
+                    now + self.grace
+                });
+                if desk.is_empty() || until <= now {
+                    break;
+                }
+            }
+            for (carried, view, cursor) in mem::take(&mut desk.wanted) {
+                let courier = self.courier.clone();
+                self.runtime.spawn(async move {
+                    let page = courier.hub.log().read(&view, cursor).await;
+                    courier.inbox().pages.push((carried, page));
+                    courier.wake();
+                });
+            }
+            patience = desk.patience(now, until);
+        }
+        let inbox = {
+            let mut inbox = self.courier.inbox();
+            inbox.closed = true;
+            mem::take(&mut *inbox)
+        };
+        drop(inbox);
+        self.courier.desk().clear();
+    }
+
+    fn look_into_inbox(&self, desk: &mut Desk, now: Instant) {
+        let Inbox {
+            arrivals,
+            cuts,
+            pages,
+            ..
+        } = {
+            let mut inbox = self.courier.inbox();
+            let closed = inbox.closed;
+            mem::replace(
+                &mut *inbox,
+                Inbox {
+                    closed,
+                    ..Inbox::default()
+                },
+            )
+        };
+        for arrival in arrivals {
+            desk.admit(&self.courier, self.poll.registry(), arrival, now);
+        }
+        for (carried, page) in pages {
+            desk.has_read(carried, page, now);
+        }
+        if !cuts.is_empty() {
+            desk.cut(&cuts, now);
+        }
+    }
+}
+
+/// All connections, and how far the live ones are.
+struct Desk {
+    hub: Hub,
+    connections: Slab<Connection>,
+    /// Whom an address reaches.
+    by_address: HashMap<Address, Vec<u32>>,
+    /// The place in the log of all live subscribers.
+    reached: u64,
+    /// Connections that are behind and whose sockets may take more.
+    turns: VecDeque<usize>,
+    /// Pages to be read from disk.
+    wanted: Vec<(Carried, crate::record::View, u64)>,
+    /// When the next deadline may be over.
+    next_sweep: Option<Instant>,
+    write_timeout: Duration,
+    scratch: BytesMut,
+}
+
+struct Connection {
+    socket: TcpStream,
+    state: State,
+    listener: Option<Listener>,
+    /// The rest of an event, or of a page, that is written in part.
+    rest: Box<[u8]>,
+    /// How much of the rest is written.
+    written: usize,
+    /// Since when the socket takes nothing.
+    stalled: Option<Instant>,
+    quiet_until: Instant,
+    heard: usize,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It has all up to `reached`, and room for more.
+    Live,
+    /// Its cursor is its own.
+    Behind,
+    /// It is behind, and waits for a page from disk.
+    Reading,
+    /// The rest is the last that it gets.
+    Ending,
+    /// All is written; the peer's end is awaited.
+    Over(Instant),
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    All,
+    /// So many bytes; the loop hears when there is room again.
+    Some(usize),
+    /// The connection is gone.
+    None,
+}
+
+/// What is new, as some subscribers get it.
+struct Load<'a> {
+    bytes: &'a [u8],
+    /// Each event's number, and where its bytes end.
+    events: &'a [(u64, usize)],
+}
+
+impl Desk {
+    fn new(hub: &Hub, reached: u64) -> Self {
+        Self {
+            hub: hub.clone(),
+            connections: Slab::new(),
+            by_address: HashMap::new(),
+            reached,
+            turns: VecDeque::new(),
+            wanted: Vec::new(),
+            next_sweep: None,
+            write_timeout: hub.config().write_timeout,
+            scratch: BytesMut::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Delivers what is new, if no part of it is for more than `most`; whether
+    /// nothing is left.
+    fn deliver(&mut self, most: usize) -> bool {
+        let bytes = if most > FEW { BATCH } else { FEW_BYTES };
+        for _ in 0..BATCHES {
+            let Some(recent) = self.hub.log().recent(self.reached, bytes) else {
+                self.fall_behind();
+                return true;
+            };
+            if recent.scanned == self.reached {
+                return true;
+            }
+            if !self.deliver_these(&recent.entries, most) {
+                return false;
+            }
+            self.reached = recent.scanned;
+        }
+        false
+    }
+
+    /// The log went faster than this courier: each goes on by itself.
+    fn fall_behind(&mut self) {
+        let reached = self.reached;
+        for (key, connection) in &mut self.connections {
+            if connection.state == State::Live {
+                connection.falls_behind(reached);
+                self.turns.push_back(key);
+            }
+        }
+        self.reached = self.hub.log().head();
+    }
+
+    fn deliver_these(&mut self, entries: &[Arc<Entry>], most: usize) -> bool {
+        let now = Instant::now();
+        let time = self.hub.log().now();
+        let current = |entry: &&Arc<Entry>| {
+            let expires = entry.record.expires;
+            expires.is_none_or(|expires| expires > time)
+        };
+        // Who is named by some of it, each with the events for it, in order.
+        let mut named: Vec<(u32, u32)> = Vec::new();
+        let mut for_all: Vec<u32> = Vec::new();
+        for (nth, entry) in (0u32..).zip(entries) {
+            if !current(&entry) {
+                continue;
+            }
+            match &entry.record.to {
+                Audience::Everyone => for_all.push(nth),
+                Audience::Only(to) => {
+                    let keys = to.iter().filter_map(|address| self.by_address.get(address));
+                    named.extend(keys.flatten().map(|key| (*key, nth)));
+                }
+            }
+        }
+        let recipients = match for_all.is_empty() {
+            true => named.len(),
+            false => self.connections.len(),
+        };
+        if recipients > most {
+            return false;
+        }
+        named.sort_unstable();
+        named.dedup();
+
+        let mut delivered = 0;
+        let mut load = LoadBuffer::default();
+        for events in named.chunk_by(|one, next| one.0 == next.0) {
+            let key = events[0].0 as usize;
+            let Some(connection) = self.connections.get(key) else {
+                continue;
+            };
+            if connection.state != State::Live {
+                continue;
+            }
+            let everyone = connection.everyone();
+            load.clear();
+            let mut common = for_all.iter().copied().filter(|_| everyone).peekable();
+            for (_, nth) in events {
+                while let Some(before) = common.next_if(|common| common < nth) {
+                    load.push(&entries[before as usize]);
+                }
+                load.push(&entries[*nth as usize]);
+            }
+            common.for_each(|nth| load.push(&entries[nth as usize]));
+            delivered += self.hand(key, load.load(), now);
+        }
+        if !for_all.is_empty() {
+            load.clear();
+            for_all
+                .iter()
+                .for_each(|nth| load.push(&entries[*nth as usize]));
+            let load = load.load();
+            let mut named = named.iter().map(|(key, _)| *key as usize).peekable();
+            for key in 0..self.connections.capacity() {
+                let Some(connection) = self.connections.get(key) else {
+                    continue;
+                };
+                // Those who are named have had it all.
+                if named.next_if_eq(&key).is_some() {
+                    while named.next_if_eq(&key).is_some() {}
+                    continue;
+                }
+                if connection.state == State::Live && connection.everyone() {
+                    delivered += self.hand(key, load, now);
+                }
+            }
+        }
+        self.hub.metrics().delivered.add(delivered);
+        true
+    }
+
+    /// Writes new events to a live subscriber, and says how many it has now.
+    fn hand(&mut self, key: usize, load: Load<'_>, now: Instant) -> u64 {
+        let reached = self.reached;
+        let Some(connection) = self.connections.get_mut(key) else {
+            return 0;
+        };
+        let Some(listener) = &mut connection.listener else {
+            return 0;
+        };
+        let Load { bytes, events } = load;
+        match write(&connection.socket, bytes) {
+            Sent::All => {
+                listener.said = events.last().map_or(listener.said, |event| event.0);
+                connection.quiet_until = now + listener.heartbeat;
+                events.len() as u64
+            }
+            Sent::Some(sent) => {
+                // The first that is not written to its end is begun, if anything
+                // of it is.
+                let whole = events.partition_point(|(_, end)| *end <= sent);
+                let start = whole.checked_sub(1).map_or(0, |last| events[last].1);
+                let mut handed = whole;
+                if start < sent {
+                    connection.rest = bytes[sent..events[whole].1].into();
+                    connection.written = 0;
+                    handed += 1;
+                }
+                let cursor = handed.checked_sub(1).map_or(reached, |last| events[last].0);
+                if handed > 0 {
+                    listener.said = cursor;
+                }
+                connection.falls_behind(cursor);
+                connection.stalled = Some(now);
+                self.look_by(now + self.write_timeout);
+                handed as u64
+            }
+            Sent::None => {
+                self.remove(key);
+                0
+            }
+        }
+    }
+
+    /// A socket has something to read, or room, or neither.
+    fn ready(&mut self, key: usize, readable: bool, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        if readable && !connection.hear() {
+            return self.remove(key);
+        }
+        match connection.state {
+            State::Behind => self.turns.push_back(key),
+            State::Reading | State::Ending => self.flush(key, now),
+            State::Live | State::Over(_) => {}
+        }
+    }
+
+    /// Gives those who are behind a turn each.
+    fn take_turns(&mut self, now: Instant) {
+        for _ in 0..self.turns.len() {
+            if let Some(key) = self.turns.pop_front() {
+                self.walk(key, now);
+            }
+        }
+    }
+
+    /// Walks along the log, up to its end, or until the socket is full.
+    fn walk(&mut self, key: usize, now: Instant) {
+        for _ in 0..PAGES {
+            self.flush(key, now);
+            let reached = self.reached;
+            let Some(connection) = self.connections.get_mut(key) else {
+                return;
+            };
+            let Some(listener) = &mut connection.listener else {
+                return;
+            };
+            if connection.state != State::Behind || !connection.rest.is_empty() {
+                return;
+            }
+            if listener.cursor.max(listener.view.opened) > reached {
+                // It has seen more of the log than the live ones.
+                break;
+            }
+            if listener.cursor == reached {
+                connection.state = State::Live;
+                listener.seat.place().keeps_up();
+                return;
+            }
+            match self.hub.log().page(&listener.view, listener.cursor) {
+                Some(page) => self.give(key, page, now),
+                None => {
+                    let carried = Carried {
+                        key,
+                        place: listener.seat.place().id,
+                    };
+                    connection.state = State::Reading;
+                    let view = listener.view.clone();
+                    return self.wanted.push((carried, view, listener.cursor));
+                }
+            }
+        }
+        self.turns.push_back(key);
+    }
+
+    /// Writes a page to a subscriber that is behind and has no rest.
+    fn give(&mut self, key: usize, page: Page, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let Some(listener) = &mut connection.listener else {
+            return;
+        };
+        let bytes = listener.advance(page);
+        if !bytes.is_empty() {
+            connection.quiet_until = now + listener.heartbeat;
+            self.scratch.clear();
+            put_chunk(&mut self.scratch, &bytes);
+            self.write_last(key, now);
+        }
+    }
+
+    fn has_read(&mut self, carried: Carried, page: Result<Page, HubError>, now: Instant) {
+        let Carried { key, place } = carried;
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let same = |listener: &&mut Listener| listener.seat.place().id == place;
+        let Some(listener) = connection.listener.as_mut().filter(same) else {
+            return;
+        };
+        if connection.state != State::Reading {
+            return;
+        }
+        match page {
+            Ok(page) => {
+                connection.state = State::Behind;
+                self.give(key, page, now);
+                self.turns.push_back(key);
+            }
+            Err(error) => {
+                // The subscriber comes back with its cursor.
+                tracing::warn!(%error, "a stream ends");
+                listener.seat.end("error");
+                self.remove(key);
+            }
+        }
+    }
+
+    /// Writes what is in the scratch to a subscriber without a rest, and keeps
+    /// what does not go.
+    fn write_last(&mut self, key: usize, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        match write(&connection.socket, &self.scratch) {
+            Sent::All => {}
+            Sent::Some(sent) => {
+                connection.rest = self.scratch[sent..].into();
+                connection.written = 0;
+                connection.stalled = Some(now);
+                self.look_by(now + self.write_timeout);
+            }
+            Sent::None => self.remove(key),
+        }
+    }
+
+    /// Writes the rest, if there is one.
+    fn flush(&mut self, key: usize, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        if !connection.rest.is_empty() {
+            match write(&connection.socket, &connection.rest[connection.written..]) {
+                Sent::All => {
+                    connection.rest = Box::default();
+                    connection.stalled = None;
+                    if let Some(listener) = &connection.listener {
+                        connection.quiet_until = now + listener.heartbeat;
+                    }
+                }
+                Sent::Some(0) => return,
+                Sent::Some(sent) => {
+                    connection.written += sent;
+                    connection.stalled = Some(now);
+                    return;
+                }
+                Sent::None => return self.remove(key),
+            }
+        }
+        if connection.state == State::Ending {
+            self.over(key, now);
+        }
+    }
+
+    fn admit(
+        &mut self,
+        courier: &Arc<Courier>,
+        registry: &mio::Registry,
+        arrival: Arrival,
+        now: Instant,
+    ) {
+        let Arrival {
+            socket,
+            listener,
+            permit,
+        } = arrival;
+        let mut socket = TcpStream::from_std(socket);
+        let entry = self.connections.vacant_entry();
+        let key = entry.key();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = registry.register(&mut socket, Token(key), interest) {
+            return tracing::warn!(%error, "a stream ends");
+        }
+        let cut = listener.seat.place().goes_by(courier);
+        for address in &listener.view.filter.addresses {
+            let keys = self.by_address.entry(address.clone()).or_default();
+            if keys.last() != Some(&(key as u32)) {
+                keys.push(key as u32);
+            }
+        }
+        let quiet_until = now + listener.heartbeat;
+        let old_at = listener.old_at;
+        entry.insert(Connection {
+            socket,
+            state: State::Behind,
+            listener: Some(listener),
+            rest: Box::default(),
+            written: 0,
+            stalled: None,
+            quiet_until,
+            heard: 0,
+            _permit: permit,
+        });
+        self.look_by(quiet_until);
+        if let Some(old_at) = old_at {
+            self.look_by(old_at.into_std());
+        }
+        match cut {
+            Some(why) => self.end(key, why.as_str(), now),
+            None => self.turns.push_back(key),
+        }
+    }
+
+    fn cut(&mut self, places: &[u64], now: Instant) {
+        let cut = |connection: &Connection| {
+            let seat = &connection.listener.as_ref()?.seat;
+            let named = places.contains(&seat.place().id);
+            named.then(|| seat.is_cut().map_or("other", Cut::as_str))
+        };
+        let all = self.connections.iter();
+        let cut: Vec<_> = all
+            .filter_map(|(key, connection)| Some((key, cut(connection)?)))
+            .collect();
+        for (key, why) in cut {
+            self.end(key, why, now);
+        }
+    }
+
+    fn end_all(&mut self, now: Instant) {
+        let keys: Vec<_> = self.connections.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.end(key, "shutdown", now);
+        }
+    }
+
+    /// Ends a stream: after what is begun comes its end.
+    fn end(&mut self, key: usize, why: &'static str, now: Instant) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let Some(listener) = &mut connection.listener else {
+            return;
+        };
+        if connection.state == State::Ending {
+            return;
+        }
+        let begun = mem::take(&mut connection.rest);
+        self.scratch.clear();
+        self.scratch
+            .extend_from_slice(&begun[connection.written.min(begun.len())..]);
+        if let Some(bye) = listener.bye(why) {
+            put_chunk(&mut self.scratch, &bye);
+        }
+        self.scratch.extend_from_slice(LAST_CHUNK);
+        connection.state = State::Ending;
+        self.write_last(key, now);
+        self.flush(key, now);
+    }
+
+    /// All is written: the place is free, and the peer hears that it is over.
+    fn over(&mut self, key: usize, now: Instant) {
+        self.forget(key);
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.state = State::Over(now + LINGER);
+            if connection.socket.shutdown(Shutdown::Write).is_err() {
+                self.connections.remove(key);
+            }
+        }
+        self.look_by(now + LINGER);
+    }
+
+    /// What has waited too long ends; who has heard nothing for long gets a sign
+    /// of life.
+    fn sweep(&mut self, now: Instant) {
+        if self.next_sweep.is_none_or(|next| now < next) {
+            return;
+        }
+        enum Due {
+            Gone,
+            Old,
+            Quiet,
+        }
+        let (mut next, mut due) = (None::<Instant>, Vec::new());
+        let write_timeout = self.write_timeout;
+        for (key, connection) in &self.connections {
+            let stalled = connection.stalled.map(|since| since + write_timeout);
+            let old_at = connection.listener.as_ref().and_then(|it| it.old_at);
+            let deadlines = match connection.state {
+                State::Over(until) => [Some((until, Due::Gone)), None, None],
+                State::Ending => [stalled.map(|at| (at, Due::Gone)), None, None],
+                State::Live | State::Behind | State::Reading => [
+                    stalled.map(|at| (at, Due::Gone)),
+                    old_at.map(|at| (at.into_std(), Due::Old)),
+                    (connection.rest.is_empty()).then_some((connection.quiet_until, Due::Quiet)),
+                ],
+            };
+            for (at, what) in deadlines.into_iter().flatten() {
+                if at <= now {
+                    due.push((key, what));
+                    break;
+                }
+                next = Some(next.map_or(at, |next| next.min(at)));
+            }
+        }
+        // Many deadlines lie close together; one look serves them all.
+        let soonest = now + self.pause();
+        self.next_sweep = next.map(|next| next.max(soonest));
+        for (key, what) in due {
+            match what {
+                Due::Gone => self.remove(key),
+                Due::Old => self.end(key, "rotation", now),
+                Due::Quiet => self.sign_of_life(key, now),
+            }
+        }
+    }
+
+    /// How long at least between two sweeps.
+    fn pause(&self) -> Duration {
+        let heartbeat = self.hub.config().heartbeat;
+        (heartbeat / 64).clamp(Duration::from_millis(1), Duration::from_millis(250))
+    }
+
+    fn sign_of_life(&mut self, key: usize, now: Instant) {
+        let reached = self.reached;
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let Some(listener) = &mut connection.listener else {
+            return;
+        };
+        if connection.state == State::Live {
+            listener.cursor = reached;
+        }
+        self.scratch.clear();
+        put_chunk(&mut self.scratch, &listener.sign_of_life());
+        connection.quiet_until = now + listener.heartbeat;
+        let quiet_until = connection.quiet_until;
+        self.look_by(quiet_until);
+        self.write_last(key, now);
+        if let Some(connection) = self.connections.get_mut(key)
+            && connection.state == State::Live
+            && !connection.rest.is_empty()
+        {
+            connection.falls_behind(reached);
+        }
+    }
+
+    /// Makes sure that the next sweep is not later.
+    fn look_by(&mut self, at: Instant) {
+        self.next_sweep = Some(self.next_sweep.map_or(at, |next| next.min(at)));
+    }
+
+    /// How long the loop may wait for something to happen.
+    fn patience(&self, now: Instant, until: Option<Instant>) -> Option<Duration> {
+        if !self.turns.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let next = [self.next_sweep, until].into_iter().flatten().min();
+        next.map(|next| next.saturating_duration_since(now))
+    }
+
+    fn remove(&mut self, key: usize) {
+        self.forget(key);
+        if self.connections.contains(key) {
+            self.connections.remove(key);
+        }
+    }
+
+    /// Gives the place of a connection back.
+    fn forget(&mut self, key: usize) {
+        let connection = self.connections.get_mut(key);
+        let Some(listener) = connection.and_then(|it| it.listener.take()) else {
+            return;
+        };
+        for address in &listener.view.filter.addresses {
+            let Some(keys) = self.by_address.get_mut(address) else {
+                continue;
+            };
+            keys.retain(|own| *own as usize != key);
+            if keys.is_empty() {
+                self.by_address.remove(address);
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.by_address.clear();
+        self.turns.clear();
+        self.connections.clear();
+    }
+}
+
+impl Connection {
+    /// Whether what is for everyone is for it.
+    fn everyone(&self) -> bool {
+        let listener = self.listener.as_ref();
+        listener.is_some_and(|listener| listener.view.filter.everyone)
+    }
+
+    /// From now on it has a cursor of its own.
+    fn falls_behind(&mut self, cursor: u64) {
+        self.state = State::Behind;
+        if let Some(listener) = &mut self.listener {
+            listener.cursor = cursor;
+            listener.seat.place().reaches(cursor);
+        }
+    }
+
+    /// Reads what the peer says, which means nothing; whether it is there and
+    /// says no more than it may.
+    fn hear(&mut self) -> bool {
+        let mut scratch = [0; 4096];
+        loop {
+            match self.socket.read(&mut scratch) {
+                Ok(0) => return false,
+                Ok(read) => {
+                    self.heard += read;
+                    if self.heard > MOST_HEARD {
+                        return false;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            }
+        }
+    }
+}
+
+/// Events one after another, as chunks.
+#[derive(Default)]
+struct LoadBuffer {
+    bytes: Vec<u8>,
+    events: Vec<(u64, usize)>,
+}
+
+impl LoadBuffer {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.events.clear();
+    }
+
+    fn push(&mut self, entry: &Entry) {
+        self.bytes.extend_from_slice(entry.chunk());
+        self.events.push((entry.seq(), self.bytes.len()));
+    }
+
+    fn load(&self) -> Load<'_> {
+        Load {
+            bytes: &self.bytes,
+            events: &self.events,
+        }
+    }
+}
+
+impl Clone for Load<'_> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl Copy for Load<'_> {}
+
+/// Writes until all is written or the socket is full: only then does it say when
+/// there is room again.
+fn write(mut socket: &TcpStream, bytes: &[u8]) -> Sent {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match socket.write(&bytes[sent..]) {
+            Ok(0) => return Sent::None,
+            Ok(more) => sent += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Some(sent),
+            Err(_) => return Sent::None,
+        }
+    }
+    Sent::All
+}
