@@ -302,6 +302,9 @@ pub(crate) struct Serve {
     /// End each stream after so many seconds, give or take a tenth, so that its subscriber connects anew
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_age: Option<u64>,
+    /// How plain streams of HTTP/1.1 are carried: by one loop that they share, or each by a task of its own
+    #[arg(long, value_name = "HOW", default_value = "shared")]
+    pub(crate) delivery: Delivery,
     /// Seconds without an event after which a stream gives a sign of life
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) heartbeat: u64,
@@ -329,6 +332,13 @@ pub(crate) struct Serve {
     /// Show what counts and where each value comes from, and end
     #[arg(long)]
     pub(crate) print_config: bool,
+}
+
+/// How plain streams of HTTP/1.1 are carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Delivery {
+    Shared,
+    Tasks,
 }
 
 /// Whether the hub's port speaks TLS.

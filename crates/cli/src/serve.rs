@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    args::{Arguments, LogFormat, Serve, TlsOption},
+    args::{Arguments, Delivery, LogFormat, Serve, TlsOption},
     exit::Ended,
     serve_config::{Source, Told, told},
     signals::Signals,
@@ -205,6 +205,7 @@ fn config(options: Serve, plan: &Plan, tokens: Vec<Token>) -> HubConfig {
     config.max_streams_per_ip = options.max_streams_per_ip.unwrap_or(options.max_streams);
     config.max_streams_per_uid = options.max_streams_per_uid.unwrap_or(options.max_streams);
     config.max_age = options.max_age.map(seconds);
+    config.shared_delivery = options.delivery == Delivery::Shared;
     config.heartbeat = seconds(options.heartbeat);
     config.history = History {
         events: options.keep_events,

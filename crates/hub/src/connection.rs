@@ -56,6 +56,8 @@ const LINGER: Duration = Duration::from_millis(300);
 const LINGER_BYTES: usize = 1 << 20;
 /// What every HTTP/2 connection begins with (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Most bytes that are read to know the protocol: few heads have more.
+const FIRST: usize = 512;
 /// The first byte of every TLS connection: a handshake record.
 const HANDSHAKE: u8 = 0x16;
 
@@ -127,13 +129,15 @@ impl Gate {
         let io = Prefixed { start, io };
         let peer = Peer::Remote(peer.to_canonical());
         match (&self.tls, language) {
-            (Some(tls), Language::Tls) => self.over_tls(tls, io, peer).await,
-            _ if self.tls_required => self.http(language, io, Err(Refused::Plain)).await,
+            (Some(tls), Language::Tls) => Box::pin(self.over_tls(tls, io, peer)).await,
+            _ if self.tls_required => {
+                Box::pin(self.http(language, io, Err(Refused::Plain))).await;
+            }
             (_, Language::Http1) => match &self.courier {
                 Some(courier) => self.until_it_leaves(courier, io, peer, place).await,
-                None => self.http(language, io, Ok(peer)).await,
+                None => Box::pin(self.http(language, io, Ok(peer))).await,
             },
-            _ => self.http(language, io, Ok(peer)).await,
+            _ => Box::pin(self.http(language, io, Ok(peer))).await,
         }
     }
 
@@ -184,18 +188,19 @@ impl Gate {
     where
         T: AsyncRead + Unpin,
     {
-        let mut start = BytesMut::with_capacity(PREFACE.len());
+        let mut start = BytesMut::with_capacity(FIRST);
         let heard = async {
             loop {
-                let room = PREFACE.len() - start.len();
+                let room = FIRST - start.len();
                 let read = (&mut *io).take(room as u64).read_buf(&mut start).await?;
                 if start.first() == Some(&HANDSHAKE) {
                     return Ok::<_, io::Error>(Some(Language::Tls));
                 }
-                if !PREFACE.starts_with(&start) {
+                let known = start.len().min(PREFACE.len());
+                if start[..known] != PREFACE[..known] {
                     return Ok(Some(Language::Http1));
                 }
-                if start.len() == PREFACE.len() {
+                if known == PREFACE.len() {
                     return Ok(Some(Language::Http2));
                 }
                 if read == 0 {
@@ -213,7 +218,7 @@ impl Gate {
     /// Serves plain HTTP/1.1 to its end, or until a stream leaves the connection.
     async fn until_it_leaves(
         &self,
-        courier: &Courier,
+        courier: &Arc<Courier>,
         mut io: Prefixed<Watched<TcpStream>>,
         peer: Peer,
         place: Option<OwnedSemaphorePermit>,

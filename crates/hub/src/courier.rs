@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -78,6 +78,7 @@ struct Inbox {
     cuts: Vec<u64>,
     /// What was read from disk, and for whom.
     pages: Vec<(Carried, Result<Page, HubError>)>,
+    /// Whether the loop is over.
     closed: bool,
 }
 
@@ -108,7 +109,7 @@ impl Courier {
         let reached = hub.log().head();
         let courier = Arc::new(Self {
             hub: hub.clone(),
-            desk: Mutex::new(Desk::new(hub, reached)),
+            desk: Mutex::new(Desk::new(hub, poll.registry().try_clone()?, reached)),
             inbox: Mutex::default(),
             waker: Waker::new(poll.registry(), WAKER)?,
             woken: AtomicBool::new(false),
@@ -133,15 +134,23 @@ impl Courier {
     }
 
     /// Takes a stream over; one that is over itself ends it.
-    pub(crate) fn carry(&self, arrival: Arrival) {
-        {
+    pub(crate) fn carry(self: &Arc<Self>, arrival: Arrival) {
+        let Some(mut desk) = self.free_desk() else {
             let mut inbox = self.inbox();
-            if inbox.closed {
-                return;
+            if !inbox.closed {
+                inbox.arrivals.push(arrival);
             }
-            inbox.arrivals.push(arrival);
+            drop(inbox);
+            return self.wake();
+        };
+        // Where the loop sleeps, it can sleep on.
+        if !desk.closed {
+            let now = Instant::now();
+            self.deliver(&mut desk, FEW);
+            desk.admit(self, arrival, now);
+            desk.take_turns(now);
+            self.leave(desk);
         }
-        self.wake();
     }
 
     /// Ends the stream with this place.
@@ -153,12 +162,13 @@ impl Courier {
     /// There is something new in the log. What is for a few is on its way when
     /// this returns, unless the loop is at it already.
     pub(crate) fn tell(&self) {
-        let told = match self.desk.try_lock() {
-            Ok(mut desk) => self.deliver(&mut desk, FEW),
-            Err(TryLockError::Poisoned(desk)) => self.deliver(&mut desk.into_inner(), FEW),
-            Err(TryLockError::WouldBlock) => false,
+        let Some(mut desk) = self.free_desk() else {
+            return self.wake();
         };
-        if !told {
+        if self.deliver(&mut desk, FEW) {
+            self.leave(desk);
+        } else {
+            drop(desk);
             self.wake();
         }
     }
@@ -185,8 +195,31 @@ impl Courier {
         all
     }
 
+    /// Leaves the desk to the loop, which sleeps on if it may.
+    fn leave(&self, desk: MutexGuard<'_, Desk>) {
+        let sleeps_on = desk.turns.is_empty()
+            && desk.wanted.is_empty()
+            && desk
+                .next_sweep
+                .is_none_or(|next| desk.alarm.is_some_and(|alarm| alarm <= next));
+        drop(desk);
+        if !sleeps_on {
+            self.wake();
+        }
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The desk, unless somebody is at it. Who finds none wakes the loop, which
+    /// looks again.
+    fn free_desk(&self) -> Option<MutexGuard<'_, Desk>> {
+        match self.desk.try_lock() {
+            Ok(desk) => Some(desk),
+            Err(TryLockError::Poisoned(desk)) => Some(desk.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
@@ -231,6 +264,11 @@ impl Rounds {
             self.look_into_inbox(&mut desk, now);
             desk.take_turns(now);
             desk.sweep(now);
+            self.courier
+                .hub
+                .metrics()
+                .carried
+                .set(desk.connections.len());
             if self.stop.is_cancelled() {
                 let until = *until.get_or_insert_with(|| {
                     desk.end_all(now);
@@ -250,13 +288,14 @@ impl Rounds {
             }
             patience = desk.patience(now, until);
         }
-        let inbox = {
-            let mut inbox = self.courier.inbox();
-            inbox.closed = true;
-            mem::take(&mut *inbox)
+        self.courier.desk().close();
+        let closed = Inbox {
+            closed: true,
+            ..Inbox::default()
         };
-        drop(inbox);
-        self.courier.desk().clear();
+        let left = mem::replace(&mut *self.courier.inbox(), closed);
+        drop(left);
+        self.courier.hub.metrics().carried.set(0);
     }
 
     fn look_into_inbox(&self, desk: &mut Desk, now: Instant) {
@@ -264,20 +303,10 @@ impl Rounds {
             arrivals,
             cuts,
             pages,
-            ..
-        } = {
-            let mut inbox = self.courier.inbox();
-            let closed = inbox.closed;
-            mem::replace(
-                &mut *inbox,
-                Inbox {
-                    closed,
-                    ..Inbox::default()
-                },
-            )
-        };
+            closed: _,
+        } = mem::take(&mut *self.courier.inbox());
         for arrival in arrivals {
-            desk.admit(&self.courier, self.poll.registry(), arrival, now);
+            desk.admit(&self.courier, arrival, now);
         }
         for (carried, page) in pages {
             desk.has_read(carried, page, now);
@@ -291,6 +320,7 @@ impl Rounds {
 /// All connections, and how far the live ones are.
 struct Desk {
     hub: Hub,
+    registry: Registry,
     connections: Slab<Connection>,
     /// Whom an address reaches.
     by_address: HashMap<Address, Vec<u32>>,
@@ -302,6 +332,10 @@ struct Desk {
     wanted: Vec<(Carried, crate::record::View, u64)>,
     /// When the next deadline may be over.
     next_sweep: Option<Instant>,
+    /// Until when the loop sleeps if nothing happens.
+    alarm: Option<Instant>,
+    /// Whether the loop is over.
+    closed: bool,
     write_timeout: Duration,
     scratch: BytesMut,
 }
@@ -314,6 +348,8 @@ struct Connection {
     rest: Box<[u8]>,
     /// How much of the rest is written.
     written: usize,
+    /// Whether the loop hears of room in the socket.
+    armed: bool,
     /// Since when the socket takes nothing.
     stalled: Option<Instant>,
     quiet_until: Instant,
@@ -353,15 +389,18 @@ struct Load<'a> {
 }
 
 impl Desk {
-    fn new(hub: &Hub, reached: u64) -> Self {
+    fn new(hub: &Hub, registry: Registry, reached: u64) -> Self {
         Self {
             hub: hub.clone(),
+            registry,
             connections: Slab::new(),
             by_address: HashMap::new(),
             reached,
             turns: VecDeque::new(),
             wanted: Vec::new(),
             next_sweep: None,
+            alarm: None,
+            closed: false,
             write_timeout: hub.config().write_timeout,
             scratch: BytesMut::new(),
         }
@@ -491,11 +530,16 @@ impl Desk {
         let Some(listener) = &mut connection.listener else {
             return 0;
         };
+        let heartbeat = listener.heartbeat;
         let Load { bytes, events } = load;
-        match write(&connection.socket, bytes) {
+        let sent = connection.write(&self.registry, key, bytes, now);
+        let Some(listener) = &mut connection.listener else {
+            return 0;
+        };
+        match sent {
             Sent::All => {
                 listener.said = events.last().map_or(listener.said, |event| event.0);
-                connection.quiet_until = now + listener.heartbeat;
+                connection.quiet_until = now + heartbeat;
                 events.len() as u64
             }
             Sent::Some(sent) => {
@@ -514,7 +558,6 @@ impl Desk {
                     listener.said = cursor;
                 }
                 connection.falls_behind(cursor);
-                connection.stalled = Some(now);
                 self.look_by(now + self.write_timeout);
                 handed as u64
             }
@@ -638,12 +681,11 @@ impl Desk {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        match write(&connection.socket, &self.scratch) {
+        match connection.write(&self.registry, key, &self.scratch, now) {
             Sent::All => {}
             Sent::Some(sent) => {
                 connection.rest = self.scratch[sent..].into();
                 connection.written = 0;
-                connection.stalled = Some(now);
                 self.look_by(now + self.write_timeout);
             }
             Sent::None => self.remove(key),
@@ -656,18 +698,17 @@ impl Desk {
             return;
         };
         if !connection.rest.is_empty() {
-            match write(&connection.socket, &connection.rest[connection.written..]) {
+            let rest = mem::take(&mut connection.rest);
+            let left = &rest[connection.written..];
+            match connection.write(&self.registry, key, left, now) {
                 Sent::All => {
-                    connection.rest = Box::default();
-                    connection.stalled = None;
                     if let Some(listener) = &connection.listener {
                         connection.quiet_until = now + listener.heartbeat;
                     }
                 }
-                Sent::Some(0) => return,
                 Sent::Some(sent) => {
+                    connection.rest = rest;
                     connection.written += sent;
-                    connection.stalled = Some(now);
                     return;
                 }
                 Sent::None => return self.remove(key),
@@ -678,13 +719,7 @@ impl Desk {
         }
     }
 
-    fn admit(
-        &mut self,
-        courier: &Arc<Courier>,
-        registry: &mio::Registry,
-        arrival: Arrival,
-        now: Instant,
-    ) {
+    fn admit(&mut self, courier: &Arc<Courier>, arrival: Arrival, now: Instant) {
         let Arrival {
             socket,
             listener,
@@ -693,8 +728,8 @@ impl Desk {
         let mut socket = TcpStream::from_std(socket);
         let entry = self.connections.vacant_entry();
         let key = entry.key();
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = registry.register(&mut socket, Token(key), interest) {
+        let interest = Interest::READABLE;
+        if let Err(error) = self.registry.register(&mut socket, Token(key), interest) {
             return tracing::warn!(%error, "a stream ends");
         }
         let cut = listener.seat.place().goes_by(courier);
@@ -712,6 +747,7 @@ impl Desk {
             listener: Some(listener),
             rest: Box::default(),
             written: 0,
+            armed: false,
             stalled: None,
             quiet_until,
             heard: 0,
@@ -867,12 +903,12 @@ impl Desk {
     }
 
     /// How long the loop may wait for something to happen.
-    fn patience(&self, now: Instant, until: Option<Instant>) -> Option<Duration> {
+    fn patience(&mut self, now: Instant, until: Option<Instant>) -> Option<Duration> {
+        self.alarm = [self.next_sweep, until].into_iter().flatten().min();
         if !self.turns.is_empty() {
             return Some(Duration::ZERO);
         }
-        let next = [self.next_sweep, until].into_iter().flatten().min();
-        next.map(|next| next.saturating_duration_since(now))
+        self.alarm.map(|alarm| alarm.saturating_duration_since(now))
     }
 
     fn remove(&mut self, key: usize) {
@@ -899,7 +935,8 @@ impl Desk {
         }
     }
 
-    fn clear(&mut self) {
+    fn close(&mut self) {
+        self.closed = true;
         self.by_address.clear();
         self.turns.clear();
         self.connections.clear();
@@ -920,6 +957,43 @@ impl Connection {
             listener.cursor = cursor;
             listener.seat.place().reaches(cursor);
         }
+    }
+
+    /// Writes until all is written or the socket is full; then the loop hears when
+    /// there is room again.
+    fn write(&mut self, registry: &Registry, key: usize, bytes: &[u8], now: Instant) -> Sent {
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match self.socket.write(&bytes[sent..]) {
+                Ok(0) => return Sent::None,
+                Ok(more) => sent += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return self.waits(registry, key, sent, now);
+                }
+                Err(_) => return Sent::None,
+            }
+        }
+        self.stalled = None;
+        Sent::All
+    }
+
+    fn waits(&mut self, registry: &Registry, key: usize, sent: usize, now: Instant) -> Sent {
+        if sent > 0 || self.stalled.is_none() {
+            self.stalled = Some(now);
+        }
+        if !self.armed {
+            // Most never need it, and each change of it is a call to the system.
+            let both = Interest::READABLE | Interest::WRITABLE;
+            if registry
+                .reregister(&mut self.socket, Token(key), both)
+                .is_err()
+            {
+                return Sent::None;
+            }
+            self.armed = true;
+        }
+        Sent::Some(sent)
     }
 
     /// Reads what the peer says, which means nothing; whether it is there and
@@ -975,19 +1049,3 @@ impl Clone for Load<'_> {
 }
 
 impl Copy for Load<'_> {}
-
-/// Writes until all is written or the socket is full: only then does it say when
-/// there is room again.
-fn write(mut socket: &TcpStream, bytes: &[u8]) -> Sent {
-    let mut sent = 0;
-    while sent < bytes.len() {
-        match socket.write(&bytes[sent..]) {
-            Ok(0) => return Sent::None,
-            Ok(more) => sent += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Some(sent),
-            Err(_) => return Sent::None,
-        }
-    }
-    Sent::All
-}

@@ -56,6 +56,20 @@ impl<const N: usize> Reasons<N> {
     }
 }
 
+/// A number that grows and shrinks.
+#[derive(Default)]
+pub(crate) struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value as u64, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// How long something took, in a few classes.
 #[derive(Default)]
 pub(crate) struct Durations {
@@ -86,6 +100,8 @@ impl Durations {
 /// What one hub counts while it runs.
 pub(crate) struct Metrics {
     pub(crate) opened: Counter,
+    /// Streams that a courier carries.
+    pub(crate) carried: Gauge,
     pub(crate) ended: Reasons<9>,
     pub(crate) refused: Reasons<9>,
     pub(crate) published: Reasons<4>,
@@ -98,6 +114,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             opened: Counter::default(),
+            carried: Gauge::default(),
             // `left`: the connection ended, also because it took no bytes.
             ended: Reasons::new([
                 "left",
@@ -166,6 +183,11 @@ pub(crate) fn text(hub: &Hub, process: Process) -> String {
     out.sample("feedbell_start_time_seconds", &[], milliseconds(started));
 
     out.gauge("feedbell_subscribers", "Open streams.", stats.subscribers);
+    out.gauge(
+        "feedbell_subscribers_shared",
+        "Open streams that share one loop, instead of a task each.",
+        metrics.carried.get(),
+    );
     out.gauge(
         "feedbell_subscribers_limit",
         "Most open streams.",

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::connection::Gate;
 use crate::courier::Courier;
@@ -122,13 +123,49 @@ pub async fn serve_on(
     };
     let gate = Arc::new(Gate::new(&hub, &doors, router, stop, courier));
 
+    // On the runtime's own threads, where the connections are: this one may be
+    // another, and each switch costs as much as the rest of an accept.
+    let closing = CancellationToken::new();
+    let accepting = tokio::spawn(accept(hub, doors, gate, closing.clone()));
+    let mut accepting = AbortOnDropHandle::new(accepting);
+    let accepted = tokio::select! {
+        () = shutdown => {
+            closing.cancel();
+            accepting.await
+        }
+        ended = &mut accepting => ended,
+    };
+    drop(end);
+    let mut connections = accepted.unwrap_or_else(|error| {
+        tracing::error!(%error, "the hub takes no connections any more");
+        JoinSet::new()
+    });
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, drained).await.is_err() {
+        tracing::info!(connections = connections.len(), "cutting what is left");
+        connections.shutdown().await;
+    }
+    if let Some(carried) = carried {
+        // It ends by itself, after as long; an error means that it has.
+        let _ = carried.await;
+    }
+    Ok(())
+}
+
+/// Takes connections until `closing`; those that are open then.
+async fn accept(
+    hub: Hub,
+    doors: Doors,
+    gate: Arc<Gate>,
+    closing: CancellationToken,
+) -> JoinSet<()> {
     // Before a kernel without room, ours are full, and who comes then waits.
     let places = Arc::new(Semaphore::new(hub.config().max_streams + OTHERS));
     let local_places = Arc::new(Semaphore::new(LOCAL));
     let mut connections = JoinSet::new();
     let mut trim = tokio::time::interval(TRIM_EVERY);
     trim.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut shutdown = pin!(shutdown);
+    let mut closing = pin!(closing.cancelled());
     loop {
         let over_tcp = async {
             let place = place(&places).await;
@@ -142,7 +179,7 @@ pub async fn serve_on(
             (local.accept().await, place)
         };
         tokio::select! {
-            () = &mut shutdown => break,
+            () = &mut closing => return connections,
             _ = trim.tick() => hub.log().trim(),
             Some(_) = connections.join_next() => {}
             (accepted, place) = over_tcp => match accepted {
@@ -163,18 +200,6 @@ pub async fn serve_on(
             },
         }
     }
-    drop(doors);
-    drop(end);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(GRACE, drained).await.is_err() {
-        tracing::info!(connections = connections.len(), "cutting what is left");
-        connections.shutdown().await;
-    }
-    if let Some(carried) = carried {
-        // It ends by itself, after as long; an error means that it has.
-        let _ = carried.await;
-    }
-    Ok(())
 }
 
 /// Who carries the plain streams, if that is wanted and can be.

@@ -10,6 +10,7 @@ mod access;
 mod client;
 mod delivery;
 mod durability;
+mod leaving;
 mod lines;
 mod listener;
 mod listener_local;

@@ -151,6 +151,7 @@ async fn they_say_what_happened() {
     for (name, expected) in [
         ("feedbell_subscribers", 0.0),
         ("feedbell_subscribers_limit", 900.0),
+        ("feedbell_subscribers_shared", 0.0),
         ("feedbell_subscribers_lag_events_max", 0.0),
         ("feedbell_streams_opened_total", 3.0),
         ("feedbell_streams_ended_total{reason=left}", 1.0),
