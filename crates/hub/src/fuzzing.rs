@@ -210,10 +210,10 @@ pub(crate) fn record(publication: &Publication) -> Record {
         epoch: epoch(),
         seq: 7,
     };
-    Record::new(
+    Record::of(
         position,
         Timestamp::UNIX_EPOCH.as_millisecond(),
-        publication,
+        publication.clone(),
     )
 }
 

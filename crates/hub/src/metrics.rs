@@ -48,7 +48,7 @@ impl<const N: usize> Reasons<N> {
         self.counters[nth.unwrap_or(N - 1)].add(more);
     }
 
-    fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.names
             .iter()
             .copied()

@@ -1,5 +1,6 @@
 //! What a publisher sends, and to whom.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -110,12 +111,15 @@ impl Address {
         }
     }
 
-    fn size(&self) -> usize {
-        let name = match self {
+    fn name(&self) -> &str {
+        match self {
             Self::Uid(uid) => uid.as_str(),
             Self::Topic(topic) => topic.as_str(),
-        };
-        size_of::<Self>() + name.len()
+        }
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.name().len()
     }
 
     /// Reads back what [`to_column`](Self::to_column) wrote, also a name that
@@ -137,6 +141,19 @@ impl Audience {
         match self {
             Self::Everyone => 0,
             Self::Only(to) => to.iter().map(Address::size).sum(),
+        }
+    }
+
+    /// Bytes of its addresses, each counted once, as the log's index has them.
+    pub(crate) fn column_bytes(&self) -> usize {
+        let Self::Only(to) = self else { return 0 };
+        let column = |own: &Address| own.name().len() + 1;
+        match to.as_slice() {
+            [one] => column(one),
+            several => {
+                let different: HashSet<_> = several.iter().collect();
+                different.into_iter().map(column).sum()
+            }
         }
     }
 

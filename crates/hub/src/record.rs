@@ -30,16 +30,16 @@ pub(crate) struct Record {
 
 impl Record {
     /// The event that a publication becomes.
-    pub(crate) fn new(position: Position, at: i64, publication: &Publication) -> Self {
+    pub(crate) fn of(position: Position, at: i64, publication: Publication) -> Self {
         Self {
             position,
             at,
-            expires: expiry(publication, at),
-            to: publication.to.clone(),
-            event: publication.event.clone(),
+            expires: expiry(&publication, at),
+            to: publication.to,
+            event: publication.event,
             retry: publication.retry,
-            data: publication.data.as_str().into(),
-            message: publication.message.clone(),
+            data: publication.data.into_boxed_str(),
+            message: publication.message,
             transient: publication.transient,
         }
     }

@@ -1,13 +1,17 @@
-//! The newest events, in memory: what live subscribers read.
+//! The newest events, in memory: what live subscribers read, and all there is of
+//! a log without a disk.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
+use crate::Position;
 use crate::format::Format;
+use crate::publication::{Address, Audience, Filter};
 use crate::record::{Record, View};
 
 /// One event as subscribers get it: framed once, shared by all.
@@ -22,7 +26,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn new(record: Record) -> Self {
-        let mut frame = BytesMut::new();
+        let mut frame = BytesMut::with_capacity(record.data.len() + FRAME_OVERHEAD);
         Format::Sse.event(&record, &mut frame);
         let mut chunk = BytesMut::with_capacity(frame.len() + CHUNK_OVERHEAD);
         put_chunk(&mut chunk, &frame);
@@ -43,6 +47,21 @@ impl Entry {
         &self.chunk[self.frame.clone()]
     }
 
+    /// Stands for an event that was given up before those around it.
+    fn empty(position: Position) -> Self {
+        Self::new(Record {
+            position,
+            at: 0,
+            expires: Some(i64::MIN),
+            to: Audience::Only(Vec::new()),
+            event: None,
+            retry: None,
+            data: Box::default(),
+            message: None,
+            transient: false,
+        })
+    }
+
     pub(crate) fn seq(&self) -> u64 {
         self.record.position.seq
     }
@@ -53,6 +72,8 @@ impl Entry {
     }
 }
 
+/// What a frame mostly has beside the data.
+const FRAME_OVERHEAD: usize = 64;
 /// What ends a chunk.
 const CHUNK_END: &[u8] = b"\r\n";
 /// Most that a chunk is longer than what is in it.
@@ -109,37 +130,94 @@ pub(crate) struct Recent {
 /// The newest events. It has no holes: it holds all from `from` on.
 pub(crate) struct Window {
     from: u64,
-    /// The newest that it ever held.
-    to: u64,
     entries: VecDeque<Arc<Entry>>,
+    /// For each entry the [`mask`] of whom it is for: most of what is for
+    /// others is passed over without a look at it.
+    masks: VecDeque<u64>,
     bytes: usize,
+    /// Events up to here may go when there is no room.
+    free: u64,
 }
 
 impl Window {
+    /// What it always has room for.
     const ENTRIES: usize = 4096;
     const BYTES: usize = 16 << 20;
+    /// Most entries that one read passes over by their masks, and most that it
+    /// looks at: a reader holds up the writer, and goes on after it.
+    const PASSED: usize = 1 << 16;
+    const LOOKED_AT: usize = 4096;
 
-    /// An empty window that starts after `head`.
+    /// An empty window that starts after `head`. What it has no room for is on
+    /// disk.
     pub(crate) fn after(head: u64) -> Self {
         Self {
             from: head + 1,
-            to: head,
             entries: VecDeque::new(),
+            masks: VecDeque::new(),
             bytes: 0,
+            free: u64::MAX,
+        }
+    }
+
+    /// An empty window that is all there is of a log: nothing of it goes before
+    /// it is [`released`](Self::release).
+    pub(crate) fn alone() -> Self {
+        Self {
+            free: 0,
+            ..Self::after(0)
         }
     }
 
     pub(crate) fn push(&mut self, entry: Entry) {
-        self.to = entry.seq();
         self.bytes += entry.size();
+        self.masks.push_back(match &entry.record.to {
+            Audience::Everyone => EVERYONE,
+            Audience::Only(to) => mask(to),
+        });
         self.entries.push_back(Arc::new(entry));
-        while self.entries.len() > Self::ENTRIES || self.bytes > Self::BYTES {
+        self.shrink();
+    }
+
+    /// Events up to `upto` were given up, and `among` those after it: they stay
+    /// while there is room for who is only a little behind, or become empty.
+    pub(crate) fn release(&mut self, upto: u64, among: &[u64]) {
+        for seq in among {
+            let Some(place) = self.place(*seq) else {
+                continue;
+            };
+            let entry = &mut self.entries[place];
+            self.bytes -= entry.size();
+            *entry = Arc::new(Entry::empty(entry.record.position));
+            self.bytes += entry.size();
+            self.masks[place] = 0;
+        }
+        self.free = self.free.max(upto);
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
+        while (self.entries.len() > Self::ENTRIES || self.bytes > Self::BYTES)
+            && self.from <= self.free
+        {
             let Some(oldest) = self.entries.pop_front() else {
                 break;
             };
+            self.masks.pop_front();
             self.bytes -= oldest.size();
             self.from = oldest.seq() + 1;
         }
+    }
+
+    /// Where the event lies, if it is here.
+    fn place(&self, seq: u64) -> Option<usize> {
+        let place = usize::try_from(seq.checked_sub(self.from)?).ok()?;
+        (place < self.entries.len()).then_some(place)
+    }
+
+    /// The event with this number, if it is here.
+    pub(crate) fn get(&self, seq: u64) -> Option<&Arc<Entry>> {
+        self.entries.get(self.place(seq)?)
     }
 
     /// The events after `cursor`, the oldest first, until those that are given
@@ -148,17 +226,16 @@ impl Window {
         if cursor + 1 < self.from {
             return None;
         }
-        let start = self.entries.partition_point(|entry| entry.seq() <= cursor);
+        let start = self.place(cursor + 1).unwrap_or(self.entries.len());
         let (mut entries, mut bytes) = (Vec::new(), 0);
         for entry in self.entries.range(start..) {
             if bytes >= most {
-                let scanned = entry.seq() - 1;
-                return Some(Recent { entries, scanned });
+                break;
             }
             bytes += entry.chunk.len();
             entries.push(entry.clone());
         }
-        let scanned = self.to.max(cursor);
+        let scanned = entries.last().map_or(cursor, |last| last.seq());
         Some(Recent { entries, scanned })
     }
 
@@ -172,12 +249,20 @@ impl Window {
             scanned: cursor,
             ..Page::default()
         };
-        let start = self.entries.partition_point(|entry| entry.seq() <= cursor);
-        for entry in self.entries.range(start..) {
-            if page.is_full() {
-                break;
+        let own = Self::mask(&view.filter);
+        let start = self.place(cursor + 1).unwrap_or(self.entries.len());
+        let end = self.entries.len().min(start + Self::PASSED);
+        let mut looked_at = 0;
+        for (place, mask) in (start..).zip(self.masks.range(start..end)) {
+            if page.is_full() || looked_at == Self::LOOKED_AT {
+                return Some(page);
             }
-            page.scanned = entry.seq();
+            page.scanned = self.from + place as u64;
+            if own & mask == 0 {
+                continue;
+            }
+            looked_at += 1;
+            let entry = &self.entries[place];
             if view.takes(&entry.record, now) {
                 if view.format == Format::Sse {
                     page.frames.extend_from_slice(entry.frame());
@@ -190,18 +275,60 @@ impl Window {
         }
         Some(page)
     }
+
+    /// Looks for the newest event up to `upto` that was not for those alone who
+    /// listened, for who listens with this filter: its number if it was found,
+    /// and up to where nothing was looked at.
+    pub(crate) fn newest(&self, filter: &Filter, upto: u64) -> (Option<u64>, u64) {
+        let own = Self::mask(filter);
+        let kept = self.from.max(self.free.saturating_add(1));
+        let passed = upto.saturating_sub(Self::PASSED as u64);
+        let (mut seq, mut looked_at) = (upto, 0);
+        while seq >= kept && seq > passed && looked_at < Self::LOOKED_AT {
+            if let Some(place) = self.place(seq)
+                && own & self.masks[place] != 0
+            {
+                looked_at += 1;
+                let record = &self.entries[place].record;
+                if !record.transient && filter.takes(&record.to) {
+                    return (Some(seq), seq);
+                }
+            }
+            seq -= 1;
+        }
+        (None, if seq < kept { 0 } else { seq })
+    }
+
+    fn mask(filter: &Filter) -> u64 {
+        let everyone = if filter.everyone { EVERYONE } else { 0 };
+        everyone | mask(&filter.addresses)
+    }
+}
+
+/// Stands for everyone in a mask.
+const EVERYONE: u64 = 1;
+
+/// One bit or the other for each of the addresses. Lists that have one in common
+/// have a bit in common.
+fn mask(addresses: &[Address]) -> u64 {
+    let bit = |address: &Address| {
+        let mut hasher = DefaultHasher::new();
+        address.hash(&mut hasher);
+        2 << (hasher.finish() % 63)
+    };
+    addresses.iter().map(bit).fold(0, |all, bit| all | bit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publication::{Address, Audience, Filter, Uid};
-    use crate::{Epoch, Position, Publication};
+    use crate::publication::Uid;
+    use crate::{Epoch, Publication};
 
     fn entry(seq: u64, to: Audience, size: usize) -> Entry {
         let epoch = Epoch::random(&mut fastrand::Rng::with_seed(1));
         let publication = Publication::new(to, "x".repeat(size));
-        Entry::new(Record::new(Position { epoch, seq }, 0, &publication))
+        Entry::new(Record::of(Position { epoch, seq }, 0, publication))
     }
 
     fn view(addresses: Vec<Address>) -> View {
@@ -249,6 +376,82 @@ mod tests {
             window.push(entry(seq, Audience::Only(to.clone()), 1));
         }
         assert!(window.read(&view(Vec::new()), 0, 0).is_none());
+    }
+
+    #[test]
+    fn all_there_is_of_a_log_stays_until_it_is_given_up() {
+        let most = Window::ENTRIES as u64;
+        let mut window = Window::alone();
+        for seq in 1..=most + 100 {
+            window.push(entry(seq, Audience::Everyone, 1));
+        }
+        let all = view(Vec::new());
+        let mut at = 0;
+        let mut seen = 0;
+        while at < most + 100 {
+            let page = window.read(&all, at, 0).unwrap();
+            (at, seen) = (page.scanned, seen + page.events);
+        }
+        assert_eq!(seen, most + 100);
+        // Who is a little behind still gets what there is room for.
+        window.release(50, &[]);
+        assert!(window.read(&all, 49, 0).is_none());
+        assert!(window.read(&all, 50, 0).is_some());
+        window.release(most, &[]);
+        assert!(window.read(&all, 99, 0).is_none());
+        assert!(window.read(&all, 100, 0).is_some());
+    }
+
+    #[test]
+    fn what_goes_before_what_is_around_it_leaves_no_hole() {
+        let mut window = Window::alone();
+        for seq in 1..=5 {
+            window.push(entry(seq, Audience::Everyone, 1000));
+        }
+        let bytes = window.bytes;
+        window.release(0, &[2, 5, 77]);
+        assert!(window.bytes < bytes - 2 * 1000);
+        let all = view(Vec::new());
+        let page = window.read(&all, 1, 0).unwrap();
+        assert_eq!((page.events, page.last, page.scanned), (2, Some(4), 5));
+        assert_eq!(window.newest(&all.filter, 5), (Some(4), 4));
+        assert_eq!(window.read(&all, 4, 0).unwrap().scanned, 5);
+    }
+
+    #[test]
+    fn a_read_looks_at_so_many_and_the_next_goes_on() {
+        let uid = |nth: usize| Address::Uid(Uid::parse(&nth.to_string()).unwrap());
+        let own = view(vec![uid(7)]);
+        let mut window = Window::alone();
+        let count = 3 * Window::PASSED;
+        for nth in 0..count {
+            let to = Audience::Only(vec![uid(nth % 5000)]);
+            window.push(entry(nth as u64 + 1, to, 1));
+        }
+        let (mut at, mut reads, mut found) = (0, 0, Vec::new());
+        while at < count as u64 {
+            let page = window.read(&own, at, 0).unwrap();
+            assert!(page.scanned - at <= Window::PASSED as u64);
+            found.extend(page.last);
+            (at, reads) = (page.scanned, reads + 1);
+        }
+        assert!(reads <= 4);
+        assert_eq!(found.last(), window.newest(&own.filter, at).0.as_ref());
+        // Whom the masks do not part are looked at.
+        let many = view((0..1000).map(|nth| uid(10_000 + nth)).collect());
+        let page = window.read(&many, 0, 0).unwrap();
+        assert_eq!((page.scanned, page.events), (Window::LOOKED_AT as u64, 0));
+        let (mut upto, mut looks) = (count as u64, 0);
+        loop {
+            let (newest, rest) = window.newest(&many.filter, upto);
+            assert_eq!(newest, None);
+            looks += 1;
+            if rest == 0 {
+                break;
+            }
+            upto = rest;
+        }
+        assert_eq!(looks, count.div_ceil(Window::LOOKED_AT));
     }
 
     #[test]

@@ -4,10 +4,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params};
-use sha2::{Digest as _, Sha256};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params,
+};
 use sse::{EventId, EventName};
 
+use super::ledger::{
+    self, BOARD, DUE, DUE_BYTES, Deleted, Extent, Known, Ledger, Most, ROWS, Schedule, Unneeded,
+    Upcoming,
+};
 use crate::message::MessageId;
 use crate::publication::{Address, Audience, Filter, Publication};
 use crate::record::{Record, View};
@@ -16,12 +21,6 @@ use crate::{Epoch, Position};
 
 /// The layout this version writes, in `PRAGMA user_version`.
 pub(crate) const VERSION: i64 = 2;
-
-/// Most events of one page.
-const ROWS: u64 = 256;
-
-/// Most bytes of the board's array.
-const BOARD: usize = 4 << 20;
 
 /// `hub` has one row. Head and floor are kept apart from the events: with all
 /// events expired, the next one must still get a higher number.
@@ -83,29 +82,9 @@ const SECOND: &str = "
     CREATE UNIQUE INDEX scheduled_message ON scheduled (message) WHERE message IS NOT NULL;
 ";
 
-/// Most publications that enter the log in one transaction because they are
-/// due, and most bytes of them.
-const DUE: usize = 256;
-const DUE_BYTES: u64 = 8 << 20;
-
-/// How far the log goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Extent {
-    pub(crate) epoch: Epoch,
-    /// The newest event.
-    pub(crate) head: u64,
-    /// Everything up to here was given up to the limits of the history.
-    pub(crate) floor: u64,
-    /// Bytes of data and addresses.
-    pub(crate) bytes: u64,
-}
-
 /// Opens the writing side, without looking into the file yet.
-pub(crate) fn connect(path: Option<&Path>) -> rusqlite::Result<Connection> {
-    match path {
-        Some(path) => Connection::open(path),
-        None => Connection::open_in_memory(),
-    }
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    Connection::open(path)
 }
 
 /// Opens a reading side.
@@ -159,7 +138,7 @@ fn part_keys(tx: &Transaction<'_>) -> rusqlite::Result<()> {
         let Some(key) = key_of(row.get_ref(1)?.as_str()?) else {
             continue;
         };
-        write.execute(params![seq, key_for(&key, &to)])?;
+        write.execute(params![seq, ledger::key_for(&key, &to)])?;
     }
     Ok(())
 }
@@ -202,117 +181,9 @@ pub(crate) fn kept(db: &Connection) -> rusqlite::Result<(u64, i64)> {
     )
 }
 
-/// What a publication already is when it comes a second time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// This event.
-    Stored(u64),
-    /// One that is still to come.
-    Scheduled,
-}
-
-/// What already has the publication's key, or its id of a message.
-pub(crate) fn known(
-    tx: &Transaction<'_>,
-    publication: &Publication,
-) -> rusqlite::Result<Option<Known>> {
-    let key = key_column(publication);
-    let queries = [
-        (
-            key.as_deref(),
-            "SELECT seq FROM log WHERE key = ?1",
-            "SELECT 1 FROM scheduled WHERE key = ?1",
-        ),
-        (
-            publication.message.as_ref().map(MessageId::as_str),
-            "SELECT seq FROM log WHERE message = ?1",
-            "SELECT 1 FROM scheduled WHERE message = ?1",
-        ),
-    ];
-    for (id, stored, scheduled) in queries {
-        let Some(id) = id else { continue };
-        let mut stored = tx.prepare_cached(stored)?;
-        if let Some(seq) = stored.query_row([id], |row| number(row, 0)).optional()? {
-            return Ok(Some(Known::Stored(seq)));
-        }
-        if tx.prepare_cached(scheduled)?.exists([id])? {
-            return Ok(Some(Known::Scheduled));
-        }
-    }
-    Ok(None)
-}
-
-/// How the key is written: for each audience apart, so that nobody's number
-/// stands for an event to somebody else. No key has a line break in it.
-fn key_column(publication: &Publication) -> Option<String> {
-    let key = publication.key.as_ref()?;
-    Some(key_for(key, &publication.to))
-}
-
-fn key_for(key: &EventId, to: &Audience) -> String {
-    match to {
-        Audience::Everyone => key.as_str().to_owned(),
-        Audience::Only(_) => {
-            let whom = Sha256::digest(to.to_column());
-            let whom = whom.iter().map(|byte| format!("{byte:02x}"));
-            format!("{key}\n{}", whom.collect::<String>())
-        }
-    }
-}
-
-/// Reads back the key that [`key_column`] wrote.
+/// Reads back the key that [`ledger::key_column`] wrote.
 fn key_of(column: &str) -> Option<EventId> {
     EventId::parse(column.split('\n').next()?).ok()
-}
-
-/// Appends one event; says its bytes.
-pub(crate) fn insert(
-    tx: &Transaction<'_>,
-    record: &Record,
-    publication: &Publication,
-) -> rusqlite::Result<u64> {
-    let seq = record.position.seq.cast_signed();
-    tx.prepare_cached(
-        "INSERT INTO log (seq, at, expires, event, retry, fact, key, data, message, transient)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    )?
-    .execute(params![
-        seq,
-        record.at,
-        record.expires,
-        record.event.as_ref().map(EventName::as_str),
-        record.retry.map(millis),
-        publication.fact,
-        key_column(publication),
-        record.data,
-        record.message.as_ref().map(MessageId::as_str),
-        record.transient,
-    ])?;
-    let mut bytes = record.data.len();
-    let mut index =
-        tx.prepare_cached("INSERT OR IGNORE INTO address (seq, address) VALUES (?1, ?2)")?;
-    match &record.to {
-        Audience::Everyone => {
-            index.execute(params![seq, Address::EVERYONE])?;
-        }
-        Audience::Only(addresses) => {
-            for address in addresses {
-                let column = address.to_column();
-                // The same address given twice is there once.
-                bytes += index.execute(params![seq, column])? * column.len();
-            }
-        }
-    }
-    Ok(bytes as u64)
-}
-
-/// How much is scheduled, and when the first of it is due, in Unix milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Schedule {
-    pub(crate) entries: u64,
-    /// Of data and audiences.
-    pub(crate) bytes: u64,
-    pub(crate) next: Option<i64>,
 }
 
 /// What is scheduled.
@@ -331,88 +202,207 @@ pub(crate) fn schedule(db: &Connection) -> rusqlite::Result<Schedule> {
     )
 }
 
-/// When the next is due.
-pub(crate) fn next_due(db: &Connection) -> rusqlite::Result<Option<i64>> {
-    db.prepare_cached("SELECT min(due) FROM scheduled")?
-        .query_row([], |row| row.get(0))
-}
+/// A transaction of the writing side.
+pub(super) struct Stored<'a>(Transaction<'a>);
 
-/// Keeps a publication until `due`; says its bytes.
-pub(crate) fn insert_scheduled(
-    tx: &Transaction<'_>,
-    due: i64,
-    publication: &Publication,
-) -> rusqlite::Result<u64> {
-    let audience = publication.to.to_column();
-    tx.prepare_cached(
-        "INSERT INTO scheduled (due, sequence, ttl, event, retry, fact, key, message, transient,
-                                audience, data)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?
-    .execute(params![
-        due,
-        sequence(publication),
-        publication.ttl.map(millis),
-        publication.event.as_ref().map(EventName::as_str),
-        publication.retry.map(millis),
-        publication.fact,
-        key_column(publication),
-        publication.message.as_ref().map(MessageId::as_str),
-        publication.transient,
-        audience,
-        publication.data,
-    ])?;
-    Ok((audience.len() + publication.data.len()) as u64)
-}
-
-/// What a publication is called among those that replace each other.
-pub(crate) fn sequence(publication: &Publication) -> Option<&str> {
-    let own = publication.sequence.as_deref();
-    own.or_else(|| publication.message.as_ref().map(MessageId::as_str))
-}
-
-/// Takes back what is scheduled for this audience with this sequence; says how
-/// many and their bytes.
-pub(crate) fn delete_scheduled(
-    tx: &Transaction<'_>,
-    to: &Audience,
-    sequence: &str,
-) -> rusqlite::Result<(u64, u64)> {
-    let mut delete = tx.prepare_cached(
-        "DELETE FROM scheduled WHERE sequence = ?1 AND audience = ?2
-         RETURNING octet_length(data) + octet_length(audience)",
-    )?;
-    let mut deleted = (0, 0);
-    for bytes in delete.query_map(params![sequence, to.to_column()], |row| number(row, 0))? {
-        deleted = (deleted.0 + 1, deleted.1 + bytes?);
+impl<'a> Stored<'a> {
+    pub(super) fn begin(db: &'a mut Connection) -> rusqlite::Result<Self> {
+        db.transaction_with_behavior(TransactionBehavior::Immediate)
+            .map(Self)
     }
-    Ok(deleted)
 }
 
-/// Takes out the first of what is due at `now`: publications in the order in
-/// which they are due, and their bytes.
-pub(crate) fn take_due(
-    tx: &Transaction<'_>,
-    now: i64,
-) -> rusqlite::Result<(Vec<Publication>, u64)> {
-    let (mut taken, mut bytes) = (Vec::new(), 0);
-    let mut first = tx.prepare_cached(
-        "SELECT entry, ttl, event, retry, fact, key, message, transient, audience, data, sequence
-         FROM scheduled WHERE due <= ?1 ORDER BY due, entry LIMIT 1",
-    )?;
-    let mut delete = tx.prepare_cached("DELETE FROM scheduled WHERE entry = ?1")?;
-    while taken.len() < DUE && bytes < DUE_BYTES {
-        let due = first
-            .query_row([now], |row| Ok((row.get::<_, i64>(0)?, publication(row)?)))
-            .optional()?;
-        let Some((entry, publication)) = due else {
-            break;
-        };
-        delete.execute([entry])?;
-        bytes += (publication.to.to_column().len() + publication.data.len()) as u64;
-        taken.push(publication);
+impl Ledger for Stored<'_> {
+    fn known(
+        &mut self,
+        key: Option<&str>,
+        message: Option<&MessageId>,
+    ) -> rusqlite::Result<Option<Known>> {
+        let queries = [
+            (
+                key,
+                "SELECT seq FROM log WHERE key = ?1",
+                "SELECT 1 FROM scheduled WHERE key = ?1",
+            ),
+            (
+                message.map(MessageId::as_str),
+                "SELECT seq FROM log WHERE message = ?1",
+                "SELECT 1 FROM scheduled WHERE message = ?1",
+            ),
+        ];
+        for (id, stored, scheduled) in queries {
+            let Some(id) = id else { continue };
+            let mut stored = self.0.prepare_cached(stored)?;
+            if let Some(seq) = stored.query_row([id], |row| number(row, 0)).optional()? {
+                return Ok(Some(Known::Stored(seq)));
+            }
+            if self.0.prepare_cached(scheduled)?.exists([id])? {
+                return Ok(Some(Known::Scheduled));
+            }
+        }
+        Ok(None)
     }
-    Ok((taken, bytes))
+
+    fn insert(
+        &mut self,
+        record: &Record,
+        key: Option<String>,
+        fact: bool,
+    ) -> rusqlite::Result<u64> {
+        let seq = record.position.seq.cast_signed();
+        self.0
+            .prepare_cached(
+                "INSERT INTO log
+                     (seq, at, expires, event, retry, fact, key, data, message, transient)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                seq,
+                record.at,
+                record.expires,
+                record.event.as_ref().map(EventName::as_str),
+                record.retry.map(millis),
+                fact,
+                key,
+                record.data,
+                record.message.as_ref().map(MessageId::as_str),
+                record.transient,
+            ])?;
+        let mut bytes = record.data.len();
+        let mut index = self
+            .0
+            .prepare_cached("INSERT OR IGNORE INTO address (seq, address) VALUES (?1, ?2)")?;
+        match &record.to {
+            Audience::Everyone => {
+                index.execute(params![seq, Address::EVERYONE])?;
+            }
+            Audience::Only(addresses) => {
+                for address in addresses {
+                    let column = address.to_column();
+                    // The same address given twice is there once.
+                    bytes += index.execute(params![seq, column])? * column.len();
+                }
+            }
+        }
+        Ok(bytes as u64)
+    }
+
+    fn insert_scheduled(
+        &mut self,
+        due: i64,
+        key: Option<String>,
+        publication: Publication,
+    ) -> rusqlite::Result<u64> {
+        let audience = publication.to.to_column();
+        self.0
+            .prepare_cached(
+                "INSERT INTO scheduled (due, sequence, ttl, event, retry, fact, key, message,
+                                        transient, audience, data)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                due,
+                ledger::sequence(&publication),
+                publication.ttl.map(millis),
+                publication.event.as_ref().map(EventName::as_str),
+                publication.retry.map(millis),
+                publication.fact,
+                key,
+                publication.message.as_ref().map(MessageId::as_str),
+                publication.transient,
+                audience,
+                publication.data,
+            ])?;
+        Ok((audience.len() + publication.data.len()) as u64)
+    }
+
+    fn delete_scheduled(&mut self, to: &Audience, sequence: &str) -> rusqlite::Result<(u64, u64)> {
+        let mut delete = self.0.prepare_cached(
+            "DELETE FROM scheduled WHERE sequence = ?1 AND audience = ?2
+             RETURNING octet_length(data) + octet_length(audience)",
+        )?;
+        let mut deleted = (0, 0);
+        for bytes in delete.query_map(params![sequence, to.to_column()], |row| number(row, 0))? {
+            deleted = (deleted.0 + 1, deleted.1 + bytes?);
+        }
+        Ok(deleted)
+    }
+
+    fn take_due(&mut self, now: i64) -> rusqlite::Result<(Vec<Publication>, u64)> {
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        let mut first = self.0.prepare_cached(
+            "SELECT entry, ttl, event, retry, fact, key, message, transient, audience, data,
+                    sequence
+             FROM scheduled WHERE due <= ?1 ORDER BY due, entry LIMIT 1",
+        )?;
+        let mut delete = self
+            .0
+            .prepare_cached("DELETE FROM scheduled WHERE entry = ?1")?;
+        while taken.len() < DUE && bytes < DUE_BYTES {
+            let due = first
+                .query_row([now], |row| Ok((row.get::<_, i64>(0)?, publication(row)?)))
+                .optional()?;
+            let Some((entry, publication)) = due else {
+                break;
+            };
+            delete.execute([entry])?;
+            bytes += (publication.to.to_column().len() + publication.data.len()) as u64;
+            taken.push(publication);
+        }
+        Ok((taken, bytes))
+    }
+
+    fn next_due(&mut self) -> rusqlite::Result<Option<i64>> {
+        self.0
+            .prepare_cached("SELECT min(due) FROM scheduled")?
+            .query_row([], |row| row.get(0))
+    }
+
+    fn delete_oldest(&mut self, floor: u64, over: u64, most: Most) -> rusqlite::Result<Deleted> {
+        let sql = format!("SELECT seq, {BYTES} FROM log ORDER BY seq");
+        delete(&self.0, &sql, [], most, |seq, deleted| {
+            seq <= floor || deleted.bytes < over
+        })
+    }
+
+    fn delete_expired(&mut self, now: i64, most: Most) -> rusqlite::Result<Deleted> {
+        let sql = format!("SELECT seq, {BYTES} FROM log WHERE expires <= ?1");
+        delete(&self.0, &sql, [now], most, |_, _| true)
+    }
+
+    fn delete_transient(&mut self, seq: u64, most: Most) -> rusqlite::Result<Deleted> {
+        let sql = format!("SELECT seq, {BYTES} FROM log WHERE transient AND seq <= ?1");
+        delete(&self.0, &sql, [seq.cast_signed()], most, |_, _| true)
+    }
+
+    fn newest_before(&mut self, cutoff: i64, floor: u64, head: u64) -> rusqlite::Result<u64> {
+        newest_before(&self.0, cutoff, floor, head)
+    }
+
+    fn save(&mut self) -> rusqlite::Result<()> {
+        self.0.execute_batch("SAVEPOINT job")
+    }
+
+    fn roll_back(&mut self) -> rusqlite::Result<()> {
+        self.0.execute_batch("ROLLBACK TO job")
+    }
+
+    fn release(&mut self) -> rusqlite::Result<()> {
+        self.0.execute_batch("RELEASE job")
+    }
+
+    /// Always a real write, so that a healthy answer means a healthy disk.
+    fn commit(self, extent: &Extent) -> rusqlite::Result<Unneeded> {
+        self.0
+            .prepare_cached("UPDATE hub SET head = ?1, floor = ?2, bytes = ?3")?
+            .execute([
+                extent.head.cast_signed(),
+                extent.floor.cast_signed(),
+                extent.bytes.cast_signed(),
+            ])?;
+        self.0.commit()?;
+        Ok(Unneeded::default())
+    }
 }
 
 /// A scheduled publication.
@@ -441,13 +431,6 @@ fn publication(row: &Row<'_>) -> rusqlite::Result<Publication> {
     })
 }
 
-/// A place among what is scheduled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Upcoming {
-    due: i64,
-    entry: i64,
-}
-
 /// What is scheduled after `after` for who listens with this filter, the next
 /// first: as events at the place `position` and at the time when they are due;
 /// and where to go on.
@@ -457,10 +440,7 @@ pub(crate) fn scheduled(
     after: Option<Upcoming>,
     position: Position,
 ) -> rusqlite::Result<(Vec<Record>, Option<Upcoming>)> {
-    let after = after.unwrap_or(Upcoming {
-        due: i64::MIN,
-        entry: 0,
-    });
+    let after = after.unwrap_or(Upcoming::START);
     let mut all = db.prepare_cached(
         "SELECT entry, ttl, event, retry, fact, key, message, transient, audience, data, sequence,
                 due
@@ -473,10 +453,10 @@ pub(crate) fn scheduled(
             continue;
         }
         let due = row.get(11)?;
-        let record = Record::new(position, due, &publication(row)?);
+        let record = Record::of(position, due, publication(row)?);
         bytes += record.data.len();
         records.push(record);
-        if records.len() as u64 >= ROWS || bytes >= Page::BYTES {
+        if records.len() >= ROWS || bytes >= Page::BYTES {
             let entry = row.get(0)?;
             return Ok((records, Some(Upcoming { due, entry })));
         }
@@ -484,73 +464,10 @@ pub(crate) fn scheduled(
     Ok((records, None))
 }
 
-/// Writes down how far the log goes. Always a real write, so that a healthy
-/// answer means a healthy disk.
-pub(crate) fn set_extent(tx: &Transaction<'_>, extent: &Extent) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE hub SET head = ?1, floor = ?2, bytes = ?3")?
-        .execute([
-            extent.head.cast_signed(),
-            extent.floor.cast_signed(),
-            extent.bytes.cast_signed(),
-        ])
-        .map(|_| ())
-}
-
-/// Most that one transaction deletes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Most {
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
-}
-
-/// What was deleted.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Deleted {
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
-    /// The newest of it.
-    pub(crate) last: Option<u64>,
-    /// Whether the most was reached before the end.
-    pub(crate) more: bool,
-}
-
-/// An event's bytes, as [`insert`] says them. Neither text is read for it.
+/// An event's bytes, as [`Ledger::insert`] says them. Neither text is read for it.
 const BYTES: &str = "octet_length(data) + (
     SELECT coalesce(sum(octet_length(address)), 0) FROM address
     WHERE address.seq = log.seq AND address <> '*')";
-
-/// Deletes the oldest events: those up to `floor`, and after them `over` bytes.
-pub(crate) fn delete_oldest(
-    tx: &Transaction<'_>,
-    floor: u64,
-    over: u64,
-    most: Most,
-) -> rusqlite::Result<Deleted> {
-    let sql = format!("SELECT seq, {BYTES} FROM log ORDER BY seq");
-    delete(tx, &sql, [], most, |seq, deleted| {
-        seq <= floor || deleted.bytes < over
-    })
-}
-
-/// Deletes events whose time to live is over.
-pub(crate) fn delete_expired(
-    tx: &Transaction<'_>,
-    now: i64,
-    most: Most,
-) -> rusqlite::Result<Deleted> {
-    let sql = format!("SELECT seq, {BYTES} FROM log WHERE expires <= ?1");
-    delete(tx, &sql, [now], most, |_, _| true)
-}
-
-/// Deletes the events up to `seq` that were for those alone who listened then.
-pub(crate) fn delete_transient(
-    tx: &Transaction<'_>,
-    seq: u64,
-    most: Most,
-) -> rusqlite::Result<Deleted> {
-    let sql = format!("SELECT seq, {BYTES} FROM log WHERE transient AND seq <= ?1");
-    delete(tx, &sql, [seq.cast_signed()], most, |_, _| true)
-}
 
 /// Deletes the events that `sql` gives, number and bytes, as long as `wanted`
 /// says so of the next, given what was deleted before it.
@@ -659,10 +576,9 @@ pub(crate) fn page(
         let upto = told.cast_signed();
         for (nth, (address, _)) in columns.iter().enumerate() {
             let after = cursor.max(floor).cast_signed();
-            let found = index
-                .query_map(params![address, after, upto, ROWS.cast_signed()], |row| {
-                    number(row, 0)
-                })?;
+            let found = index.query_map(params![address, after, upto, ROWS as i64], |row| {
+                number(row, 0)
+            })?;
             for seq in found {
                 seqs.push((seq?, nth));
             }
@@ -671,8 +587,8 @@ pub(crate) fn page(
     seqs.sort_unstable();
     seqs.dedup_by_key(|(seq, _)| *seq);
     // Each address gave its first events, so the first of all are among them.
-    let more = seqs.len() as u64 >= ROWS;
-    seqs.truncate(ROWS as usize);
+    let more = seqs.len() >= ROWS;
+    seqs.truncate(ROWS);
 
     let mut page = Page {
         floor,
@@ -766,10 +682,11 @@ mod tests {
 
     #[test]
     fn a_transaction_deletes_so_much_and_counts_it() {
+        let folder = tempfile::tempdir().unwrap();
         let epoch = Epoch::random(&mut fastrand::Rng::with_seed(3));
-        let mut db = connect(None).unwrap();
+        let mut db = connect(&folder.path().join("hub.db")).unwrap();
         prepare(&mut db, epoch).unwrap();
-        let tx = db.transaction().unwrap();
+        let mut tx = Stored::begin(&mut db).unwrap();
         let uid = |uid| Address::Uid(crate::Uid::parse(uid).unwrap());
         let to = Audience::Only(vec![uid("1"), uid("22"), uid("1")]);
         let mut total = 0;
@@ -777,32 +694,32 @@ mod tests {
             let mut publication = Publication::new(to.clone(), "四".repeat(10));
             publication.transient = seq % 10 == 0;
             publication.ttl = (seq % 10 == 5).then_some(Duration::ZERO);
-            let record = Record::new(Position { epoch, seq }, 0, &publication);
-            total += insert(&tx, &record, &publication).unwrap();
+            let record = Record::of(Position { epoch, seq }, 0, publication);
+            total += tx.insert(&record, None, false).unwrap();
         }
-        assert_eq!((total, bytes(&tx)), (100 * 35, 100 * 35));
+        assert_eq!((total, bytes(&tx.0)), (100 * 35, 100 * 35));
         let most = |rows, bytes| Most { rows, bytes };
 
-        let some = delete_expired(&tx, 0, most(4, 1000)).unwrap();
+        let some = tx.delete_expired(0, most(4, 1000)).unwrap();
         assert_eq!((some.rows, some.bytes, some.more), (4, 140, true));
-        let some = delete_expired(&tx, 0, most(4, 36)).unwrap();
+        let some = tx.delete_expired(0, most(4, 36)).unwrap();
         assert_eq!((some.rows, some.bytes, some.more), (2, 70, true));
-        let rest = delete_expired(&tx, 0, most(4, 1000)).unwrap();
+        let rest = tx.delete_expired(0, most(4, 1000)).unwrap();
         assert_eq!((rest.rows, rest.last, rest.more), (4, Some(95), false));
-        let past = delete_transient(&tx, 49, most(100, 10_000)).unwrap();
+        let past = tx.delete_transient(49, most(100, 10_000)).unwrap();
         assert_eq!((past.rows, past.last, past.more), (4, Some(40), false));
 
         // 86 are left. Those up to the floor go, and so many bytes in all.
-        let low = delete_oldest(&tx, 12, 0, most(100, 10_000)).unwrap();
+        let low = tx.delete_oldest(12, 0, most(100, 10_000)).unwrap();
         assert_eq!((low.rows, low.last, low.more), (10, Some(12), false));
-        let over = delete_oldest(&tx, 12, 36, most(100, 10_000)).unwrap();
+        let over = tx.delete_oldest(12, 36, most(100, 10_000)).unwrap();
         assert_eq!((over.rows, over.last, over.more), (2, Some(14), false));
-        let both = delete_oldest(&tx, 16, 100, most(2, 10_000)).unwrap();
+        let both = tx.delete_oldest(16, 100, most(2, 10_000)).unwrap();
         assert_eq!((both.rows, both.last, both.more), (2, Some(17), true));
-        assert_eq!(bytes(&tx), 72 * 35);
-        let left: u64 = tx
-            .query_row("SELECT count(*) FROM address", [], |row| number(row, 0))
-            .unwrap();
+        assert_eq!(bytes(&tx.0), 72 * 35);
+        let left: u64 =
+            tx.0.query_row("SELECT count(*) FROM address", [], |row| number(row, 0))
+                .unwrap();
         assert_eq!(left, 72 * 2);
     }
 }

@@ -1,14 +1,15 @@
-//! The thread that alone writes.
+//! The one writer of a log: what a transaction does, and whom it is told.
 
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::store::{self, Deleted, Extent, Known, Most, Schedule};
-use super::{Job, Log, Shared, lock_db};
+use super::Shared;
+use super::ledger::{
+    Deleted, Extent, Known, Ledger, Most, Schedule, Unneeded, key_column, sequence,
+};
 use crate::config::{Clock, History};
 use crate::metrics::Metrics;
 use crate::publication::{Audience, Publication};
@@ -16,30 +17,21 @@ use crate::record::{Record, expiry};
 use crate::window::Entry;
 use crate::{HubError, HubStats, Position};
 
-/// Most publications that are scheduled, and most bytes of their data and
-/// audiences.
-const MOST_SCHEDULED: u64 = 100_000;
-const MOST_SCHEDULED_BYTES: u64 = 128 << 20;
 /// A wall clock may jump: a wait for it is never longer than this.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// How long work of our own rests after a transaction that failed.
-const REST: Duration = Duration::from_secs(5);
 
 pub(super) struct Writer {
-    pub(super) db: Arc<Mutex<Connection>>,
     pub(super) state: State,
-    pub(super) history: History,
+    pub(super) limits: Limits,
     pub(super) clock: Clock,
     pub(super) shared: Arc<Shared>,
     pub(super) head: watch::Sender<u64>,
     pub(super) stats: watch::Sender<HubStats>,
     pub(super) metrics: Arc<Metrics>,
-    /// Whether the last transaction failed.
-    pub(super) failed: bool,
 }
 
 /// What the last committed transaction left.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) extent: Extent,
     /// Events in the log.
@@ -55,11 +47,46 @@ pub(super) struct State {
     pub(super) trimming: bool,
 }
 
-/// What became of one job.
-enum Done {
-    Appended(Result<Vec<Option<u64>>, HubError>),
-    Cancelled(u64),
-    Nothing,
+impl State {
+    /// That of a log that holds nothing.
+    pub(super) fn new(extent: Extent) -> Self {
+        Self {
+            extent,
+            kept: 0,
+            last_at: 0,
+            schedule: Schedule::default(),
+            recent: extent.head,
+            past: extent.head,
+            trimming: false,
+        }
+    }
+}
+
+/// What a log may hold, and one transaction do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) history: History,
+    /// Most publications that are scheduled, and most bytes of their data and
+    /// audiences.
+    pub(super) scheduled: u64,
+    pub(super) scheduled_bytes: u64,
+    /// Most that a transaction deletes beside as much as it adds: so little that
+    /// no publisher feels it.
+    pub(super) trim: Most,
+}
+
+impl Limits {
+    pub(super) fn new(history: History) -> Self {
+        Self {
+            history,
+            scheduled: 100_000,
+            scheduled_bytes: 128 << 20,
+            trim: Most {
+                rows: 256,
+                bytes: 2 << 20,
+            },
+        }
+    }
 }
 
 /// What a transaction leaves behind when it is committed.
@@ -67,7 +94,7 @@ struct Committed {
     state: State,
     entries: Vec<Entry>,
     aside: Aside,
-    done: Vec<Done>,
+    unneeded: Unneeded,
 }
 
 /// Publications that did not become events.
@@ -75,201 +102,133 @@ struct Committed {
 struct Aside {
     duplicate: u64,
     scheduled: u64,
+    refused: u64,
 }
 
-/// Most that a transaction deletes beside as much as it adds: so little that no
-/// publisher feels it.
-const TRIM: Most = Most {
-    rows: 256,
-    bytes: 2 << 20,
-};
-
 impl Writer {
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut jobs = Vec::with_capacity(Log::BATCH);
-        // While one transaction is on its way to the disk the next one fills up.
-        loop {
-            let received = queue.recv_many(&mut jobs, Log::BATCH);
-            let received = match self.patience() {
-                Some(patience) => tokio::time::timeout(patience, received).await,
-                None => Ok(received.await),
-            };
-            if received == Ok(0) {
-                return;
-            }
-            if !jobs.is_empty() || self.state.trimming || self.is_due() {
-                self.commit(mem::take(&mut jobs));
-            }
-        }
-    }
-
-    /// How long it can wait for jobs; for ever with nothing of its own to do.
-    fn patience(&self) -> Option<Duration> {
-        let next = self.state.schedule.next;
-        if self.failed {
-            return (next.is_some() || self.state.trimming).then_some(REST);
-        }
+    /// How long it can wait for something to do; for ever with nothing of its
+    /// own to do.
+    pub(super) fn patience(&self) -> Option<Duration> {
         if self.state.trimming {
             return Some(Duration::ZERO);
         }
-        let wait = next?.saturating_sub(self.now());
+        let wait = self.state.schedule.next?.saturating_sub(self.now());
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
         Some(wait.min(LOOK_AGAIN))
     }
 
-    fn is_due(&self) -> bool {
-        let now = self.now();
-        self.state.schedule.next.is_some_and(|due| due <= now)
+    /// Whether there is something to do that nobody asks for.
+    pub(super) fn has_own_work(&self) -> bool {
+        let is_due = |due| due <= self.now();
+        self.state.trimming || self.state.schedule.next.is_some_and(is_due)
     }
 
-    fn now(&self) -> i64 {
+    pub(super) fn now(&self) -> i64 {
         (self.clock)().as_millisecond()
     }
 
-    /// Stores, then tells subscribers, then publishers.
-    fn commit(&mut self, jobs: Vec<Job>) {
+    /// Takes `steps`, which bring so many publications, in one transaction, then
+    /// tells subscribers; on an error nothing of it happened.
+    pub(super) fn commit<L: Ledger, T>(
+        &mut self,
+        begin: impl FnOnce() -> rusqlite::Result<L>,
+        publications: u64,
+        steps: impl FnOnce(&mut Work<L>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
         let begun = Instant::now();
-        let committed = self.transact(&jobs);
-        self.failed = committed.is_err();
-        self.count(&jobs, &committed, begun.elapsed());
-        match committed {
-            Ok(Committed {
-                state,
-                entries,
-                done,
-                ..
-            }) => {
-                self.state = state;
-                let Extent {
-                    head, floor, bytes, ..
-                } = state.extent;
-                // Nobody reads the new entries before the new head is told: whoever
-                // came back with one of their numbers would seem to be ahead of it.
-                let shared = self.shared.clone();
-                let mut window = shared
-                    .window
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
-                entries.into_iter().for_each(|entry| window.push(entry));
-                self.shared.tell_floor(floor);
-                self.head
-                    .send_if_modified(|told| mem::replace(told, head) != head);
-                drop(window);
-                self.shared.tell_couriers();
-                self.stats.send_if_modified(|stats| {
-                    let before = *stats;
-                    stats.events = state.kept;
-                    stats.bytes = bytes;
-                    *stats != before
-                });
-                for (job, done) in jobs.into_iter().zip(done) {
-                    match (job, done) {
-                        (Job::Append { answer, .. }, Done::Appended(stored)) => {
-                            let _ = answer.send(stored);
-                        }
-                        (Job::Cancel { answer, .. }, Done::Cancelled(count)) => {
-                            let _ = answer.send(Ok(count));
-                        }
-                        (Job::Probe { answer }, _) => drop(answer.send(Ok(()))),
-                        _ => {}
-                    }
-                }
-            }
-            Err(source) => {
-                tracing::error!(%source, "the hub's log could not be written");
-                let source = Arc::new(source);
-                let failed = || HubError::NotStored {
-                    source: source.clone(),
-                };
-                for job in jobs {
-                    match job {
-                        Job::Append { answer, .. } => drop(answer.send(Err(failed()))),
-                        Job::Cancel { answer, .. } => drop(answer.send(Err(failed()))),
-                        Job::Probe { answer } => drop(answer.send(Err(failed()))),
-                        Job::Trim => {}
-                    }
-                }
-            }
+        let committed = begin().and_then(|ledger| self.transact(ledger, steps));
+        if publications > 0 {
+            self.metrics.commits.count(begun.elapsed());
         }
-    }
-
-    /// Tells the metrics what became of a transaction.
-    fn count(&self, jobs: &[Job], committed: &rusqlite::Result<Committed>, took: Duration) {
-        let asked: u64 = jobs.iter().map(Job::publications).sum();
-        if asked > 0 {
-            self.metrics.commits.count(took);
-        }
-        let published = &self.metrics.published;
-        let Ok(Committed {
+        let (committed, done) = committed.inspect_err(|_| {
+            self.metrics.published.add("failed", publications);
+        })?;
+        self.count(&committed);
+        let Committed {
+            state,
             entries,
-            aside,
-            done,
+            unneeded,
             ..
-        }) = committed
-        else {
-            return published.add("failed", asked);
-        };
-        published.add("stored", entries.len() as u64);
-        published.add("duplicate", aside.duplicate);
-        published.add("scheduled", aside.scheduled);
-        for (job, done) in jobs.iter().zip(done) {
-            if let Done::Appended(Err(_)) = done {
-                published.add("failed", job.publications());
-            }
-        }
+        } = committed;
+        self.state = state;
+        let Extent {
+            head, floor, bytes, ..
+        } = state.extent;
+        // Nobody reads the new entries before the new head is told: whoever
+        // came back with one of their numbers would seem to be ahead of it.
+        let mut window = self.shared.write_window();
+        entries.into_iter().for_each(|entry| window.push(entry));
+        window.release(unneeded.upto, &unneeded.among);
+        self.shared.tell_floor(floor);
+        self.head
+            .send_if_modified(|told| mem::replace(told, head) != head);
+        drop(window);
+        self.stats.send_if_modified(|stats| {
+            let before = *stats;
+            stats.events = state.kept;
+            stats.bytes = bytes;
+            *stats != before
+        });
+        Ok(done)
     }
 
-    /// One transaction for all jobs; on an error nothing of it happened.
-    fn transact(&self, jobs: &[Job]) -> rusqlite::Result<Committed> {
-        let mut db = lock_db(&self.db);
-        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    fn transact<L: Ledger, T>(
+        &self,
+        ledger: L,
+        steps: impl FnOnce(&mut Work<L>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<(Committed, T)> {
         let mut work = Work {
-            tx: &tx,
+            ledger,
             now: self.now(),
-            added: 0,
+            limits: self.limits,
             state: self.state,
             entries: Vec::new(),
             aside: Aside::default(),
+            added: 0,
         };
         // What is due was published before what comes now.
         work.move_due()?;
-        let mut done = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            done.push(match job {
-                Job::Append { publications, .. } => Done::Appended(work.append(publications)?),
-                Job::Cancel { to, sequence, .. } => Done::Cancelled(work.cancel(to, sequence)?),
-                Job::Trim => {
-                    let state = &mut work.state;
-                    state.trimming = true;
-                    state.past = mem::replace(&mut state.recent, state.extent.head);
-                    Done::Nothing
-                }
-                Job::Probe { .. } => Done::Nothing,
-            });
-        }
-        work.trim(self.history)?;
+        let done = steps(&mut work)?;
+        work.trim()?;
         let Work {
+            mut ledger,
             mut state,
             entries,
             aside,
             ..
         } = work;
-        state.schedule.next = store::next_due(&tx)?;
-        store::set_extent(&tx, &state.extent)?;
-        tx.commit()?;
-        Ok(Committed {
+        state.schedule.next = ledger.next_due()?;
+        let unneeded = ledger.commit(&state.extent)?;
+        let committed = Committed {
             state,
             entries,
             aside,
-            done,
-        })
+            unneeded,
+        };
+        Ok((committed, done))
+    }
+
+    /// Tells the metrics what a transaction did.
+    fn count(&self, committed: &Committed) {
+        let aside = committed.aside;
+        for (result, count) in [
+            ("stored", committed.entries.len() as u64),
+            ("duplicate", aside.duplicate),
+            ("scheduled", aside.scheduled),
+            ("failed", aside.refused),
+        ] {
+            if count > 0 {
+                self.metrics.published.add(result, count);
+            }
+        }
     }
 }
 
 /// A transaction under way.
-struct Work<'a> {
-    tx: &'a Transaction<'a>,
+pub(super) struct Work<L> {
+    ledger: L,
     now: i64,
+    limits: Limits,
     state: State,
     entries: Vec<Entry>,
     aside: Aside,
@@ -277,7 +236,7 @@ struct Work<'a> {
     added: u64,
 }
 
-impl Work<'_> {
+impl<L: Ledger> Work<L> {
     /// Stores some of what is due: in the order of its time, and each of them
     /// once, as it leaves the one table in the transaction in which it comes
     /// into the other.
@@ -285,36 +244,42 @@ impl Work<'_> {
         if self.state.schedule.next.is_none_or(|due| due > self.now) {
             return Ok(());
         }
-        let (publications, bytes) = store::take_due(self.tx, self.now)?;
+        let (publications, bytes) = self.ledger.take_due(self.now)?;
         self.unschedule(publications.len() as u64, bytes);
-        for publication in &publications {
-            self.store(publication)?;
+        for publication in publications {
+            let key = key_column(&publication);
+            self.store(publication, key)?;
         }
         Ok(())
     }
 
     /// All of them or none: the numbers that they have in the log, or why not.
-    fn append(
+    pub(super) fn append(
         &mut self,
-        publications: &[Publication],
+        publications: Vec<Publication>,
     ) -> rusqlite::Result<Result<Vec<Option<u64>>, HubError>> {
         let later = publications.iter().any(|one| self.due(one).is_some());
         if !later {
             return self.append_each(publications).map(Ok);
         }
         let (state, entries, added) = (self.state, self.entries.len(), self.added);
-        let aside = self.aside;
-        self.tx.execute_batch("SAVEPOINT job")?;
+        let (aside, count) = (self.aside, publications.len());
+        self.ledger.save()?;
         let stored = self.append_each(publications)?;
-        let full = self.state.schedule.entries > MOST_SCHEDULED
-            || self.state.schedule.bytes > MOST_SCHEDULED_BYTES;
+        let Schedule {
+            entries: scheduled,
+            bytes,
+            ..
+        } = self.state.schedule;
+        let full = scheduled > self.limits.scheduled || bytes > self.limits.scheduled_bytes;
         if full {
-            self.tx.execute_batch("ROLLBACK TO job")?;
+            self.ledger.roll_back()?;
             (self.state, self.added, self.aside) = (state, added, aside);
             self.entries.truncate(entries);
+            self.aside.refused += count as u64;
         }
-        self.tx.execute_batch("RELEASE job")?;
-        let most = MOST_SCHEDULED;
+        self.ledger.release()?;
+        let most = self.limits.scheduled;
         Ok(if full {
             Err(HubError::TooManyScheduled { most })
         } else {
@@ -322,10 +287,17 @@ impl Work<'_> {
         })
     }
 
-    fn append_each(&mut self, publications: &[Publication]) -> rusqlite::Result<Vec<Option<u64>>> {
+    fn append_each(
+        &mut self,
+        publications: Vec<Publication>,
+    ) -> rusqlite::Result<Vec<Option<u64>>> {
         let mut stored = Vec::with_capacity(publications.len());
         for publication in publications {
-            if let Some(known) = store::known(self.tx, publication)? {
+            let key = key_column(&publication);
+            let known = self
+                .ledger
+                .known(key.as_deref(), publication.message.as_ref())?;
+            if let Some(known) = known {
                 self.aside.duplicate += 1;
                 stored.push(match known {
                     Known::Stored(seq) => Some(seq),
@@ -333,18 +305,18 @@ impl Work<'_> {
                 });
                 continue;
             }
-            if let Some(sequence) = store::sequence(publication) {
+            if let Some(sequence) = sequence(&publication) {
                 self.cancel(&publication.to, sequence)?;
             }
-            stored.push(match self.due(publication) {
+            stored.push(match self.due(&publication) {
                 Some(due) => {
-                    let bytes = store::insert_scheduled(self.tx, due, publication)?;
+                    let bytes = self.ledger.insert_scheduled(due, key, publication)?;
                     self.state.schedule.entries += 1;
                     self.aside.scheduled += 1;
                     self.state.schedule.bytes += bytes;
                     None
                 }
-                None => Some(self.store(publication)?),
+                None => Some(self.store(publication, key)?),
             });
         }
         Ok(stored)
@@ -356,7 +328,7 @@ impl Work<'_> {
         (due > self.now).then_some(due)
     }
 
-    fn store(&mut self, publication: &Publication) -> rusqlite::Result<u64> {
+    fn store(&mut self, publication: Publication, key: Option<String>) -> rusqlite::Result<u64> {
         let state = &mut self.state;
         state.extent.head += 1;
         state.last_at = state.last_at.max(self.now);
@@ -364,12 +336,13 @@ impl Work<'_> {
             epoch: state.extent.epoch,
             seq: state.extent.head,
         };
+        let fact = publication.fact;
         let record = Record {
             // It ends by the clock, also while that is behind the log's times.
-            expires: expiry(publication, self.now),
-            ..Record::new(position, state.last_at, publication)
+            expires: expiry(&publication, self.now),
+            ..Record::of(position, state.last_at, publication)
         };
-        let bytes = store::insert(self.tx, &record, publication)?;
+        let bytes = self.ledger.insert(&record, key, fact)?;
         state.kept += 1;
         state.extent.bytes += bytes;
         self.added += bytes;
@@ -377,11 +350,13 @@ impl Work<'_> {
         Ok(position.seq)
     }
 
-    fn cancel(&mut self, to: &Audience, sequence: &str) -> rusqlite::Result<u64> {
+    /// Takes back what is scheduled for this audience with this sequence; says
+    /// how many publications that are.
+    pub(super) fn cancel(&mut self, to: &Audience, sequence: &str) -> rusqlite::Result<u64> {
         if self.state.schedule.entries == 0 {
             return Ok(0);
         }
-        let (count, bytes) = store::delete_scheduled(self.tx, to, sequence)?;
+        let (count, bytes) = self.ledger.delete_scheduled(to, sequence)?;
         self.unschedule(count, bytes);
         Ok(count)
     }
@@ -392,21 +367,29 @@ impl Work<'_> {
         schedule.bytes = schedule.bytes.saturating_sub(bytes);
     }
 
+    /// Looks for what is too old, in this transaction and in those after it.
+    pub(super) fn clean_up(&mut self) {
+        let state = &mut self.state;
+        state.trimming = true;
+        state.past = mem::replace(&mut state.recent, state.extent.head);
+    }
+
     /// Gives up what is too much or too old: the floor rises at once for the
     /// number of events and their age, the rows go little by little, and for
     /// bytes the floor rises with them.
-    fn trim(&mut self, history: History) -> rusqlite::Result<()> {
+    fn trim(&mut self) -> rusqlite::Result<()> {
+        let Limits { history, trim, .. } = self.limits;
         let most = Most {
-            rows: TRIM.rows + self.entries.len() as u64,
-            bytes: TRIM.bytes + self.added,
+            rows: trim.rows + self.entries.len() as u64,
+            bytes: trim.bytes + self.added,
         };
         if self.state.trimming {
-            let expired = store::delete_expired(self.tx, self.now, most)?;
-            let past = store::delete_transient(self.tx, self.state.past, most)?;
+            let expired = self.ledger.delete_expired(self.now, most)?;
+            let past = self.ledger.delete_transient(self.state.past, most)?;
             let age = i64::try_from(history.age.as_millis()).unwrap_or(i64::MAX);
             let cutoff = self.now.saturating_sub(age);
             let Extent { floor, head, .. } = self.state.extent;
-            self.state.extent.floor = store::newest_before(self.tx, cutoff, floor, head)?;
+            self.state.extent.floor = self.ledger.newest_before(cutoff, floor, head)?;
             self.state.trimming = expired.more || past.more;
             self.forget(expired);
             self.forget(past);
@@ -415,7 +398,7 @@ impl Work<'_> {
         let surplus = extent.head.saturating_sub(history.events);
         extent.floor = extent.floor.max(surplus);
         let over = extent.bytes.saturating_sub(history.bytes);
-        let oldest = store::delete_oldest(self.tx, extent.floor, over, most)?;
+        let oldest = self.ledger.delete_oldest(extent.floor, over, most)?;
         extent.floor = extent.floor.max(oldest.last.unwrap_or(0));
         self.state.trimming |= oldest.more;
         self.forget(oldest);

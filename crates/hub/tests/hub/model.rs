@@ -185,10 +185,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
-async fn run(steps: Vec<Step>) {
+async fn run(steps: Vec<Step>, on_disk: bool) {
     let folder = tempfile::tempdir().unwrap();
     let hands = Hands::new();
-    let config = || hands.set(HubConfig::new(Store::Path(folder.path().join("hub.db"))));
+    let store = if on_disk {
+        Store::Path(folder.path().join("hub.db"))
+    } else {
+        Store::Memory
+    };
+    let config = || hands.set(HubConfig::new(store.clone()));
     let mut model = Model::default();
     let mut server = Server::start(config()).await;
     assert!(server.hub.is_healthy().await);
@@ -237,6 +242,8 @@ async fn run(steps: Vec<Step>) {
                 assert!(server.hub.is_healthy().await);
                 model.turn(hands.now());
             }
+            // It would be another log.
+            Step::Restart if !on_disk => {}
             Step::Restart => {
                 let ids: Vec<_> = live.iter().map(|s| s.last_event_id().to_owned()).collect();
                 live.clear();
@@ -280,14 +287,14 @@ async fn run(steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn streams_get_what_the_model_says(steps in steps()) {
+    fn streams_get_what_the_model_says(steps in steps(), on_disk in any::<bool>()) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(run(steps));
+        runtime.block_on(run(steps, on_disk));
     }
 }

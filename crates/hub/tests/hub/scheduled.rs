@@ -81,6 +81,24 @@ async fn a_publication_comes_when_it_is_due() {
     server.stop().await;
 }
 
+/// Whoever waits for one that is due later is woken for one that is due sooner.
+#[tokio::test]
+async fn what_is_due_sooner_does_not_wait_for_what_is_due_later() {
+    let folder = tempfile::tempdir().unwrap();
+    for store in [Store::Memory, Store::Path(folder.path().join("hub.db"))] {
+        let server = Server::start(HubConfig::new(store)).await;
+        let mut stream = server.open("/events?uid=1").await;
+        let in_ms = |millis| Timestamp::now() + Duration::from_millis(millis);
+        let receipt = server.hub.publish(due("later", in_ms(3_600_000))).await;
+        assert_eq!(receipt.unwrap(), Receipt::Scheduled);
+        // Nothing but time passes from here on.
+        let receipt = server.hub.publish(due("sooner", in_ms(300))).await;
+        assert_eq!(receipt.unwrap(), Receipt::Scheduled);
+        assert_eq!(stream.data(1).await, ["sooner"]);
+        server.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn the_order_is_that_of_the_times_and_what_is_over_comes_at_once() {
     let hands = Hands::new();
