@@ -52,7 +52,7 @@ pub(crate) struct Caller {
     pub(crate) peer: Peer,
     pub(crate) rights: Rights,
     /// The id and the name of the token that gave the rights.
-    pub(crate) token: Option<(String, String)>,
+    pub(crate) token: Option<Arc<(String, String)>>,
     pub(crate) owner: Owner,
     /// The ticket it came with.
     pub(crate) ticket: Option<Hash>,
@@ -321,7 +321,7 @@ impl Access {
                 };
                 entry.used.fetch_max(self.state.now(), Ordering::Relaxed);
                 Ok(Caller {
-                    token: Some((entry.info.id.clone(), entry.info.name.clone())),
+                    token: Some(Arc::new((entry.info.id.clone(), entry.info.name.clone()))),
                     ..caller(Rights::of(&entry.info), Owner::Token(entry.info.id.clone()))
                 })
             }
@@ -628,8 +628,8 @@ impl Known {
     fn may_stay(&self, place: &Place) -> bool {
         let visitor = &place.visitor;
         let token = visitor.token.as_ref();
-        let ticket = visitor.ticket.as_ref();
-        token.is_none_or(|(id, _)| self.by_id.contains_key(id))
+        let ticket = visitor.ticket.as_deref();
+        token.is_none_or(|token| self.by_id.contains_key(&token.0))
             && ticket.is_none_or(|hash| self.tickets.contains_key(hash))
             && !self.is_banned(&visitor.addresses)
     }
@@ -722,7 +722,7 @@ mod tests {
         ) {
             let rights = Rights { only: fixed.then_some(only.clone()), ..Rights::all() };
             let within = |address: &Address| !fixed || only.contains(address);
-            let filter = Filter { everyone, addresses: wanted.clone() };
+            let filter = Filter { everyone, addresses: wanted.clone().into() };
             let audience = if to.is_empty() { Audience::Everyone } else { Audience::Only(to.clone()) };
             // What a stream that may be opened takes is everyone's or within.
             if rights.may_read(&wanted) && filter.takes(&audience) {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::header::{self, HeaderValue};
 use axum::http::{Method, Request, Response, StatusCode, Uri, Version};
@@ -19,7 +18,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -31,6 +29,7 @@ use crate::Hub;
 use crate::courier::{Arrival, Courier};
 use crate::handover::Handover;
 use crate::peer::Peer;
+use crate::routes::Addresses;
 use crate::serve::{Doors, TlsMode};
 use crate::underway::Underway;
 
@@ -63,7 +62,7 @@ const HANDSHAKE: u8 = 0x16;
 
 /// What all connections of one hub share.
 pub(crate) struct Gate {
-    router: TowerToHyperService<Router>,
+    addresses: Addresses,
     stop: CancellationToken,
     tls: Option<TlsAcceptor>,
     tls_required: bool,
@@ -88,7 +87,7 @@ impl Gate {
     pub(crate) fn new(
         hub: &Hub,
         doors: &Doors,
-        router: Router,
+        addresses: Addresses,
         stop: CancellationToken,
         courier: Option<Arc<Courier>>,
     ) -> Self {
@@ -98,7 +97,7 @@ impl Gate {
             TlsMode::Required(tls) => (Some(tls.acceptor()), true),
         };
         Self {
-            router: TowerToHyperService::new(router),
+            addresses,
             stop,
             tls,
             tls_required,
@@ -226,7 +225,7 @@ impl Gate {
         let handover = Handover::default();
         io.io.flushes = Some(handover.clone());
         let site = Site {
-            router: self.router.clone(),
+            addresses: self.addresses.clone(),
             peer: Ok(peer),
             underway: None,
             handover: Some(handover.clone()),
@@ -276,7 +275,7 @@ impl Gate {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut site = Site {
-            router: self.router.clone(),
+            addresses: self.addresses.clone(),
             peer,
             underway: None,
             handover: None,
@@ -394,7 +393,7 @@ impl Refused {
 /// The hub's addresses, as one connection sees them.
 #[derive(Clone)]
 struct Site {
-    router: TowerToHyperService<Router>,
+    addresses: Addresses,
     peer: Result<Peer, Refused>,
     /// Where one connection carries many requests.
     underway: Option<Arc<Underway>>,
@@ -424,17 +423,16 @@ impl Service<Request<Incoming>> for Site {
         let one = self.underway.as_ref().map(Underway::one);
         let answer = match peer {
             Ok(peer) => {
-                request.extensions_mut().insert(peer);
                 if let Some(handover) = self.handover.as_ref().filter(|_| may_leave(&request)) {
                     request.extensions_mut().insert(handover.clone());
                 }
-                Ok(self.router.call(request))
+                Ok(self.addresses.clone().answer(peer, request))
             }
             Err(refused) => Err(refused.answer(&request)),
         };
         Box::pin(async move {
             let response = match answer {
-                Ok(answer) => answer.await?,
+                Ok(answer) => answer.await,
                 Err(refusal) => refusal,
             };
             if let Some((method, path)) = seen {

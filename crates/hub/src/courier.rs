@@ -28,6 +28,7 @@ use bytes::BytesMut;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
+use smallvec::SmallVec;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -50,7 +51,7 @@ const FEW_BYTES: usize = 4 * 1024;
 /// Pages that one subscriber walks along the log before others have their turn.
 const PAGES: usize = 16;
 /// A subscriber has nothing to say. Beyond so many bytes it is no subscriber.
-const MOST_HEARD: usize = 64 * 1024;
+const MOST_HEARD: u32 = 64 * 1024;
 /// How long a stream that is over is still read: see the ordinary path.
 const LINGER: Duration = Duration::from_millis(300);
 /// The end of a body in chunks (RFC 9112, 7.1).
@@ -323,7 +324,7 @@ struct Desk {
     registry: Registry,
     connections: Slab<Connection>,
     /// Whom an address reaches.
-    by_address: HashMap<Address, Vec<u32>>,
+    by_address: HashMap<Address, SmallVec<[u32; 2]>>,
     /// The place in the log of all live subscribers.
     reached: u64,
     /// Connections that are behind and whose sockets may take more.
@@ -338,6 +339,7 @@ struct Desk {
     closed: bool,
     write_timeout: Duration,
     scratch: BytesMut,
+    sorting: Sorting,
 }
 
 struct Connection {
@@ -353,7 +355,7 @@ struct Connection {
     /// Since when the socket takes nothing.
     stalled: Option<Instant>,
     quiet_until: Instant,
-    heard: usize,
+    heard: u32,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -381,11 +383,35 @@ enum Sent {
     None,
 }
 
-/// What is new, as some subscribers get it.
-struct Load<'a> {
-    bytes: &'a [u8],
+/// New events, sorted by whom they are for. Kept, so that a delivery need not
+/// ask for memory.
+#[derive(Default)]
+struct Sorting {
+    for_all: Vec<u32>,
+    /// Who is named, each with the events for it, in order.
+    named: Vec<(u32, u32)>,
+    load: Load,
+}
+
+/// Events one after another, as chunks.
+#[derive(Default)]
+struct Load {
+    bytes: Vec<u8>,
     /// Each event's number, and where its bytes end.
-    events: &'a [(u64, usize)],
+    events: Vec<(u64, usize)>,
+}
+
+impl Load {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(BATCH);
+        self.events.clear();
+    }
+
+    fn push(&mut self, entry: &Entry) {
+        self.bytes.extend_from_slice(entry.chunk());
+        self.events.push((entry.seq(), self.bytes.len()));
+    }
 }
 
 impl Desk {
@@ -403,6 +429,7 @@ impl Desk {
             closed: false,
             write_timeout: hub.config().write_timeout,
             scratch: BytesMut::new(),
+            sorting: Sorting::default(),
         }
     }
 
@@ -445,15 +472,16 @@ impl Desk {
     fn deliver_these(&mut self, entries: &[Arc<Entry>], most: usize) -> bool {
         let now = Instant::now();
         let time = self.hub.log().now();
-        let current = |entry: &&Arc<Entry>| {
-            let expires = entry.record.expires;
-            expires.is_none_or(|expires| expires > time)
-        };
-        // Who is named by some of it, each with the events for it, in order.
-        let mut named: Vec<(u32, u32)> = Vec::new();
-        let mut for_all: Vec<u32> = Vec::new();
+        let Sorting {
+            mut for_all,
+            mut named,
+            mut load,
+        } = mem::take(&mut self.sorting);
+        for_all.clear();
+        named.clear();
         for (nth, entry) in (0u32..).zip(entries) {
-            if !current(&entry) {
+            let expires = entry.record.expires;
+            if expires.is_some_and(|expires| expires <= time) {
                 continue;
             }
             match &entry.record.to {
@@ -464,65 +492,73 @@ impl Desk {
                 }
             }
         }
-        let recipients = match for_all.is_empty() {
-            true => named.len(),
-            false => self.connections.len(),
+        let recipients = if for_all.is_empty() {
+            named.len()
+        } else {
+            self.connections.len()
         };
-        if recipients > most {
-            return false;
-        }
-        named.sort_unstable();
-        named.dedup();
-
-        let mut delivered = 0;
-        let mut load = LoadBuffer::default();
-        for events in named.chunk_by(|one, next| one.0 == next.0) {
-            let key = events[0].0 as usize;
-            let Some(connection) = self.connections.get(key) else {
-                continue;
-            };
-            if connection.state != State::Live {
-                continue;
-            }
-            let everyone = connection.everyone();
-            load.clear();
-            let mut common = for_all.iter().copied().filter(|_| everyone).peekable();
-            for (_, nth) in events {
-                while let Some(before) = common.next_if(|common| common < nth) {
-                    load.push(&entries[before as usize]);
-                }
-                load.push(&entries[*nth as usize]);
-            }
-            common.for_each(|nth| load.push(&entries[nth as usize]));
-            delivered += self.hand(key, load.load(), now);
-        }
-        if !for_all.is_empty() {
-            load.clear();
-            for_all
-                .iter()
-                .for_each(|nth| load.push(&entries[*nth as usize]));
-            let load = load.load();
-            let mut named = named.iter().map(|(key, _)| *key as usize).peekable();
-            for key in 0..self.connections.capacity() {
+        let few = recipients <= most;
+        if few {
+            named.sort_unstable();
+            named.dedup();
+            let mut delivered = 0;
+            for events in named.chunk_by(|one, next| one.0 == next.0) {
+                let key = events[0].0 as usize;
                 let Some(connection) = self.connections.get(key) else {
                     continue;
                 };
-                // Those who are named have had it all.
-                if named.next_if_eq(&key).is_some() {
-                    while named.next_if_eq(&key).is_some() {}
+                if connection.state != State::Live {
                     continue;
                 }
-                if connection.state == State::Live && connection.everyone() {
-                    delivered += self.hand(key, load, now);
+                let everyone = connection.everyone();
+                load.clear();
+                let mut common = for_all.iter().copied().filter(|_| everyone).peekable();
+                for (_, nth) in events {
+                    while let Some(before) = common.next_if(|common| common < nth) {
+                        load.push(&entries[before as usize]);
+                    }
+                    load.push(&entries[*nth as usize]);
                 }
+                common.for_each(|nth| load.push(&entries[nth as usize]));
+                delivered += self.hand(key, &load, now);
+            }
+            if !for_all.is_empty() {
+                load.clear();
+                let common = for_all.iter().map(|nth| &entries[*nth as usize]);
+                common.for_each(|entry| load.push(entry));
+                delivered += self.hand_to_others(&named, &load, now);
+            }
+            self.hub.metrics().delivered.add(delivered);
+        }
+        self.sorting = Sorting {
+            for_all,
+            named,
+            load,
+        };
+        few
+    }
+
+    /// Hands what is for everyone to all but those who are named: they have it.
+    fn hand_to_others(&mut self, named: &[(u32, u32)], load: &Load, now: Instant) -> u64 {
+        let mut delivered = 0;
+        let mut named = named.iter().map(|(key, _)| *key as usize).peekable();
+        for key in 0..self.connections.capacity() {
+            let Some(connection) = self.connections.get(key) else {
+                continue;
+            };
+            let mut is_named = false;
+            while let Some(named) = named.next_if(|named| *named <= key) {
+                is_named |= named == key;
+            }
+            if !is_named && connection.state == State::Live && connection.everyone() {
+                delivered += self.hand(key, load, now);
             }
         }
-        self.hub.metrics().delivered.add(delivered);
-        true
+        delivered
     }
 
     /// Writes new events to a live subscriber, and says how many it has now.
-    fn hand(&mut self, key: usize, load: Load<'_>, now: Instant) -> u64 {
+    fn hand(&mut self, key: usize, load: &Load, now: Instant) -> u64 {
         let reached = self.reached;
         let Some(connection) = self.connections.get_mut(key) else {
             return 0;
@@ -726,6 +762,11 @@ impl Desk {
             permit,
         } = arrival;
         let mut socket = TcpStream::from_std(socket);
+        if self.connections.len() == self.connections.capacity() {
+            // Doubling would leave half of it empty.
+            let more = self.connections.len() / 8;
+            self.connections.reserve_exact(more.max(64));
+        }
         let entry = self.connections.vacant_entry();
         let key = entry.key();
         let interest = Interest::READABLE;
@@ -733,7 +774,7 @@ impl Desk {
             return tracing::warn!(%error, "a stream ends");
         }
         let cut = listener.seat.place().goes_by(courier);
-        for address in &listener.view.filter.addresses {
+        for address in &*listener.view.filter.addresses {
             let keys = self.by_address.entry(address.clone()).or_default();
             if keys.last() != Some(&(key as u32)) {
                 keys.push(key as u32);
@@ -924,7 +965,7 @@ impl Desk {
         let Some(listener) = connection.and_then(|it| it.listener.take()) else {
             return;
         };
-        for address in &listener.view.filter.addresses {
+        for address in &*listener.view.filter.addresses {
             let Some(keys) = self.by_address.get_mut(address) else {
                 continue;
             };
@@ -1004,7 +1045,7 @@ impl Connection {
             match self.socket.read(&mut scratch) {
                 Ok(0) => return false,
                 Ok(read) => {
-                    self.heard += read;
+                    self.heard += read as u32;
                     if self.heard > MOST_HEARD {
                         return false;
                     }
@@ -1015,37 +1056,3 @@ impl Connection {
         }
     }
 }
-
-/// Events one after another, as chunks.
-#[derive(Default)]
-struct LoadBuffer {
-    bytes: Vec<u8>,
-    events: Vec<(u64, usize)>,
-}
-
-impl LoadBuffer {
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.events.clear();
-    }
-
-    fn push(&mut self, entry: &Entry) {
-        self.bytes.extend_from_slice(entry.chunk());
-        self.events.push((entry.seq(), self.bytes.len()));
-    }
-
-    fn load(&self) -> Load<'_> {
-        Load {
-            bytes: &self.bytes,
-            events: &self.events,
-        }
-    }
-}
-
-impl Clone for Load<'_> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl Copy for Load<'_> {}

@@ -861,7 +861,7 @@ mod tests {
         let both = subscribe(Some("uid=1&uid=2&topic=a,b&control=1&poll"), None).unwrap();
         assert_eq!(
             both.filter.addresses,
-            [uid("1"), uid("2"), topic("a"), topic("b")]
+            [uid("1"), uid("2"), topic("a"), topic("b")].into()
         );
         assert!(both.control && both.poll);
         for (query, native) in [

@@ -69,7 +69,7 @@ impl Hub {
 fn subscriber(place: &Place, head: u64) -> Subscriber {
     let visitor = &place.visitor;
     let (mut uids, mut topics) = (Vec::new(), Vec::new());
-    for address in &visitor.addresses {
+    for address in &*visitor.addresses {
         match address {
             Address::Uid(uid) => uids.push(uid.clone()),
             Address::Topic(topic) => topics.push(topic.clone()),
@@ -86,8 +86,8 @@ fn subscriber(place: &Place, head: u64) -> Subscriber {
         },
         since: Timestamp::from_millisecond(place.since).unwrap_or_default(),
         lag: lag(place, head),
-        path: visitor.path.clone(),
-        token: visitor.token.as_ref().map(|(_, name)| name.clone()),
+        path: visitor.path.clone().into_owned(),
+        token: visitor.token.as_ref().map(|token| token.1.clone()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -188,12 +189,12 @@ impl Audience {
 /// A user's id: any text of up to 128 bytes without control characters. The
 /// number `1` and the text `1` are the same user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Uid(Box<str>);
+pub struct Uid(Arc<str>);
 
 /// A topic's name: 1 to 64 of `A-Z a-z 0-9 _ -`, and none of the names that are
 /// paths of the hub.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Topic(Box<str>);
+pub struct Topic(Arc<str>);
 
 /// Why a text is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -280,7 +281,7 @@ pub(crate) struct Filter {
     /// Whether everyone's publications are for it: for all but ntfy's streams,
     /// which carry their topics alone.
     pub(crate) everyone: bool,
-    pub(crate) addresses: Vec<Address>,
+    pub(crate) addresses: Arc<[Address]>,
 }
 
 impl Default for Filter {
@@ -294,7 +295,7 @@ impl Filter {
     pub(crate) fn of(addresses: Vec<Address>) -> Self {
         Self {
             everyone: true,
-            addresses,
+            addresses: addresses.into(),
         }
     }
 

@@ -1,21 +1,28 @@
 //! The hub's addresses.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
+use bytes::BytesMut;
 use futures::StreamExt;
+use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use crate::access::{self, Caller, Need, NotLetIn, Shown};
 use crate::demo::Demo;
@@ -75,6 +82,15 @@ impl Hub {
     ///
     /// As [`check_address`](Self::check_address).
     pub fn router(&self, address: SocketAddr, stop: CancellationToken) -> Result<Router, HubError> {
+        self.addresses(address, stop).map(|all| all.router)
+    }
+
+    /// The same, with the way past the router.
+    pub(crate) fn addresses(
+        &self,
+        address: SocketAddr,
+        stop: CancellationToken,
+    ) -> Result<Addresses, HubError> {
         self.check_address(address)?;
         let loopback = address.ip().to_canonical().is_loopback();
         let guard = Guard::new(self.config(), loopback);
@@ -84,7 +100,7 @@ impl Hub {
             stop,
             long_bodies: Semaphore::new(LONG_BODIES),
         });
-        Ok(Router::new()
+        let router = Router::new()
             .route("/", get(index))
             .route("/hub/page/{*path}", get(asset))
             .route("/events", get(events).head(head))
@@ -100,52 +116,129 @@ impl Hub {
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(MAX_DATA))
             .layer(from_fn_with_state(site.clone(), guarded))
-            .with_state(site))
+            .with_state(site.clone());
+        Ok(Addresses { site, router })
+    }
+}
+
+/// All addresses of a hub.
+#[derive(Clone)]
+pub(crate) struct Addresses {
+    site: Arc<Site>,
+    pub(crate) router: Router,
+}
+
+impl Addresses {
+    /// Answers a request that came from `peer`.
+    pub(crate) async fn answer(
+        self,
+        peer: Peer,
+        mut request: axum::http::Request<Incoming>,
+    ) -> Response {
+        // What comes most often goes straight to its handler: the router would
+        // cost as much as all the rest.
+        if request.method() == Method::POST && request.uri().path() == "/publish" {
+            let (parts, body) = request.into_parts();
+            let Door { caller, seal } = door(&self.site, peer, &parts).await;
+            let response = match caller {
+                Ok(caller) => published(&self.site, &caller, &parts, body)
+                    .await
+                    .unwrap_or_else(IntoResponse::into_response),
+                Err(response) => response,
+            };
+            return seal.put_on(&self.site, response);
+        }
+        request.extensions_mut().insert(peer);
+        let answer = self.router.oneshot(request.map(Body::new)).await;
+        answer.unwrap_or_else(|never| match never {})
     }
 }
 
 /// Every request passes here first.
-async fn guarded(State(site): Shared, mut request: Request, next: Next) -> Response {
+async fn guarded(State(site): Shared, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
     // A router without our listener does not know: it must not trust.
     let unknown = Peer::Remote(Ipv4Addr::UNSPECIFIED.into());
-    let peer = request.extensions().get().copied().unwrap_or(unknown);
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let (refusal, cors): (Option<NotLetIn>, _) =
-        match site.guard.check(peer, &method, &uri, request.headers()) {
-            Ok(Pass { cors }) => (None, cors),
-            Err(Denied { status, why, cors }) => (Some(Refusal { status, why }.into()), cors),
-        };
-    let at_the_door = refusal.is_some();
-    let mut response = if let Some(refusal) = refusal {
-        not_let_in(&method, &uri, &refusal)
-    } else if cors.is_some() && is_preflight(&request) {
-        preflight(request.headers())
-    } else {
-        let shown = Shown::of(&uri, request.headers());
-        match let_in(&site, peer, &method, uri.path(), shown).await {
-            Ok(caller) => {
-                request.extensions_mut().insert(caller);
-                next.run(request).await
-            }
-            Err(refusal) => not_let_in(&method, &uri, &refusal),
+    let peer = parts.extensions.get().copied().unwrap_or(unknown);
+    let Door { caller, seal } = door(&site, peer, &parts).await;
+    let response = match caller {
+        Ok(caller) => {
+            let mut request = Request::from_parts(parts, body);
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(response) => response,
+    };
+    seal.put_on(&site, response)
+}
+
+/// What becomes of a request before any handler sees it.
+struct Door {
+    /// Who may come in, or what they are told.
+    caller: Result<Caller, Response>,
+    /// What the answer has to have, whatever it is.
+    seal: Seal,
+}
+
+struct Seal {
+    /// The foreign origin to name, so that its page can read the answer.
+    cors: Option<String>,
+    /// Whether it is a foreign page's request, which went no further.
+    foreign: bool,
+}
+
+async fn door(site: &Site, peer: Peer, parts: &Parts) -> Door {
+    let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
+    let (caller, seal) = match site.guard.check(peer, method, uri, headers) {
+        Err(Denied { status, why, cors }) => {
+            let refusal = not_let_in(method, uri, &Refusal { status, why }.into());
+            (
+                Err(refusal),
+                Seal {
+                    cors,
+                    foreign: true,
+                },
+            )
+        }
+        Ok(Pass { cors }) => {
+            let caller = if cors.is_some() && is_preflight(method, headers) {
+                Err(preflight(headers))
+            } else {
+                let shown = Shown::of(uri, headers);
+                let caller = let_in(site, peer, method, uri.path(), shown).await;
+                caller.map_err(|refusal| not_let_in(method, uri, &refusal))
+            };
+            (
+                caller,
+                Seal {
+                    cors,
+                    foreign: false,
+                },
+            )
         }
     };
-    let status = response.status().as_u16();
-    site.hub.metrics().answered(status, at_the_door);
-    let headers = response.headers_mut();
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = cors.and_then(|origin| HeaderValue::try_from(origin).ok()) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    Door { caller, seal }
+}
+
+impl Seal {
+    fn put_on(self, site: &Site, mut response: Response) -> Response {
+        let status = response.status().as_u16();
+        site.hub.metrics().answered(status, self.foreign);
+        let headers = response.headers_mut();
         headers.insert(
-            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            HeaderValue::from_static("true"),
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
         );
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        if let Some(origin) = self.cors.and_then(|it| HeaderValue::try_from(it).ok()) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(
+                header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
+        }
+        response
     }
-    response
 }
 
 /// Who sent a request, if they may send such requests, and now.
@@ -187,11 +280,8 @@ fn not_let_in(method: &Method, uri: &Uri, NotLetIn { refusal, wait }: &NotLetIn)
     response
 }
 
-fn is_preflight(request: &Request) -> bool {
-    request.method() == Method::OPTIONS
-        && request
-            .headers()
-            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn preflight(asked: &HeaderMap) -> Response {
@@ -383,10 +473,15 @@ pub(crate) async fn stream(
         addresses: request.filter.addresses.clone(),
         device: device
             .and_then(|device| device.to_str().ok())
-            .map(|device| device.chars().take(MOST_DEVICE).collect()),
-        path: uri.path().to_owned(),
+            .map(|device| device.chars().take(MOST_DEVICE).collect::<String>().into()),
+        path: match uri.path() {
+            // Nearly all there are.
+            "/events" => "/events".into(),
+            "/push" => "/push".into(),
+            other => other.to_owned().into(),
+        },
         token: caller.token.clone(),
-        ticket: caller.ticket,
+        ticket: caller.ticket.map(Box::new),
     };
     let (access, subscribers) = (site.hub.access(), site.hub.subscribers());
     if access.is_banned(&visitor.addresses) {
@@ -395,7 +490,9 @@ pub(crate) async fn stream(
     let resumes = cursor_header(headers).is_some();
     if let Some(ticket) = caller.ticket.filter(|_| resumes) {
         // Often the old connection is dead, and nobody has noticed yet.
-        subscribers.cut(Cut::Replaced, |other| other.visitor.ticket == Some(ticket));
+        subscribers.cut(Cut::Replaced, |other| {
+            other.visitor.ticket.as_deref() == Some(&ticket)
+        });
     }
     let seat = Seat::take(&site.hub, visitor).map_err(|full| {
         let config = site.hub.config();
@@ -423,7 +520,7 @@ pub(crate) async fn stream(
         access.open_ticket(ticket, resumes).await?;
         let own = seat.place().id;
         subscribers.cut(Cut::Replaced, |other| {
-            other.visitor.ticket == Some(ticket) && other.id < own
+            other.visitor.ticket.as_deref() == Some(&ticket) && other.id < own
         });
     }
     // From here on whoever takes a right back finds the place and ends it.
@@ -475,21 +572,26 @@ async fn publish(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    published(&site, &caller, request)
+    let (parts, body) = request.into_parts();
+    published(&site, &caller, &parts, body)
         .await
         .unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn published(site: &Site, caller: &Caller, request: Request) -> Result<Response, Refusal> {
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let content_type = content_type(&request);
-    let (content_type, query) = (content_type.as_deref(), uri.query());
+async fn published(
+    site: &Site,
+    caller: &Caller,
+    parts: &Parts,
+    body: impl http_body::Body<Data = Bytes>,
+) -> Result<Response, Refusal> {
+    let (content_type, query) = (content_type(&parts.headers), parts.uri.query());
     let batched = |start: &[u8]| inbound::may_be_batch(content_type, query, start);
-    let body = long_body(&site.long_bodies, request, batched).await?;
+    let body = long_body(&site.long_bodies, body, batched).await?;
     match inbound::publish(content_type, query, &body)? {
         Published::One(publication) => {
             let id = store(site, caller, Ok(publication)).await?;
-            Ok(json(StatusCode::OK, &serde_json::json!({"id": id})))
+            // No character of an id means anything in JSON.
+            Ok(json_text(StatusCode::OK, format!(r#"{{"id":"{id}"}}"#)))
         }
         Published::Batch(publications) => {
             for (index, publication) in publications.iter().enumerate() {
@@ -498,7 +600,7 @@ async fn published(site: &Site, caller: &Caller, request: Request) -> Result<Res
             // One of them was counted with the request.
             let others = u32::try_from(publications.len() - 1).unwrap_or(u32::MAX);
             if let Err(why) = site.hub.access().charge(caller, others) {
-                return Ok(not_let_in(&method, &uri, &why));
+                return Ok(not_let_in(&parts.method, &parts.uri, &why));
             }
             let receipts = site.hub.publish_all(publications).await?;
             let ids: Vec<_> = receipts.iter().map(ToString::to_string).collect();
@@ -557,47 +659,96 @@ pub(crate) fn may_publish(caller: &Caller, publication: &Publication) -> Result<
     })
 }
 
-fn content_type(request: &Request) -> Option<String> {
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    content_type
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned)
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    content_type.and_then(|value| value.to_str().ok())
 }
 
 /// A body of up to [`MAX_DATA`] bytes, or of up to [`inbound::MAX_BATCH`] if
 /// `batched` says so of its start and one of the places for such is free.
 async fn long_body(
     places: &Semaphore,
-    request: Request,
+    body: impl http_body::Body<Data = Bytes>,
     batched: impl Fn(&[u8]) -> bool,
-) -> Result<Vec<u8>, Refusal> {
-    promises(&request, inbound::MAX_BATCH)?;
-    let mut chunks = request.into_body().into_data_stream();
+) -> Result<Bytes, Refusal> {
+    promises(&body, inbound::MAX_BATCH)?;
+    let mut body = pin!(body);
     let read = async {
-        let (mut body, mut place) = (Vec::new(), None);
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| Refusal::bad("the body did not arrive"))?;
-            body.extend_from_slice(&chunk);
-            if body.len() > inbound::MAX_BATCH {
+        let (mut read, mut place) = (Gathered::default(), None);
+        while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+            let frame = frame.map_err(|_| Refusal::bad("the body did not arrive"))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            read.push(data);
+            if read.as_ref().len() > inbound::MAX_BATCH {
                 return Err(too_large(inbound::MAX_BATCH));
             }
-            if body.len() > MAX_DATA && place.is_none() {
-                if !batched(&body) {
+            if read.as_ref().len() > MAX_DATA && place.is_none() {
+                if !batched(read.as_ref()) {
                     return Err(too_large(MAX_DATA));
                 }
                 place = places.acquire().await.ok();
             }
         }
-        Ok(body)
+        Ok(read.into_bytes())
     };
+    let mut read = pin!(read);
+    // Most bodies are there with their heads, and need no clock.
+    if let Poll::Ready(read) = futures::poll!(&mut read) {
+        return read;
+    }
     tokio::time::timeout(BODY_TIMEOUT, read)
         .await
         .unwrap_or_else(|_| Err(late()))
 }
 
+/// The pieces of a body: one alone is not copied.
+enum Gathered {
+    One(Bytes),
+    More(BytesMut),
+}
+
+impl Default for Gathered {
+    fn default() -> Self {
+        Self::One(Bytes::new())
+    }
+}
+
+impl Gathered {
+    fn push(&mut self, piece: Bytes) {
+        match self {
+            Self::One(one) if one.is_empty() => *one = piece,
+            Self::One(one) => {
+                let mut all = BytesMut::with_capacity(2 * (one.len() + piece.len()));
+                all.extend_from_slice(one);
+                all.extend_from_slice(&piece);
+                *self = Self::More(all);
+            }
+            Self::More(all) => all.extend_from_slice(&piece),
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::One(one) => one,
+            Self::More(all) => all.freeze(),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Gathered {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::One(one) => one,
+            Self::More(all) => all,
+        }
+    }
+}
+
 /// Refuses a body that says itself that it is too long, before any of it came.
-fn promises(request: &Request, most: usize) -> Result<(), Refusal> {
-    let promised = http_body::Body::size_hint(request.body()).lower();
+fn promises(body: &impl http_body::Body, most: usize) -> Result<(), Refusal> {
+    let promised = body.size_hint().lower();
     if promised > most as u64 {
         return Err(too_large(most));
     }
@@ -619,8 +770,8 @@ fn late() -> Refusal {
 }
 
 pub(crate) async fn body_of(request: Request) -> Result<(Option<String>, Bytes), Refusal> {
-    promises(&request, MAX_DATA)?;
-    let content_type = content_type(&request);
+    promises(request.body(), MAX_DATA)?;
+    let content_type = content_type(request.headers()).map(str::to_owned);
     match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok((content_type, body)),
         Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
@@ -691,9 +842,13 @@ pub(crate) fn refuse(status: StatusCode, why: &str) -> Response {
 }
 
 pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Response {
+    json_text(status, body.to_string())
+}
+
+fn json_text(status: StatusCode, body: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (status, headers, body.to_string()).into_response()
+    (status, headers, body).into_response()
 }

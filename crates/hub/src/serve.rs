@@ -111,7 +111,7 @@ pub async fn serve_on(
         .local_addr()
         .map_err(|source| HubError::Listener { source })?;
     let stop = CancellationToken::new();
-    let router = hub.router(address, stop.clone())?;
+    let addresses = hub.addresses(address, stop.clone())?;
     let (courier, carried) = match start_courier(&hub, &stop) {
         Some((courier, carried)) => (Some(courier), Some(carried)),
         None => (None, None),
@@ -121,7 +121,7 @@ pub async fn serve_on(
         stop: stop.clone(),
         courier: courier.clone(),
     };
-    let gate = Arc::new(Gate::new(&hub, &doors, router, stop, courier));
+    let gate = Arc::new(Gate::new(&hub, &doors, addresses, stop, courier));
 
     // On the runtime's own threads, where the connections are: this one may be
     // another, and each switch costs as much as the rest of an accept.

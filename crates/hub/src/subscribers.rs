@@ -1,5 +1,6 @@
 //! Who is listening: the places for subscribers, and who sits there.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,15 +18,15 @@ use crate::publication::{Address, Uid};
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     pub(crate) peer: Peer,
-    pub(crate) addresses: Vec<Address>,
+    pub(crate) addresses: Arc<[Address]>,
     /// What it says it is, if it does.
-    pub(crate) device: Option<String>,
+    pub(crate) device: Option<Box<str>>,
     /// The path it asked for.
-    pub(crate) path: String,
+    pub(crate) path: Cow<'static, str>,
     /// The id and the name of its token.
-    pub(crate) token: Option<(String, String)>,
+    pub(crate) token: Option<Arc<(String, String)>>,
     /// The ticket that opened its stream.
-    pub(crate) ticket: Option<crate::access::Hash>,
+    pub(crate) ticket: Option<Box<crate::access::Hash>>,
 }
 
 impl Visitor {
@@ -320,9 +321,9 @@ mod tests {
         .unwrap();
         let from = |ip: &str| Visitor {
             peer: Peer::Remote(ip.parse().unwrap()),
-            addresses: Vec::new(),
+            addresses: Arc::default(),
             device: None,
-            path: "/events".to_owned(),
+            path: "/events".into(),
             token: None,
             ticket: None,
         };

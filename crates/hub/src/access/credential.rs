@@ -39,13 +39,20 @@ impl Credential {
             },
             (None, _) => {}
         }
+        let (mut auth, mut token, mut ticket) = (None, None, None);
         let query = uri.query().unwrap_or_default().as_bytes();
-        let value = |wanted: &str| {
-            url::form_urlencoded::parse(query)
-                .find(|(name, value)| name == wanted && !value.is_empty())
-                .map(|(_, value)| value.into_owned())
-        };
-        if let Some(auth) = value("auth") {
+        for (name, value) in url::form_urlencoded::parse(query) {
+            let first = match &*name {
+                "auth" => &mut auth,
+                "token" => &mut token,
+                "ticket" => &mut ticket,
+                _ => continue,
+            };
+            if first.is_none() && !value.is_empty() {
+                *first = Some(value.into_owned());
+            }
+        }
+        if let Some(auth) = auth {
             let decoded = URL_SAFE.decode(auth.trim());
             match decoded.map(|header| String::from_utf8(header).map(|text| scheme(&text))) {
                 Ok(Ok(Self::Nothing)) => {}
@@ -57,10 +64,10 @@ impl Credential {
                 }
             }
         }
-        if let Some(token) = value("token") {
+        if let Some(token) = token {
             return sized(token);
         }
-        value("ticket").map_or(Self::Nothing, |ticket| {
+        ticket.map_or(Self::Nothing, |ticket| {
             if ticket.len() > LONGEST {
                 Self::Malformed("the ticket is too long")
             } else {

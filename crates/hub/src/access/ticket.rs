@@ -3,6 +3,7 @@
 //! away less than a token would.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 
@@ -161,7 +162,7 @@ impl Access {
                 only: Some(only),
                 ..Rights::none()
             },
-            token,
+            token: token.map(Arc::new),
             owner,
             ticket: Some(hash),
         })
@@ -238,7 +239,7 @@ impl State {
         let places = self.subscribers.list();
         places
             .iter()
-            .filter_map(|place| place.visitor.ticket)
+            .filter_map(|place| place.visitor.ticket.as_deref().copied())
             .collect()
     }
 

@@ -67,7 +67,7 @@ fn views(opened: u64) -> Vec<View> {
     let door = || Address::Topic(Topic::parse("door").unwrap());
     let only = Filter {
         everyone: false,
-        addresses: vec![door()],
+        addresses: vec![door()].into(),
     };
     let filters = [
         Filter::default(),
