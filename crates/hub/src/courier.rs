@@ -30,8 +30,9 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
 use smallvec::SmallVec;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::publication::{Address, Audience};
 use crate::subscribers::Cut;
@@ -44,10 +45,10 @@ use crate::{Hub, HubError};
 const BATCH: usize = 256 * 1024;
 /// Batches that are delivered before the loop looks at its sockets again.
 const BATCHES: usize = 4;
-/// Recipients that a publisher reaches itself: a thread switch costs as much.
-const FEW: usize = 8;
+/// Deliveries that a publisher makes itself: a thread switch costs more than some.
+const FEW: usize = 64;
 /// Bytes that a publisher looks at for that.
-const FEW_BYTES: usize = 4 * 1024;
+const FEW_BYTES: usize = 32 * 1024;
 /// Pages that one subscriber walks along the log before others have their turn.
 const PAGES: usize = 16;
 /// A subscriber has nothing to say. Beyond so many bytes it is no subscriber.
@@ -67,6 +68,8 @@ pub(crate) struct Courier {
     waker: Waker,
     /// Whether the loop will look into its inbox and at the log.
     woken: AtomicBool,
+    /// Wakes the task that tells what was published by others of its runtime.
+    soon: Notify,
     /// A copy of the desk's.
     reached: AtomicU64,
 }
@@ -114,6 +117,7 @@ impl Courier {
             inbox: Mutex::default(),
             waker: Waker::new(poll.registry(), WAKER)?,
             woken: AtomicBool::new(false),
+            soon: Notify::new(),
             reached: AtomicU64::new(reached),
         });
         let (over, done) = oneshot::channel();
@@ -121,6 +125,7 @@ impl Courier {
             courier: courier.clone(),
             poll,
             runtime: Handle::current(),
+            _teller: AbortOnDropHandle::new(tokio::spawn(courier.clone().tell_together())),
             stop,
             grace,
         };
@@ -171,6 +176,20 @@ impl Courier {
         } else {
             drop(desk);
             self.wake();
+        }
+    }
+
+    /// The same, once the tasks that are ready now have had their turn: what they
+    /// publish goes out together with this.
+    pub(crate) fn tell_soon(&self) {
+        self.soon.notify_one();
+    }
+
+    async fn tell_together(self: Arc<Self>) {
+        loop {
+            self.soon.notified().await;
+            tokio::task::yield_now().await;
+            self.tell();
         }
     }
 
@@ -233,6 +252,7 @@ struct Rounds {
     courier: Arc<Courier>,
     poll: Poll,
     runtime: Handle,
+    _teller: AbortOnDropHandle<()>,
     stop: CancellationToken,
     grace: Duration,
 }
@@ -265,11 +285,6 @@ impl Rounds {
             self.look_into_inbox(&mut desk, now);
             desk.take_turns(now);
             desk.sweep(now);
-            self.courier
-                .hub
-                .metrics()
-                .carried
-                .set(desk.connections.len());
             if self.stop.is_cancelled() {
                 let until = *until.get_or_insert_with(|| {
                     desk.end_all(now);
@@ -296,7 +311,6 @@ impl Rounds {
         };
         let left = mem::replace(&mut *self.courier.inbox(), closed);
         drop(left);
-        self.courier.hub.metrics().carried.set(0);
     }
 
     fn look_into_inbox(&self, desk: &mut Desk, now: Instant) {
@@ -323,6 +337,8 @@ struct Desk {
     hub: Hub,
     registry: Registry,
     connections: Slab<Connection>,
+    /// Those of them that are streams still.
+    carried: usize,
     /// Whom an address reaches.
     by_address: HashMap<Address, SmallVec<[u32; 2]>>,
     /// The place in the log of all live subscribers.
@@ -420,6 +436,7 @@ impl Desk {
             hub: hub.clone(),
             registry,
             connections: Slab::new(),
+            carried: 0,
             by_address: HashMap::new(),
             reached,
             turns: VecDeque::new(),
@@ -794,6 +811,8 @@ impl Desk {
             heard: 0,
             _permit: permit,
         });
+        self.carried += 1;
+        self.hub.metrics().carried.set(self.carried);
         self.look_by(quiet_until);
         if let Some(old_at) = old_at {
             self.look_by(old_at.into_std());
@@ -965,6 +984,8 @@ impl Desk {
         let Some(listener) = connection.and_then(|it| it.listener.take()) else {
             return;
         };
+        self.carried = self.carried.saturating_sub(1);
+        self.hub.metrics().carried.set(self.carried);
         for address in &*listener.view.filter.addresses {
             let Some(keys) = self.by_address.get_mut(address) else {
                 continue;
@@ -978,6 +999,8 @@ impl Desk {
 
     fn close(&mut self) {
         self.closed = true;
+        self.carried = 0;
+        self.hub.metrics().carried.set(0);
         self.by_address.clear();
         self.turns.clear();
         self.connections.clear();

@@ -15,6 +15,7 @@ use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
 
+use smallvec::SmallVec;
 use tokio::sync::watch;
 
 use crate::config::Clock;
@@ -68,13 +69,13 @@ impl Shared {
 
     /// Lets the couriers deliver what was told. The writer's lock is not held: a
     /// publisher waits for no socket.
-    fn tell_couriers(&self) {
-        let couriers: Vec<_> = {
+    fn tell_couriers(&self, tell: impl Fn(&Courier)) {
+        let couriers: SmallVec<[_; 2]> = {
             let mut couriers = self.couriers();
             couriers.retain(|courier| courier.strong_count() > 0);
             couriers.iter().filter_map(Weak::upgrade).collect()
         };
-        couriers.iter().for_each(|courier| courier.tell());
+        couriers.iter().for_each(|courier| tell(courier));
     }
 
     fn couriers(&self) -> MutexGuard<'_, Vec<Weak<Courier>>> {

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::store::{self, Stored};
 use super::writer::{State, Writer};
+use crate::courier::Courier;
 use crate::publication::{Audience, Publication};
 use crate::{Epoch, HubError};
 
@@ -285,7 +286,7 @@ impl Thread {
         self.failed = done.is_err();
         match done {
             Ok(done) => {
-                self.writer.shared.tell_couriers();
+                self.writer.shared.tell_couriers(Courier::tell);
                 for (job, done) in jobs.into_iter().zip(done) {
                     match (job, done) {
                         (Job::Append { answer, .. }, Done::Appended(stored)) => {

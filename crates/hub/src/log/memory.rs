@@ -15,6 +15,7 @@ use super::ledger::{
 #[cfg(test)]
 use super::writer::State;
 use super::writer::{Work, Writer};
+use crate::courier::Courier;
 use crate::message::MessageId;
 #[cfg(test)]
 use crate::metrics::Metrics;
@@ -128,7 +129,7 @@ impl Memory {
         }
         let shared = writer.shared.clone();
         drop(inner);
-        shared.tell_couriers();
+        shared.tell_couriers(Courier::tell_soon);
         done.map_err(|source| HubError::NotStored {
             source: Arc::new(source),
         })
@@ -281,7 +282,7 @@ impl Common {
             }
             let shared = writer.shared.clone();
             drop(inner);
-            shared.tell_couriers();
+            shared.tell_couriers(Courier::tell);
             // Who waits to publish goes first.
             thread::yield_now();
         }
