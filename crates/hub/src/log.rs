@@ -195,9 +195,12 @@ impl Log {
         }
         match &self.kept {
             Kept::Memory(memory) => {
-                // Who publishes without end lets others go on.
-                tokio::task::coop::consume_budget().await;
-                memory.append(publications)
+                let stored = memory.append(publications);
+                // Who publishes without end lets others go on, and who publishes
+                // at the same moment is answered in a row: to wake a peer that
+                // sleeps costs more than all the rest.
+                tokio::task::yield_now().await;
+                stored
             }
             Kept::Disk(disk) => disk.append(publications).await,
         }
