@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::request::Parts;
+use axum::http::{self, request::Parts};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -130,27 +130,30 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     /// Answers a request that came from `peer`.
-    pub(crate) async fn answer(
-        self,
-        peer: Peer,
-        mut request: axum::http::Request<Incoming>,
-    ) -> Response {
-        // What comes most often goes straight to its handler: the router would
-        // cost as much as all the rest.
-        if request.method() == Method::POST && request.uri().path() == "/publish" {
-            let (parts, body) = request.into_parts();
-            let Door { caller, seal } = door(&self.site, peer, &parts).await;
-            let response = match caller {
-                Ok(caller) => published(&self.site, &caller, &parts, body)
-                    .await
-                    .unwrap_or_else(IntoResponse::into_response),
-                Err(response) => response,
-            };
-            return seal.put_on(&self.site, response);
+    pub(crate) async fn answer(self, peer: Peer, mut request: http::Request<Incoming>) -> Response {
+        // What comes most often goes straight to its handler: the router costs
+        // as much as all the rest.
+        let publishes = request.method() == Method::POST && request.uri().path() == "/publish";
+        let listens = request.method() == Method::GET && request.uri().path() == "/events";
+        if !(publishes || listens) {
+            request.extensions_mut().insert(peer);
+            let answer = self.router.oneshot(request.map(Body::new)).await;
+            return answer.unwrap_or_else(|never| match never {});
         }
-        request.extensions_mut().insert(peer);
-        let answer = self.router.oneshot(request.map(Body::new)).await;
-        answer.unwrap_or_else(|never| match never {})
+        let (mut parts, body) = request.into_parts();
+        let Door { caller, seal } = door(&self.site, peer, &parts).await;
+        let response = match caller {
+            Ok(caller) if publishes => published(&self.site, &caller, &parts, body)
+                .await
+                .unwrap_or_else(IntoResponse::into_response),
+            Ok(caller) => {
+                let handover = parts.extensions.remove().map(Extension);
+                let site = State(self.site.clone());
+                events(site, Extension(caller), parts.uri, parts.headers, handover).await
+            }
+            Err(response) => response,
+        };
+        seal.put_on(&self.site, response)
     }
 }
 
