@@ -1,8 +1,10 @@
 //! What the log costs: publications in memory and on disk, and reading history back.
 //!
 //! ```text
-//! cargo bench -p hub --bench log [-- memory|disk|replay]...
+//! cargo bench -p hub --bench log [-- [memory|disk|replay]... [in=FOLDER]]
 //! ```
+//!
+//! A folder without a disk under it (`/dev/shm`) shows what is left without one.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -11,10 +13,12 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hub::{Hub, HubConfig, Publication, Store, Uid};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -22,14 +26,25 @@ use tokio::task::JoinSet;
 const DATA: usize = 200;
 
 fn main() {
-    let wanted: Vec<_> = std::env::args().skip(1).collect();
+    let mut wanted: Vec<_> = std::env::args().skip(1).collect();
+    let mut folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    wanted.retain(|own| match own.strip_prefix("in=") {
+        Some(other) => {
+            folder = PathBuf::from(other);
+            false
+        }
+        None => true,
+    });
     let all = wanted.iter().all(|name| name.starts_with("--"));
     let is_wanted = |name: &str| all || wanted.iter().any(|own| own == name);
     if is_wanted("memory") {
         memory();
     }
     if is_wanted("disk") {
-        disk();
+        disk(&folder);
+    }
+    if is_wanted("replay") {
+        replay(&folder);
     }
 }
 
@@ -135,7 +150,7 @@ fn bare(folder: &Path, writes: usize, each: usize) {
     );
 }
 
-fn disk() {
+fn disk(folder: &Path) {
     println!("On disk, {DATA} bytes to one of 1,000 users, each answered when it is safe:");
     let runtime = runtime();
     for (publishers, batch, batches) in [
@@ -146,7 +161,7 @@ fn disk() {
         (1, 1000, 60),
         (4, 1000, 20),
     ] {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let folder = tempfile::tempdir_in(folder).unwrap();
         let config = HubConfig::new(Store::Path(folder.path().join("hub.db")));
         let hub = Hub::open(config).unwrap();
         let count = publishers * batch * batches;
@@ -167,4 +182,72 @@ fn disk() {
         let writes = 300;
         bare(folder.path(), writes, publishers * batch * DATA);
     }
+}
+
+/// Many come back at once to a hub that has just started, with nothing in its
+/// memory, and read all there is for them over a socket.
+fn replay(folder: &Path) {
+    println!("Read back over HTTP right after a start, {DATA} bytes each:");
+    let runtime = runtime();
+    for (name, readers, events, share) in [
+        ("100 of 5,000 to everyone", 100, 5_000, 1),
+        ("1 of 100,000 to everyone", 1, 100_000, 1),
+        ("100 of 50 among 100,000", 100, 100_000, 2_000),
+    ] {
+        let folder = tempfile::tempdir_in(folder).unwrap();
+        let config = || HubConfig::new(Store::Path(folder.path().join("hub.db")));
+        let hub = Hub::open(config()).unwrap();
+        runtime.block_on(async {
+            for from in (0..events).step_by(1000) {
+                let one = |nth: usize| match share {
+                    1 => Publication::to_everyone("x".repeat(DATA)),
+                    _ => publication(nth % share),
+                };
+                let many = (from..from + 1000).map(one);
+                hub.publish_all(many.collect()).await.unwrap();
+            }
+        });
+        drop(hub);
+        let hub = Hub::open(config()).unwrap();
+        let count = readers * events / share;
+        let (begun, busy) = (Instant::now(), processor());
+        let bytes = runtime.block_on(read_all(hub, readers));
+        assert!(bytes > count * DATA, "{bytes} bytes are not all");
+        let took = begun.elapsed();
+        line(name, count, took, processor() - busy, "(with the readers)");
+    }
+}
+
+/// So many readers, each as the user of its number, to the end of what there is:
+/// how many bytes they get.
+async fn read_all(hub: Hub, readers: usize) -> usize {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let served = tokio::spawn(hub::serve(hub, listener, async {
+        let _ = stopped.await;
+    }));
+    let mut all = JoinSet::new();
+    for uid in 0..readers {
+        all.spawn(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request = format!(
+                "GET /events?uid={uid}&since=all&poll=1 HTTP/1.1\r\nHost: localhost\r\n\
+                 Connection: close\r\n\r\n"
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut buffer = vec![0; 256 << 10];
+            let mut bytes = 0;
+            loop {
+                match stream.read(&mut buffer).await.unwrap() {
+                    0 => return bytes,
+                    more => bytes += more,
+                }
+            }
+        });
+    }
+    let bytes = all.join_all().await.into_iter().sum();
+    drop(stop);
+    served.await.unwrap().unwrap();
+    bytes
 }

@@ -7,6 +7,7 @@ mod disk;
 mod ledger;
 mod memory;
 mod store;
+mod stretches;
 mod writer;
 
 use std::path::PathBuf;
@@ -22,9 +23,9 @@ use crate::config::Clock;
 use crate::courier::Courier;
 use crate::message::MessageId;
 use crate::metrics::Metrics;
-use crate::publication::Audience;
+use crate::publication::{Audience, Filter};
 use crate::record::{Record, View};
-use crate::window::{Page, Recent, Window};
+use crate::window::{Page, Recent, Stretch, Window};
 use crate::{Epoch, HubConfig, HubError, HubStats, MAX_DATA, Position, Publication, Store};
 
 use disk::{Disk, Opened};
@@ -269,19 +270,37 @@ impl Log {
             return Ok(page);
         }
         let now = self.now();
+        let stretch = self.older(&view.filter, cursor).await?;
+        Ok(Page::of(view, &stretch, now))
+    }
+
+    /// The events after `cursor` that this filter may take: from memory, or, when
+    /// that is too far back, from disk.
+    #[cfg(test)]
+    async fn stretch(&self, filter: &Filter, cursor: u64) -> Result<Stretch, HubError> {
+        let recent = self.shared.read_window().stretch(filter, cursor);
+        match recent {
+            Some(stretch) => Ok(stretch),
+            None => self.older(filter, cursor).await,
+        }
+    }
+
+    /// The events after `cursor` that this filter may take, of what the window no
+    /// longer has. Who they are for, and whether they are over, is still to be
+    /// looked at ([`View::takes`]).
+    async fn older(&self, filter: &Filter, cursor: u64) -> Result<Stretch, HubError> {
         match &self.kept {
             Kept::Memory(_) => {
                 let window = self.shared.read_window();
                 let floor = self.floor();
                 // The window has all that was not given up.
-                let page = window.read(view, floor, now).unwrap_or_default();
-                Ok(Page { floor, ..page })
+                let stretch = window.stretch(filter, floor).unwrap_or_default();
+                Ok(Stretch { floor, ..stretch })
             }
             Kept::Disk(disk) => {
-                self.metrics.read_from_disk.add(1);
-                let (view, told) = (view.clone(), self.head());
-                disk.read(move |db| store::page(db, &view, cursor, told, now))
-                    .await
+                let extent = (self.floor(), self.head());
+                let reads = &self.metrics.read_from_disk;
+                disk.stretch(filter, cursor, extent, reads).await
             }
         }
     }
@@ -375,7 +394,7 @@ mod tests {
 
     use super::*;
     use crate::format::Format;
-    use crate::publication::{Address, Filter, Topic};
+    use crate::publication::{Address, Topic};
 
     /// A log in a file.
     fn on_disk(folder: &Path) -> Log {
@@ -425,15 +444,90 @@ mod tests {
             opened: 0,
         };
         let read = disk(&log).read(move |db| {
-            let pages = [1, 2].map(|told| store::page(db, &view, 0, told, 0));
+            let pages = [1, 2].map(|told| {
+                let found = store::stretch(db, &view.filter, 0, told)?;
+                let page = Page::of(&view, &found.stretch, 0);
+                Ok::<_, rusqlite::Error>((page.last, page.scanned))
+            });
             let boards = [1, 2].map(|told| store::board(db, told, 0));
-            let pages = pages.map(|page| page.map(|page| (page.last, page.scanned)));
             Ok((pages, boards))
         });
         let (pages, boards) = read.await.unwrap();
         assert_eq!(pages.map(Result::unwrap), [(Some(1), 1), (Some(2), 2)]);
         let boards = boards.map(Result::unwrap);
         assert_eq!(boards, [("[1]".to_owned(), 1), ("[1,1]".to_owned(), 2)]);
+    }
+
+    /// Of all kinds of readers, also those who read what others did.
+    #[tokio::test]
+    async fn what_was_before_the_start_is_read_once_for_all_who_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let topic = |nth: u64| Address::Topic(Topic::parse(&format!("t{nth}")).unwrap());
+        let mut expected = Vec::new();
+        let log = on_disk(folder.path());
+        for nth in 0..3000_u64 {
+            let to = match nth % 10 {
+                0..6 => Audience::Everyone,
+                6..9 => Audience::Only(vec![topic(nth % 10), topic(2)]),
+                _ => Audience::Only(vec![topic(nth / 100)]),
+            };
+            let large = if nth % 500 == 7 { 300_000 } else { 1 };
+            let data = format!("{nth} {}", "x".repeat(large));
+            expected.push((to.clone(), data.len()));
+            let mut publication = Publication::new(to, data);
+            publication.ttl = (nth % 7 == 0).then_some(Duration::ZERO);
+            log.append(vec![publication]).await.unwrap();
+        }
+        log.trim();
+        log.probe().await.unwrap();
+        drop(log);
+        let log = on_disk(folder.path());
+        let views = [
+            vec![],
+            vec![topic(6)],
+            vec![topic(2), topic(11)],
+            vec![topic(77)],
+        ];
+        for everyone in [true, false] {
+            for addresses in &views {
+                let view = View {
+                    filter: Filter {
+                        everyone,
+                        addresses: addresses.clone().into(),
+                    },
+                    format: Format::Sse,
+                    opened: 0,
+                };
+                let wanted = expected
+                    .iter()
+                    .enumerate()
+                    .filter(|(nth, (to, _))| nth % 7 != 0 && view.filter.takes(to));
+                let wanted = wanted.map(|(nth, (_, len))| (nth as u64 + 1, *len));
+                for start in [0, 1, 255, 1000, 2990, 3000] {
+                    let (mut at, mut events, mut pages) = (start, 0, 0);
+                    while at < 3000 {
+                        let page = log.read(&view, at).await.unwrap();
+                        assert!(page.scanned > at && page.floor == 0);
+                        (at, events, pages) = (page.scanned, events + page.events, pages + 1);
+                    }
+                    let mut all = Vec::new();
+                    let mut place = start;
+                    while place < 3000 {
+                        let stretch = log.stretch(&view.filter, place).await.unwrap();
+                        let taken = stretch.entries.iter().map(|entry| &entry.record);
+                        let taken = taken.filter(|record| view.takes(record, log.now()));
+                        all.extend(taken.map(|record| (record.position.seq, record.data.len())));
+                        place = stretch.scanned;
+                    }
+                    let wanted: Vec<_> = wanted.clone().filter(|(seq, _)| *seq > start).collect();
+                    assert_eq!(all, wanted, "{everyone} {addresses:?} after {start}");
+                    assert_eq!(events, wanted.len() as u64);
+                }
+            }
+        }
+        // Each of the 12 stretches was read for a few of the 96 readers.
+        let reads = log.metrics.read_from_disk.get();
+        assert!((12..150).contains(&reads), "{reads}");
     }
 
     #[tokio::test]

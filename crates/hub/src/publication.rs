@@ -172,6 +172,15 @@ impl Audience {
         }
     }
 
+    /// Adds the address that [`Address::to_column`] wrote, or everyone.
+    pub(crate) fn add_column(&mut self, column: &str) {
+        if column == Address::EVERYONE {
+            *self = Self::Everyone;
+        } else if let Self::Only(to) = self {
+            to.extend(Address::from_column(column));
+        }
+    }
+
     /// Reads back what [`to_column`](Self::to_column) wrote.
     pub(crate) fn from_column(column: &str) -> Self {
         if column == Address::EVERYONE {

@@ -67,7 +67,7 @@ impl Entry {
     }
 
     /// About what it takes of the memory.
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.record.data.len() + self.record.to.size() + self.chunk.len()
     }
 }
@@ -103,7 +103,54 @@ pub(crate) struct Page {
     pub(crate) floor: u64,
 }
 
+/// Events of the log, one after another, for whoever picks its own.
+#[derive(Default)]
+pub(crate) struct Stretch {
+    /// All that the filter takes, and perhaps some that it does not.
+    pub(crate) entries: Vec<Arc<Entry>>,
+    /// Up to where the log was looked at: where the next one starts.
+    pub(crate) scanned: u64,
+    /// Everything up to here may be missing from the log.
+    pub(crate) floor: u64,
+}
+
+impl Stretch {
+    /// Most events of one.
+    pub(crate) const MOST: usize = 256;
+}
+
 impl Page {
+    /// What `view` takes of a stretch of the log.
+    pub(crate) fn of(view: &View, stretch: &Stretch, now: i64) -> Self {
+        let mut page = Self {
+            floor: stretch.floor,
+            ..Self::default()
+        };
+        for entry in &stretch.entries {
+            if page.is_full() {
+                return page;
+            }
+            page.scanned = entry.seq();
+            page.take(view, entry, now);
+        }
+        page.scanned = stretch.scanned;
+        page
+    }
+
+    /// Adds the event if `view` takes it.
+    fn take(&mut self, view: &View, entry: &Entry, now: i64) {
+        if !view.takes(&entry.record, now) {
+            return;
+        }
+        if view.format == Format::Sse {
+            self.frames.extend_from_slice(entry.frame());
+            self.events += 1;
+            self.last = Some(entry.seq());
+        } else {
+            self.push(view, &entry.record);
+        }
+    }
+
     /// Where a page ends: what one read may cost, as one subscriber must not
     /// fill the memory. The event that passes it is still in.
     pub(crate) const BYTES: usize = 64 * 1024;
@@ -141,7 +188,7 @@ pub(crate) struct Window {
 
 impl Window {
     /// What it always has room for.
-    const ENTRIES: usize = 4096;
+    const ENTRIES: usize = 16_384;
     const BYTES: usize = 16 << 20;
     /// Most entries that one read passes over by their masks, and most that it
     /// looks at: a reader holds up the writer, and goes on after it.
@@ -263,17 +310,37 @@ impl Window {
             }
             looked_at += 1;
             let entry = &self.entries[place];
-            if view.takes(&entry.record, now) {
-                if view.format == Format::Sse {
-                    page.frames.extend_from_slice(entry.frame());
-                    page.events += 1;
-                    page.last = Some(entry.seq());
-                } else {
-                    page.push(view, &entry.record);
-                }
-            }
+            page.take(view, entry, now);
         }
         Some(page)
+    }
+
+    /// The events after `cursor` that this filter may take, as many as one read
+    /// gives; `None` when the window starts later than that.
+    pub(crate) fn stretch(&self, filter: &Filter, cursor: u64) -> Option<Stretch> {
+        if cursor + 1 < self.from {
+            return None;
+        }
+        let mut stretch = Stretch {
+            scanned: cursor,
+            ..Stretch::default()
+        };
+        let own = Self::mask(filter);
+        let start = self.place(cursor + 1).unwrap_or(self.entries.len());
+        let end = self.entries.len().min(start + Self::PASSED);
+        let mut bytes = 0;
+        for (place, mask) in (start..).zip(self.masks.range(start..end)) {
+            if bytes >= Page::BYTES || stretch.entries.len() == Stretch::MOST {
+                break;
+            }
+            stretch.scanned = self.from + place as u64;
+            if own & mask != 0 {
+                let entry = &self.entries[place];
+                bytes += entry.chunk.len();
+                stretch.entries.push(entry.clone());
+            }
+        }
+        Some(stretch)
     }
 
     /// Looks for the newest event up to `upto` that was not for those alone who

@@ -17,7 +17,7 @@ use super::writer::{Limits, Work, Writer};
 use super::*;
 use crate::config::History;
 use crate::format::Format;
-use crate::publication::{Address, Filter, Topic, Uid};
+use crate::publication::{Address, Topic, Uid};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -222,7 +222,9 @@ impl Both {
                 }
                 at = cursor;
                 while at < head {
-                    let page = store::page(&self.db, &view, at, head, now).unwrap();
+                    let found = store::stretch(&self.db, &view.filter, at, head).unwrap();
+                    let page = Page::of(&view, &found.stretch, now);
+                    assert!(page.scanned > at);
                     other.extend_from_slice(&page.frames);
                     at = page.scanned;
                 }

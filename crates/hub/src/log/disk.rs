@@ -12,10 +12,13 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::store::{self, Stored};
+use super::store::{self, Found, Stored};
+use super::stretches::Stretches;
 use super::writer::{State, Writer};
 use crate::courier::Courier;
-use crate::publication::{Audience, Publication};
+use crate::metrics::Counter;
+use crate::publication::{Audience, Filter, Publication};
+use crate::window::Stretch;
 use crate::{Epoch, HubError};
 
 /// How long work of our own rests after a transaction that failed.
@@ -28,6 +31,8 @@ pub(super) struct Disk {
     /// that wait before they hand theirs over.
     waiting: Arc<Semaphore>,
     readers: Readers,
+    /// What they read for all.
+    stretches: Stretches,
     writer: Option<JoinHandle<()>>,
     /// Held for as long as the log is open; SQLite alone would let a second
     /// process number its events differently.
@@ -127,6 +132,7 @@ impl Opened {
             jobs,
             waiting: Arc::new(Semaphore::new(Disk::WAITING)),
             readers: Readers::new(self.path),
+            stretches: Stretches::default(),
             writer: Some(thread),
             _lock: self.lock,
         })
@@ -188,12 +194,40 @@ impl Disk {
         let _ = self.jobs.try_send(Job::Trim);
     }
 
+    /// The events after `cursor` that this filter takes, as they are on disk up
+    /// to `told`; counts if it was read from there.
+    pub(super) async fn stretch(
+        &self,
+        filter: &Filter,
+        cursor: u64,
+        (floor, told): (u64, u64),
+        reads: &Counter,
+    ) -> Result<Stretch, HubError> {
+        if let Some(stretch) = self.stretches.after(cursor, floor) {
+            return Ok(stretch);
+        }
+        let place = self.readers.place().await?;
+        // Whoever had the place before may have read the same.
+        if let Some(stretch) = self.stretches.after(cursor, floor) {
+            return Ok(stretch);
+        }
+        reads.add(1);
+        let filter = filter.clone();
+        let read = move |db: &Connection| store::stretch(db, &filter, cursor, told);
+        let Found { stretch, all_after } = self.readers.run(place, read).await?;
+        if let Some(after) = all_after {
+            self.stretches
+                .keep(after, stretch.scanned, &stretch.entries);
+        }
+        Ok(stretch)
+    }
+
     /// Runs `read` where blocking is fine.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, HubError> {
-        self.readers.run(read).await
+        self.readers.run(self.readers.place().await?, read).await
     }
 
     /// Room for publications that wait.
@@ -337,12 +371,16 @@ impl Readers {
         }
     }
 
+    async fn place(&self) -> Result<OwnedSemaphorePermit, HubError> {
+        let place = self.places.clone().acquire_owned().await;
+        place.map_err(|_| HubError::Stopped)
+    }
+
     async fn run<T: Send + 'static>(
         &self,
+        place: OwnedSemaphorePermit,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, HubError> {
-        let place = self.places.clone().acquire_owned().await;
-        let place = place.map_err(|_| HubError::Stopped)?;
         let (path, idle) = (self.path.clone(), self.idle.clone());
         let done = tokio::task::spawn_blocking(move || {
             // Until it is read, also when nobody waits for it any more.
@@ -465,7 +503,8 @@ mod tests {
         drop(open_file(&path, Epoch::random(&mut fastrand::Rng::new())).unwrap());
         let readers = Readers::new(path);
         let (go_on, waits) = std::sync::mpsc::channel::<()>();
-        let mut read = Box::pin(readers.run(move |_| {
+        let place = readers.place().await.unwrap();
+        let mut read = Box::pin(readers.run(place, move |_| {
             let _ = waits.recv();
             Ok(())
         }));

@@ -149,9 +149,6 @@ pub(super) const DUE_BYTES: u64 = 8 << 20;
 /// Most bytes of the board's array.
 pub(super) const BOARD: usize = 4 << 20;
 
-/// Most events of one page that is not read from the window.
-pub(super) const ROWS: usize = 256;
-
 /// How a publication's key is written: for each audience apart, so that nobody's
 /// number stands for an event to somebody else. No key has a line break in it.
 pub(super) fn key_column(publication: &Publication) -> Option<String> {

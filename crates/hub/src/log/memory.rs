@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use super::Shared;
 use super::ledger::{
-    BOARD, DUE, DUE_BYTES, Deleted, Extent, Known, Ledger, Most, ROWS, Unneeded, Upcoming, sequence,
+    BOARD, DUE, DUE_BYTES, Deleted, Extent, Known, Ledger, Most, Unneeded, Upcoming, sequence,
 };
 #[cfg(test)]
 use super::writer::State;
@@ -21,7 +21,7 @@ use crate::message::MessageId;
 use crate::metrics::Metrics;
 use crate::publication::{Audience, Filter, Publication};
 use crate::record::Record;
-use crate::window::Page;
+use crate::window::{Page, Stretch};
 use crate::{HubError, Position};
 
 /// The log's writer and its thread.
@@ -178,7 +178,7 @@ impl Memory {
                     let record = Record::of(position, place.due, later.publication.clone());
                     bytes += record.data.len();
                     records.push(record);
-                    if records.len() >= ROWS || bytes >= Page::BYTES {
+                    if records.len() >= Stretch::MOST || bytes >= Page::BYTES {
                         return Ok((records, Some(after)));
                     }
                 }

@@ -2,6 +2,7 @@
 //! the log's business.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{
@@ -10,17 +11,19 @@ use rusqlite::{
 use sse::{EventId, EventName};
 
 use super::ledger::{
-    self, BOARD, DUE, DUE_BYTES, Deleted, Extent, Known, Ledger, Most, ROWS, Schedule, Unneeded,
-    Upcoming,
+    self, BOARD, DUE, DUE_BYTES, Deleted, Extent, Known, Ledger, Most, Schedule, Unneeded, Upcoming,
 };
 use crate::message::MessageId;
 use crate::publication::{Address, Audience, Filter, Publication};
 use crate::record::{Record, View};
-use crate::window::Page;
+use crate::window::{Entry, Page, Stretch};
 use crate::{Epoch, Position};
 
 /// The layout this version writes, in `PRAGMA user_version`.
 pub(crate) const VERSION: i64 = 2;
+
+/// Most events of one read.
+const MOST: usize = Stretch::MOST;
 
 /// `hub` has one row. Head and floor are kept apart from the events: with all
 /// events expired, the next one must still get a higher number.
@@ -456,7 +459,7 @@ pub(crate) fn scheduled(
         let record = Record::of(position, due, publication(row)?);
         bytes += record.data.len();
         records.push(record);
-        if records.len() >= ROWS || bytes >= Page::BYTES {
+        if records.len() >= MOST || bytes >= Page::BYTES {
             let entry = row.get(0)?;
             return Ok((records, Some(Upcoming { due, entry })));
         }
@@ -552,68 +555,149 @@ pub(crate) fn newest(db: &Connection, view: &View) -> rusqlite::Result<Option<u6
     Ok(newest)
 }
 
-/// What `view` takes of the events after `cursor`.
+/// A stretch of the log, read for one reader.
+pub(super) struct Found {
+    pub(super) stretch: Stretch,
+    /// It has all events after this one, whoever they are for.
+    pub(super) all_after: Option<u64>,
+}
+
+/// The events after `cursor` that this filter takes. Where those are many, the
+/// events between them come too: the next reader may have those.
 /// Nothing beyond `told`: whoever had read an event that is committed but not told
 /// yet, and came back with its number, would seem to be ahead of the log.
-pub(crate) fn page(
+pub(super) fn stretch(
     db: &Connection,
-    view: &View,
+    filter: &Filter,
     cursor: u64,
     told: u64,
-    now: i64,
-) -> rusqlite::Result<Page> {
+) -> rusqlite::Result<Found> {
     let tx = db.unchecked_transaction()?;
-    let Extent {
-        epoch, head, floor, ..
-    } = extent(&tx)?;
-    let columns = view.filter.columns();
+    let Extent { epoch, floor, .. } = extent(&tx)?;
+    let after = cursor.max(floor);
+    let mut found = Found {
+        stretch: Stretch {
+            floor,
+            scanned: cursor,
+            ..Stretch::default()
+        },
+        all_after: None,
+    };
+    let columns = filter.columns();
+    let seqs = places(&tx, &columns, after, told)?;
+    // Readers that began in different places come together.
+    let end = (after / MOST as u64 + 1) * MOST as u64;
+    let end = end.min(told);
+    let near = seqs.partition_point(|(seq, _)| *seq <= end) as u64;
+    if after < end && near * DENSE >= end - after {
+        found.all_after = Some(after);
+        found.stretch.entries = all(&tx, epoch, after, end)?;
+        let is_cut = size(&found.stretch.entries) >= STRETCH_BYTES;
+        let last = found.stretch.entries.last().map(|entry| entry.seq());
+        found.stretch.scanned = last.filter(|_| is_cut).unwrap_or(end);
+        return Ok(found);
+    }
+    let more = seqs.len() >= MOST;
+    let mut event = tx.prepare_cached(
+        "SELECT event, retry, data, expires, at, message, transient FROM log WHERE seq = ?1",
+    )?;
+    let mut bytes = 0;
+    for (seq, nth) in seqs {
+        if bytes >= Page::BYTES {
+            return Ok(found);
+        }
+        let mut rows = event.query([seq.cast_signed()])?;
+        found.stretch.scanned = seq;
+        let Some(row) = rows.next()? else { continue };
+        let record = record(Position { epoch, seq }, columns[nth].1.clone(), row)?;
+        bytes += record.data.len();
+        found.stretch.entries.push(Arc::new(Entry::new(record)));
+    }
+    if !more {
+        found.stretch.scanned = found.stretch.scanned.max(told);
+    }
+    Ok(found)
+}
+
+/// Most bytes of a stretch that is read whole, but for its last event.
+const STRETCH_BYTES: usize = 512 << 10;
+
+/// One event of so many that lie there: it costs less to read all of them than
+/// each by itself, and again for the next reader.
+const DENSE: u64 = 4;
+
+fn size(entries: &[Arc<Entry>]) -> usize {
+    entries.iter().map(|entry| entry.size()).sum()
+}
+
+/// The numbers of the first events after `after` and up to `told` that have one
+/// of these addresses, in order, and which.
+fn places(
+    tx: &Transaction<'_>,
+    columns: &[(String, Audience)],
+    after: u64,
+    told: u64,
+) -> rusqlite::Result<Vec<(u64, usize)>> {
     let mut seqs: Vec<(u64, usize)> = Vec::new();
-    {
-        let mut index = tx.prepare_cached(
-            "SELECT seq FROM address WHERE address = ?1 AND seq > ?2 AND seq <= ?3
-             ORDER BY seq LIMIT ?4",
-        )?;
-        let upto = told.cast_signed();
-        for (nth, (address, _)) in columns.iter().enumerate() {
-            let after = cursor.max(floor).cast_signed();
-            let found = index.query_map(params![address, after, upto, ROWS as i64], |row| {
-                number(row, 0)
-            })?;
-            for seq in found {
-                seqs.push((seq?, nth));
-            }
+    let mut index = tx.prepare_cached(
+        "SELECT seq FROM address WHERE address = ?1 AND seq > ?2 AND seq <= ?3
+         ORDER BY seq LIMIT ?4",
+    )?;
+    let (after, told) = (after.cast_signed(), told.cast_signed());
+    for (nth, (address, _)) in columns.iter().enumerate() {
+        let found = index.query_map(params![address, after, told, MOST as i64], |row| {
+            number(row, 0)
+        })?;
+        for seq in found {
+            seqs.push((seq?, nth));
         }
     }
     seqs.sort_unstable();
     seqs.dedup_by_key(|(seq, _)| *seq);
     // Each address gave its first events, so the first of all are among them.
-    let more = seqs.len() >= ROWS;
-    seqs.truncate(ROWS);
+    seqs.truncate(MOST);
+    Ok(seqs)
+}
 
-    let mut page = Page {
-        floor,
-        scanned: cursor,
-        ..Page::default()
-    };
-    let mut event = tx.prepare_cached(
-        "SELECT event, retry, data, expires, at, message, transient FROM log WHERE seq = ?1",
+/// All events after `after` and up to `end`, or the first of them, until they
+/// are too many bytes.
+fn all(
+    tx: &Transaction<'_>,
+    epoch: Epoch,
+    after: u64,
+    end: u64,
+) -> rusqlite::Result<Vec<Arc<Entry>>> {
+    let range = [after.cast_signed(), end.cast_signed()];
+    let mut events = tx.prepare_cached(
+        "SELECT event, retry, data, expires, at, message, transient, seq FROM log
+         WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
     )?;
-    for (seq, nth) in seqs {
-        if page.is_full() {
-            return Ok(page);
+    let mut events = events.query(range)?;
+    let mut addresses = tx.prepare_cached(
+        "SELECT seq, address FROM address WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
+    )?;
+    let mut addresses = addresses.query(range)?;
+    let mut address = addresses.next()?;
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = events.next()? {
+        let seq = number(row, 7)?;
+        let mut to = Audience::Only(Vec::new());
+        while let Some(own) = address
+            && number(own, 0)? <= seq
+        {
+            if number(own, 0)? == seq {
+                to.add_column(own.get_ref(1)?.as_str()?);
+            }
+            address = addresses.next()?;
         }
-        let mut rows = event.query([seq.cast_signed()])?;
-        page.scanned = seq;
-        let Some(row) = rows.next()? else { continue };
-        let record = record(Position { epoch, seq }, columns[nth].1.clone(), row)?;
-        if view.takes(&record, now) {
-            page.push(view, &record);
+        let entry = Entry::new(record(Position { epoch, seq }, to, row)?);
+        bytes += entry.size();
+        entries.push(Arc::new(entry));
+        if bytes >= STRETCH_BYTES {
+            break;
         }
     }
-    if !more {
-        page.scanned = page.scanned.max(head.min(told));
-    }
-    Ok(page)
+    Ok(entries)
 }
 
 /// The JSON array of the facts, and up to where it reaches. Of more facts than
