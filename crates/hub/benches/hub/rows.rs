@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use hdrhistogram::Histogram;
 use procfs::process::Process;
+use procfs::{CurrentSI as _, KernelStats};
 
 use crate::hold::{self, Protocol};
-use crate::load::{Load, Shape};
+use crate::load::{LONGEST, Load, Shape};
 use crate::server::{Pinning, Running, Server};
 use crate::table::{Measured, many};
 use crate::tally::{self, Faults};
@@ -451,6 +452,7 @@ fn idle(server: &Server, pinning: &Pinning, streams: usize) -> anyhow::Result<Me
             ("MB, empty", empty as f64 / 1e6),
         ],
         faults: load.tally.faults(),
+        others: opening.others,
     })
 }
 
@@ -476,6 +478,7 @@ fn idle_over(
             ("MB, empty", empty as f64 / 1e6),
         ],
         faults: Faults::default(),
+        others: opening.others,
     })
 }
 
@@ -501,6 +504,7 @@ fn fan(
     Ok(Measured {
         figures,
         faults: load.tally.faults(),
+        others: cost.others,
     })
 }
 
@@ -517,7 +521,7 @@ fn storm(
     one_in_flight(&mut load, streams, WARM_UP)?;
     load.start();
     let meter = Meter::start(&running)?;
-    load.publish_all(publishes, || None)?;
+    let publishes = load.publish_all(publishes, || None)?;
     let published = meter.begun.elapsed();
     let all = streams as u64 * u64::from(publishes);
     load.wait(|load| load.tally.delivered >= all)?;
@@ -531,6 +535,7 @@ fn storm(
     Ok(Measured {
         figures,
         faults: load.tally.faults(),
+        others: cost.others,
     })
 }
 
@@ -546,17 +551,17 @@ fn targeted(
     load.open_publishers()?;
     let mut random = fastrand::Rng::with_seed(1);
     let mut anyone = || Some(random.u16(..streams));
-    load.publish_all(messages / 20, &mut anyone)?;
-    let warm_up = u64::from(messages / 20);
-    load.wait(|load| load.tally.delivered >= warm_up)?;
+    let warm_up = load.publish_all(messages / 20, &mut anyone)?;
+    load.wait(|load| load.tally.delivered >= warm_up.into())?;
     load.start();
     let meter = Meter::start(&running)?;
-    load.publish_all(messages, &mut anyone)?;
+    let messages = load.publish_all(messages, &mut anyone)?;
     load.wait(|load| load.tally.delivered >= messages.into())?;
     let cost = meter.stop(&running)?;
     Ok(Measured {
         figures: deliveries(&load, &cost),
         faults: load.tally.faults(),
+        others: cost.others,
     })
 }
 
@@ -574,7 +579,7 @@ fn replay(
     one_in_flight(&mut load, 1, 1)?;
     let id = load.last_id(0).to_vec();
     load.start();
-    load.publish_all(messages, || None)?;
+    let messages = load.publish_all(messages, || None)?;
     load.wait(|load| load.tally.delivered >= messages.into())?;
     load.start();
     let meter = Meter::start(&running)?;
@@ -595,6 +600,7 @@ fn replay(
             ("load busy %", cost.busy),
         ],
         faults: load.tally.faults(),
+        others: cost.others,
     })
 }
 
@@ -607,13 +613,12 @@ fn publish(
     let (running, mut load) = start(server, pinning, shape)?;
     load.open(1)?;
     load.open_publishers()?;
-    let warm_up = publishes / 20;
     let messages = |publishes: u32| u64::from(publishes) * u64::from(shape.batch);
-    load.publish_all(warm_up, || None)?;
+    let warm_up = load.publish_all(publishes / 20, || None)?;
     load.wait(|load| load.tally.delivered >= messages(warm_up))?;
     load.start();
     let meter = Meter::start(&running)?;
-    load.publish_all(publishes, || None)?;
+    let publishes = load.publish_all(publishes, || None)?;
     let published = meter.begun.elapsed();
     load.wait(|load| load.tally.delivered >= messages(publishes))?;
     let cost = meter.stop(&running)?;
@@ -630,6 +635,7 @@ fn publish(
             ("load busy %", cost.busy),
         ],
         faults: load.tally.faults(),
+        others: cost.others,
     })
 }
 
@@ -673,6 +679,9 @@ fn slow_readers(
                 load.sip(*stream, 4096)?;
             }
         }
+        if meter.begun.elapsed() > LONGEST {
+            break;
+        }
     }
     let cost = meter.stop(&running)?;
     let behind = is_slow(&load);
@@ -710,6 +719,7 @@ fn slow_readers(
             ),
         ],
         faults: load.tally.faults(),
+        others: cost.others,
     })
 }
 
@@ -727,7 +737,7 @@ fn reconnect(
         load.drop_stream(client);
     }
     load.start();
-    load.publish_all(missed, || None)?;
+    let missed = load.publish_all(missed, || None)?;
     let meter = Meter::start(&running)?;
     let mut next = Duration::ZERO;
     let tick = |load: &mut Load, next: &mut Duration| {
@@ -760,6 +770,7 @@ fn reconnect(
             ("load busy %", cost.busy),
         ],
         faults: load.tally.faults(),
+        others: cost.others,
     })
 }
 
@@ -771,6 +782,7 @@ fn start(server: &Server, pinning: &Pinning, shape: Shape) -> anyhow::Result<(Ru
 
 /// Publishes each message when all streams have the one before.
 fn one_in_flight(load: &mut Load, streams: usize, messages: u32) -> anyhow::Result<()> {
+    let begun = Instant::now();
     for _ in 0..messages {
         let all = load.tally.delivered + streams as u64;
         load.publish(0, None)?;
@@ -780,6 +792,9 @@ fn one_in_flight(load: &mut Load, streams: usize, messages: u32) -> anyhow::Resu
             "{} deliveries do not come",
             all - load.tally.delivered
         );
+        if begun.elapsed() > LONGEST {
+            break;
+        }
     }
     Ok(())
 }
@@ -788,12 +803,15 @@ fn one_in_flight(load: &mut Load, streams: usize, messages: u32) -> anyhow::Resu
 struct Meter {
     cpu: Duration,
     own: Duration,
+    everyones: Duration,
     begun: Instant,
 }
 
 struct Cost {
     cpu: Duration,
     wall: Duration,
+    /// What other programs took of all CPUs, as a share.
+    others: f64,
     /// Percent of the time that the load had something to do: close to 100, the server may be
     /// faster than what was measured.
     busy: f64,
@@ -804,16 +822,22 @@ impl Meter {
         Ok(Self {
             cpu: running.cpu()?,
             own: own_cpu()?,
+            everyones: everyones_cpu()?,
             begun: Instant::now(),
         })
     }
 
     fn stop(self, running: &Running) -> anyhow::Result<Cost> {
         let wall = self.begun.elapsed();
+        let cpu = running.cpu()?.saturating_sub(self.cpu);
         let own = own_cpu()?.saturating_sub(self.own);
+        let everyones = everyones_cpu()?.saturating_sub(self.everyones);
+        let others = everyones.saturating_sub(cpu + own).as_secs_f64();
+        let cpus = KernelStats::current()?.cpu_time.len() as f64;
         Ok(Cost {
-            cpu: running.cpu()?.saturating_sub(self.cpu),
+            cpu,
             wall,
+            others: others / wall.as_secs_f64() / cpus,
             busy: own.as_secs_f64() / wall.as_secs_f64() * 100.0,
         })
     }
@@ -834,6 +858,17 @@ fn own_cpu() -> anyhow::Result<Duration> {
     let stat = Process::myself()?.task_main_thread()?.schedstat();
     let stat = stat.context("the system does not say how long a thread ran")?;
     Ok(Duration::from_nanos(stat.sum_exec_runtime))
+}
+
+/// CPU time of the whole machine, also what the machine was not given.
+fn everyones_cpu() -> anyhow::Result<Duration> {
+    let all = KernelStats::current()?.total;
+    let ticks = all.user + all.nice + all.system;
+    let further = [all.irq, all.softirq, all.steal].into_iter().flatten();
+    let ticks = ticks + further.sum::<u64>();
+    Ok(Duration::from_secs_f64(
+        ticks as f64 / procfs::ticks_per_second() as f64,
+    ))
 }
 
 fn deliveries(load: &Load, cost: &Cost) -> Vec<(&'static str, f64)> {

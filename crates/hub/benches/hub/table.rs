@@ -7,6 +7,8 @@ use crate::tally::Faults;
 pub(crate) struct Measured {
     pub(crate) figures: Vec<(&'static str, f64)>,
     pub(crate) faults: Faults,
+    /// What other programs took of all CPUs meanwhile, as a share.
+    pub(crate) others: f64,
 }
 
 /// One server's rounds of a row, or why one failed.
@@ -49,7 +51,16 @@ pub(crate) fn table(servers: &[(String, Rounds)]) -> String {
         }
         out += &format!(" {} |\n", wrong(rounds));
     }
-    out + &failed(servers, titles.len() + usize::from(raw.is_some()))
+    out += &failed(servers, titles.len() + usize::from(raw.is_some()));
+    let rounds = servers
+        .iter()
+        .filter_map(|(_, rounds)| rounds.as_ref().ok());
+    let others = median(rounds.flatten().map(|round| round.others * 100.0).collect());
+    if others > 5.0 {
+        out +=
+            &format!("\nOther work had {others:.0} % of the CPUs meanwhile: trust rates little.\n");
+    }
+    out
 }
 
 fn failed(servers: &[(String, Rounds)], columns: usize) -> String {

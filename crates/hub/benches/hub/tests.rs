@@ -297,6 +297,7 @@ mod the_table {
                 lost: 1,
                 ..Faults::default()
             },
+            others: 0.25,
         };
         Ok(of.map(measured).to_vec())
     }
@@ -320,7 +321,8 @@ mod the_table {
              | --- | ---: | ---: | ---: | --- |\n\
              | raw | 2,000 | 1.00 | 2.00 | 3 lost |\n\
              | ours | 1,000 | 0.50 | 1.50 | 3 lost |\n\
-             | theirs | | | | no port / today |\n"
+             | theirs | | | | no port / today |\n\n\
+             Other work had 25 % of the CPUs meanwhile: trust rates little.\n"
         );
         assert!(table(&servers[2..]).contains("no port"));
     }
