@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Parser, ValueEnum};
 
 use crate::hold::{self, Protocol};
+use crate::load::LONGEST;
 use crate::rows::{Row, Scale, rows};
 use crate::server::{self, Kind, Pinning, Role, Server};
 use crate::table::{Rounds, table};
@@ -259,12 +260,13 @@ fn conditions(pinning: &Pinning, rounds: usize, servers: &[Server], notes: &[Str
     );
     println!(
         "{} Servers take turns, each started anew for each measurement; medians of {rounds} rounds, \
-         the ratio that of each round to raw in the same.",
+         the ratio that of each round to raw in the same. Nothing is published for longer than {} s.",
         if pinning.is_apart() {
             "The server has the first CPU, the load the second."
         } else {
             "The server and the load share all CPUs."
         },
+        LONGEST.as_secs(),
     );
     for server in servers {
         println!("* {}: {}", server.name, described(server));

@@ -1,5 +1,9 @@
 //! How fast the hub is, beside other servers of event streams and beside the least that there can
-//! be: `cargo bench -p hub --bench hub -- --help`.
+//! be. `make bench` runs it; alone, and with words after `--` (`--help` tells which):
+//!
+//! ```text
+//! cargo build --profile measure -p cli --bin feedbell && cargo bench --profile measure -p hub --bench hub -- --quick
+//! ```
 
 #![expect(
     clippy::unwrap_used,

@@ -203,10 +203,12 @@ impl Running {
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         let mut nanos = 0;
         for process in self.processes()? {
-            for task in process.tasks()? {
-                // A thread may end meanwhile.
-                nanos += task?.schedstat().map_or(0, |stat| stat.sum_exec_runtime);
-            }
+            // A thread may end meanwhile.
+            let stats = process
+                .tasks()?
+                .flatten()
+                .filter_map(|task| task.schedstat().ok());
+            nanos += stats.map(|stat| stat.sum_exec_runtime).sum::<u64>();
         }
         Ok(Duration::from_nanos(nanos))
     }

@@ -1,4 +1,4 @@
-//! That the benchmark counts right: its parts, and the load on the raw server.
+//! That the benchmark counts right: its parts, and the load on its own servers.
 
 #![cfg(target_os = "linux")]
 #![expect(dead_code, reason = "the benchmark uses the rest")]
@@ -11,17 +11,26 @@ use load::{Dialect, Load, Shape};
 use raw::Sending;
 use tally::Faults;
 
+mod axum_sse;
 mod load;
 mod raw;
 mod table;
 mod tally;
 mod wire;
 
-/// Ten streams of a raw server, which ends with the test.
-fn streams(sending: Sending, shape: Shape) -> Load {
+/// A server, which ends with the test. Those of raw bodies end with their connections, those of
+/// axum come in chunks.
+const SERVERS: [fn(TcpListener) -> std::io::Result<()>; 3] = [
+    |listener| raw::serve(listener, Sending::Each),
+    |listener| raw::serve(listener, Sending::Together),
+    axum_sse::serve,
+];
+
+/// Ten streams of it.
+fn streams(serve: fn(TcpListener) -> std::io::Result<()>, shape: Shape) -> Load {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    thread::spawn(move || raw::serve(listener, sending));
+    thread::spawn(move || serve(listener));
     let mut load = Load::new(address, Dialect::Hub, shape).unwrap();
     load.open(10).unwrap();
     load.open_publishers().unwrap();
@@ -30,14 +39,14 @@ fn streams(sending: Sending, shape: Shape) -> Load {
 
 #[test]
 fn everyone_gets_everything() {
-    for sending in [Sending::Each, Sending::Together] {
+    for serve in SERVERS {
         for named in [false, true] {
             let shape = Shape {
                 publishers: 3,
                 named,
                 ..Shape::default()
             };
-            let mut load = streams(sending, shape);
+            let mut load = streams(serve, shape);
             load.publish_all(500, || None).unwrap();
             assert!(load.wait(|load| load.tally.delivered == 5_000).unwrap());
             assert_eq!(load.answered, 500);
@@ -54,39 +63,39 @@ fn each_gets_its_own() {
         targeted: true,
         ..Shape::default()
     };
-    let mut load = streams(Sending::Each, shape);
-    let mut next = (0..10).cycle();
-    load.publish_all(500, || next.next()).unwrap();
-    assert!(load.wait(|load| load.tally.delivered == 500).unwrap());
-    assert_eq!(load.tally.faults(), Faults::default());
+    for serve in SERVERS {
+        let mut load = streams(serve, shape);
+        let mut next = (0..10).cycle();
+        load.publish_all(500, || next.next()).unwrap();
+        assert!(load.wait(|load| load.tally.delivered == 500).unwrap());
+        assert_eq!(load.tally.faults(), Faults::default());
+    }
 }
 
 #[test]
-fn who_comes_back_has_all() {
-    let mut load = streams(Sending::Each, Shape::default());
-    load.publish_all(5, || None).unwrap();
-    assert!(load.wait(|load| load.tally.delivered == 50).unwrap());
-    let id = load.last_id(0).to_vec();
-    for stream in 0..5 {
-        load.drop_stream(stream);
-    }
-    load.publish_all(20, || None).unwrap();
-    for stream in 0..4 {
-        load.resume(stream).unwrap();
-    }
-    load.open_after(1, 5, &id).unwrap();
-    assert!(
-        load.wait(|load| load.tally.delivered == 50 + 10 * 20)
-            .unwrap()
-    );
-    assert_eq!(load.drained(10).0, 20);
-    assert_eq!(
-        load.tally.faults(),
-        Faults {
+fn who_comes_back_has_all_and_who_does_not_has_lost() {
+    for serve in SERVERS {
+        let mut load = streams(serve, Shape::default());
+        load.publish_all(5, || None).unwrap();
+        assert!(load.wait(|load| load.tally.delivered == 50).unwrap());
+        let id = load.last_id(0).to_vec();
+        for stream in 0..5 {
+            load.drop_stream(stream);
+        }
+        load.publish_all(20, || None).unwrap();
+        for stream in 0..4 {
+            load.resume(stream).unwrap();
+        }
+        load.open_after(1, 5, &id).unwrap();
+        let all = 50 + 10 * 20;
+        assert!(load.wait(|load| load.tally.delivered == all).unwrap());
+        assert_eq!(load.drained(10).0, 20);
+        let expected = Faults {
             lost: 20,
             ..Faults::default()
-        }
-    );
+        };
+        assert_eq!(load.tally.faults(), expected);
+    }
 }
 
 #[test]
@@ -95,7 +104,7 @@ fn a_slow_stream_is_read_only_when_told() {
         size: 4096,
         ..Shape::default()
     };
-    let mut load = streams(Sending::Together, shape);
+    let mut load = streams(SERVERS[1], shape);
     let slow = load.open_slow().unwrap();
     load.publish_all(2_000, || None).unwrap();
     assert!(load.wait(|load| load.tally.delivered == 20_000).unwrap());
