@@ -29,9 +29,6 @@ const PUBLISHERS: usize = 1 << 30;
 /// Bytes that are kept of an event's id.
 const ID: usize = 62;
 
-/// The names of events, in turns, where a row has named ones.
-pub(crate) const NAMES: [&str; 4] = ["like", "comment", "follow", "mention"];
-
 /// How a server is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -45,7 +42,7 @@ pub(crate) enum Dialect {
 pub(crate) struct Shape {
     /// Bytes of text.
     pub(crate) size: usize,
-    /// Events have [`NAMES`].
+    /// Events have names.
     pub(crate) named: bool,
     /// Messages go to one stream each.
     pub(crate) targeted: bool,
@@ -139,7 +136,7 @@ impl Load {
             progress: 0,
             answered: 0,
             answer_time: tally::histogram(),
-            tally: Tally::new(shape.publishers, shape.targeted),
+            tally: Tally::new(shape.publishers, shape.targeted, shape.named),
             cut: Vec::new(),
         })
     }
@@ -248,11 +245,8 @@ impl Load {
     /// Publishes the next message, or batch of them, of a publisher that is not waiting.
     pub(crate) fn publish(&mut self, publisher: usize, target: Option<u16>) -> anyhow::Result<()> {
         let at = self.now();
+        let name = self.tally.name(publisher);
         let body = self.body(publisher, target, at);
-        let name = match self.shape.named {
-            true => Some(NAMES[self.tally.sent() as usize % NAMES.len()]),
-            false => None,
-        };
         let request = self.request(target, name, body.len());
         let publisher = &mut self.publishers[publisher];
         ensure!(
@@ -471,7 +465,7 @@ impl Load {
             self.progress += 1;
             let now = nanos(self.begun);
             let bytes = &self.buffer[..read];
-            let (tally, named) = (&mut self.tally, self.shape.named);
+            let tally = &mut self.tally;
             let (id, id_length) = (&mut stream.id, &mut stream.id_length);
             let (got, last_at) = (&mut stream.got, &mut stream.last_at);
             let tell = |event: Event<'_>| {
@@ -480,8 +474,7 @@ impl Load {
                     *id_length = new.len() as u8;
                 }
                 if let Some(data) = event.data {
-                    let fits = !named || NAMES.iter().any(|name| name.as_bytes() == event.name);
-                    tally.take(number, data, fits, now);
+                    tally.take(number, event.name, data, now);
                     *got += 1;
                     *last_at = now;
                 }

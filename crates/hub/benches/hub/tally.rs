@@ -64,6 +64,9 @@ fn number(letters: &[u8]) -> Option<u64> {
     })
 }
 
+/// The names of events, in turns, where a row has named ones.
+const NAMES: [&str; 4] = ["like", "comment", "follow", "mention"];
+
 /// What must not happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Faults {
@@ -81,6 +84,7 @@ pub(crate) struct Faults {
 pub(crate) struct Tally {
     publishers: usize,
     targeted: bool,
+    named: bool,
     /// Messages sent by each publisher to everyone.
     sent: Vec<u32>,
     /// By stream and publisher: messages sent to it, if they are targeted.
@@ -105,10 +109,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new(publishers: usize, targeted: bool) -> Self {
+    pub(crate) fn new(publishers: usize, targeted: bool, named: bool) -> Self {
         Self {
             publishers,
             targeted,
+            named,
             sent: vec![0; publishers],
             sent_to: Vec::new(),
             next: Vec::new(),
@@ -161,6 +166,11 @@ impl Tally {
         }
     }
 
+    /// The name of the event that is the publisher's next message to everyone.
+    pub(crate) fn name(&self, publisher: usize) -> Option<&'static str> {
+        self.name_of(self.sent[publisher])
+    }
+
     /// How many messages to everyone there are.
     pub(crate) fn sent(&self) -> u32 {
         self.sent.iter().sum()
@@ -172,11 +182,12 @@ impl Tally {
         self.latency.reset();
     }
 
-    /// A stream got this text at `now`.
-    pub(crate) fn take(&mut self, stream: usize, text: &[u8], name_fits: bool, now: u64) {
+    /// A stream got an event of this name, empty for none, with this text at `now`.
+    pub(crate) fn take(&mut self, stream: usize, name: &[u8], text: &[u8], now: u64) {
         self.delivered += 1;
         let stamp = Stamp::read(text, self.targeted)
-            .filter(|stamp| usize::from(stamp.publisher) < self.publishers && name_fits)
+            .filter(|stamp| usize::from(stamp.publisher) < self.publishers)
+            .filter(|stamp| self.name_of(stamp.number).unwrap_or_default().as_bytes() == name)
             .filter(|stamp| {
                 stamp
                     .target
@@ -236,6 +247,10 @@ impl Tally {
             lost: to_come.chain(missing).sum(),
             ..self.faults
         }
+    }
+
+    fn name_of(&self, number: u32) -> Option<&'static str> {
+        self.named.then(|| NAMES[number as usize % NAMES.len()])
     }
 
     /// All streams get the messages to everyone in one order, whoever sent them. What a stream

@@ -172,7 +172,7 @@ mod the_tally {
 
     /// Two streams, two publishers, and each of them sent two messages to everyone.
     fn tally() -> (Tally, [Vec<u8>; 4]) {
-        let mut tally = Tally::new(2, false);
+        let mut tally = Tally::new(2, false, false);
         tally.join();
         tally.join();
         let texts = [0, 1, 0, 1].map(|publisher| {
@@ -188,7 +188,7 @@ mod the_tally {
         let (mut tally, texts) = tally();
         for (stream, got) in [first, second].into_iter().enumerate() {
             for nth in got {
-                tally.take(stream, &texts[*nth], true, 9);
+                tally.take(stream, b"", &texts[*nth], 9);
             }
         }
         let Faults {
@@ -247,7 +247,7 @@ mod the_tally {
     #[test]
     fn what_was_not_sent_to_a_stream_is_strange() {
         let (mut tally, _) = tally();
-        tally.take(0, b"Hello", true, 9);
+        tally.take(0, b"", b"Hello", 9);
         let unsent = Stamp {
             publisher: 1,
             number: 2,
@@ -256,24 +256,24 @@ mod the_tally {
         };
         let mut text = Vec::new();
         unsent.write(0, &mut text);
-        tally.take(0, &text, true, 9);
+        tally.take(0, b"", &text, 9);
         text.clear();
         Stamp {
             number: 0,
             ..unsent
         }
         .write(0, &mut text);
-        tally.take(0, &text, false, 9);
+        tally.take(0, b"like", &text, 9);
         assert_eq!(tally.faults().strange, 3);
 
-        let mut tally = Tally::new(1, true);
+        let mut tally = Tally::new(1, true, false);
         tally.join();
         tally.join();
         text.clear();
         tally.stamp(0, Some(1), 0).write(0, &mut text);
-        tally.take(0, &text, true, 9);
+        tally.take(0, b"", &text, 9);
         assert_eq!((tally.faults().strange, tally.faults().lost), (1, 1));
-        tally.take(1, &text, true, 9);
+        tally.take(1, b"", &text, 9);
         assert_eq!((tally.faults().strange, tally.faults().lost), (1, 0));
     }
 
@@ -281,14 +281,14 @@ mod the_tally {
     fn who_comes_later_is_owed_what_was_sent_since() {
         let (mut tally, texts) = tally();
         for text in &texts {
-            tally.take(0, text, true, 9);
-            tally.take(1, text, true, 9);
+            tally.take(0, b"", text, 9);
+            tally.take(1, b"", text, 9);
         }
         tally.join();
         tally.join_after(1);
         assert_eq!(tally.faults().lost, 3);
         for text in &texts[1..] {
-            tally.take(3, text, true, 9);
+            tally.take(3, b"", text, 9);
         }
         assert_eq!(tally.faults(), Faults::default());
         assert_eq!(tally.latency.max(), 4);
