@@ -34,7 +34,11 @@ lint: ui ## check formats, types and lints alone
 	@scripts/test ui-check format clippy
 
 bench: ui ## measure what docs/performance.md tells (long, optimised)
-	@. scripts/env; cargo bench --locked -p feed --bench reading --bench reading-allocations; cargo bench --locked -p notifier --bench search
+	@. scripts/env; cargo bench --locked -p feed --bench reading --bench reading-allocations
+	@. scripts/env; $(if $(wildcard crates/hub/benches/log.rs),cargo bench --locked -p hub --bench log)
+	@. scripts/env; cargo build --locked --profile measure -p cli --bin feedbell
+	@. scripts/env; cargo bench --locked --profile measure -p hub --bench hub
+	@. scripts/env; cargo bench --locked -p notifier --bench search
 	@scripts/setup test; . scripts/env; cargo build --locked --profile measure -p feedbell-desktop --bin feedbell-desktop --example bare
 	@/usr/bin/python3 tests/desktop/light.py
 
