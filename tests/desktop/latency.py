@@ -8,7 +8,7 @@ when a notification daemon gets the call `Notify`: hub, log on disk, feed, rules
 The next one follows when the last was seen. An app rings eight times in ten seconds at the most and sums up the rest,
 so two apps take turns, each in a session of its own. Prints a table. Wants an optimised program:
 
-    cargo build --profile measure -p feedbell-desktop --bin feedbell-desktop
+    cargo build --profile measure -p feedbell-desktop -p cli --bins
 """
 import argparse
 import contextlib
@@ -20,10 +20,11 @@ import sys
 import time
 import urllib.request
 
-os.environ.setdefault("FEEDBELL_DESKTOP", os.path.join(
-    os.path.dirname(os.path.abspath(__file__)), "../../target/measure/feedbell-desktop"))
+BUILT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../target/measure")
+os.environ.setdefault("FEEDBELL_DESKTOP", os.path.join(BUILT, "feedbell-desktop"))
+os.environ.setdefault("FEEDBELL", os.path.join(BUILT, "feedbell"))
 
-from bell import DESKTOP, Bell  # noqa: E402: it reads the environment
+from bell import COMMAND, DESKTOP, Bell  # noqa: E402: it reads the environment
 from desk import Desk  # noqa: E402
 
 APPS = 2
@@ -79,8 +80,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--messages", type=int, default=200)
     options = parser.parse_args()
-    if not os.access(DESKTOP, os.X_OK):
-        sys.exit(f"{DESKTOP} is missing: build it first\n{__doc__}")
+    for program in (DESKTOP, COMMAND):
+        if not os.access(program, os.X_OK):
+            sys.exit(f"{program} is missing: build it first\n{__doc__}")
     with contextlib.ExitStack() as stack:
         apps = [App(stack) for _ in range(APPS)]
         # The first through each app finds nothing ready yet: the daemon has not been asked what it can do.

@@ -3,7 +3,7 @@
 //!
 //! Three processes, so that each one's cost can be told: the server, the notifier with what a front
 //! end does, and this one, which starts both, looks into the inbox from outside and prints a table.
-//! Words among the arguments choose loads by their names.
+//! Words among the arguments choose loads by their names; a number makes others of so many events.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -96,10 +96,11 @@ fn main() {
         Some("serve") => serve(arguments[1].parse().unwrap(), arguments[2].parse().ok()),
         Some("notify") => notify(Path::new(&arguments[1]), arguments[2] == "true"),
         _ => {
-            let words: Vec<&String> = arguments
+            let (numbers, words): (Vec<&String>, Vec<&String>) = arguments
                 .iter()
                 .filter(|word| !word.starts_with('-'))
-                .collect();
+                .partition(|word| word.parse::<u32>().is_ok());
+            let events = numbers.first().and_then(|number| number.parse().ok());
             let wanted = |load: &&Load| {
                 words.is_empty() || words.iter().any(|word| load.name.contains(word.as_str()))
             };
@@ -107,7 +108,7 @@ fn main() {
             let mut told = Vec::new();
             for load in LOADS.iter().filter(wanted) {
                 eprintln!("{} …", load.name);
-                let found = measure(load);
+                let found = measure(load, events.unwrap_or(load.events));
                 println!("{}", found.row());
                 told.push(found);
             }
@@ -393,11 +394,11 @@ struct Found {
     disk: u64,
 }
 
-fn measure(load: &Load) -> Found {
+fn measure(load: &Load, events: u32) -> Found {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     fs::create_dir(folder.path().join("data")).unwrap();
     let rate = load.rate.map_or("none".to_owned(), |rate| rate.to_string());
-    let mut server = Part::start(&["serve", &load.events.to_string(), &rate]);
+    let mut server = Part::start(&["serve", &events.to_string(), &rate]);
     let address = server.hear();
     let settings = format!(
         r#"version = 1
@@ -443,14 +444,14 @@ body = "{{{{ data.text }}}}"
         if looks.last().is_none_or(|(_, before)| *before < found) {
             looks.push((now(), found));
         }
-        if found >= load.events {
+        if found >= events {
             break;
         }
         let since = looks.last().map_or(clock, |(at, _)| *at);
         assert!(
             now() - since < u64::try_from(PATIENCE.as_micros()).unwrap(),
             "{found} of {} events arrived",
-            load.events
+            events
         );
         if weighed.elapsed() > WEIGH {
             weighed = Instant::now();
@@ -477,12 +478,12 @@ body = "{{{{ data.text }}}}"
     let weight_after = weight(pid, "Pss");
     let disk = size_of(&file) + size_of(&file.with_extension("db-wal"));
 
-    let behind = behind(&inbox, load.events, &looks);
+    let behind = behind(&inbox, events, &looks);
     notifier.end();
     server.end();
     Found {
         name: load.name,
-        events: load.events,
+        events,
         took,
         sending,
         cpu: threads.values().sum(),

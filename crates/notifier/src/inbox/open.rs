@@ -15,10 +15,13 @@ pub(super) const VERSION: i64 = 3;
 /// Files up to this size are looked through each time they are opened, which takes no time to speak of.
 /// Larger ones are in the background, so often, and before they are used when something was found.
 const SMALL: u64 = 16 << 20;
+const CHECK_EVERY: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How much of the file the owner keeps in memory at the most, in KiB: as much as a full transaction
 /// touches, or half of it would be written twice.
 const CACHE: i64 = 8 << 10;
-const CHECK_EVERY: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long the log beside it may get, in pages, before what is in it goes into the file: pages that
+/// change all the time are written there once for all of it.
+const LOG: i64 = 4_000;
 
 impl Inbox {
     /// Opens or creates the inbox at `path`; a damaged file is moved aside, never deleted.
@@ -109,6 +112,7 @@ impl Inbox {
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "foreign_keys", "ON")?;
         db.pragma_update(None, "cache_size", -CACHE)?;
+        db.pragma_update(None, "wal_autocheckpoint", LOG)?;
         migrate(&mut db, found, path)?;
         Self::over(db, path)
     }
