@@ -34,11 +34,12 @@ def like(name, title="Hello"):
 class Bell:
     """Feedbell in one desk, subscribed to one feed."""
 
-    def __init__(self, desk, feed_url=None, language="en", rule=RULE, hub=False, more=""):
+    def __init__(self, desk, feed_url=None, language="en", rule=RULE, hub=False, listen="127.0.0.1:0", preset="likes",
+                 more=""):
         self.desk = desk
-        settings = f'version = 1\nlanguage = "{language}"\n\n[hub]\non = {str(hub).lower()}\nlisten = "127.0.0.1:0"\n'
+        settings = f'version = 1\nlanguage = "{language}"\n\n[hub]\non = {str(hub).lower()}\nlisten = "{listen}"\n'
         if feed_url:
-            settings += f'\n[[feed]]\nid = "likes"\nname = "Likes"\nurl = "{feed_url}"\npreset = "likes"\n{rule}'
+            settings += f'\n[[feed]]\nid = "likes"\nname = "Likes"\nurl = "{feed_url}"\npreset = "{preset}"\n{rule}'
         settings += more
         os.makedirs(desk.path("config/feedbell"), exist_ok=True)
         with open(desk.path("config/feedbell/settings.toml"), "w") as file:

@@ -1,5 +1,5 @@
 //! How fast the inbox answers with a million messages: pages, counts and searches, through the
-//! notifier's own door; and how fast it takes in more.
+//! notifier's own door; and how fast it takes in more. One table.
 //!
 //! The database is made once, in the target folder, as version 2 wrote it: the first run also tells
 //! how long its migration takes. `FEEDBELL_BENCH_MESSAGES` makes another size.
@@ -64,9 +64,10 @@ fn main() {
     let size = std::fs::metadata(folder.join("data/inbox.db"))
         .unwrap()
         .len();
-    println!("{messages} messages, {} MB", size >> 20);
-    runtime.block_on(measure(&folder));
+    println!("{messages} messages, {} MB\n", size >> 20);
+    println!("| what | p50 | p95 | p99 | rows |\n| --- | ---: | ---: | ---: | ---: |");
     runtime.block_on(receive(&folder));
+    runtime.block_on(measure(&folder));
 }
 
 /// How fast a feed's events enter a full inbox: a copy of it, which goes when it is measured.
@@ -103,17 +104,15 @@ async fn receive(full: &Path) {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let took = begun.elapsed();
-    println!(
-        "\n{RECEIVED} events of a feed stored in {took:.2?}, {:.0} a second",
-        f64::from(RECEIVED) / took.as_secs_f64()
-    );
+    let rate = f64::from(RECEIVED) / took.as_secs_f64();
+    println!("| insert: {RECEIVED} events of a feed in {took:.2?}, {rate:.0} a second | | | | |");
     handle.stop().await;
 }
 
 async fn measure(folder: &Path) {
     let begun = Instant::now();
     let handle = open(folder).await;
-    println!("{:44} {:>9.2?}", "open", begun.elapsed());
+    println!("| open | {:.2?} | | | |", begun.elapsed());
     let list = || MessageQuery {
         fold: true,
         limit: 200,
@@ -131,10 +130,6 @@ async fn measure(folder: &Path) {
         events: vec![name.to_owned()],
         ..list()
     };
-    println!(
-        "\n{:44} {:>9} {:>9} {:>9}   rows",
-        "list", "p50", "p95", "p99"
-    );
     let lists = [
         ("newest", list()),
         (
@@ -216,57 +211,60 @@ async fn measure(folder: &Path) {
         ),
     ];
     for (name, query) in lists {
-        time(&handle, name, |_| query.clone()).await;
+        time(&handle, &format!("list: {name}"), |_| query.clone()).await;
     }
 
-    println!(
-        "\n{:44} {:>9} {:>9} {:>9}   rows",
-        "search", "p50", "p95", "p99"
-    );
     let search = |text: &str| MessageQuery {
         search: text.to_owned(),
         ..list()
     };
     let round = |words: &'static [&'static str], n: u32| words[n as usize % words.len()];
     let mut all = Vec::new();
-    all.extend(time(&handle, "a word in half of all", |_| search("status")).await);
     all.extend(
-        time(&handle, "… in a feed with little", |_| MessageQuery {
-            feed: Some("rare".into()),
-            ..search("status")
+        time(&handle, "search: a word in half of all", |_| {
+            search("status")
         })
         .await,
     );
     all.extend(
-        time(&handle, "… unread", |_| MessageQuery {
+        time(&handle, "search: … in a feed with little", |_| {
+            MessageQuery {
+                feed: Some("rare".into()),
+                ..search("status")
+            }
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "search: … unread", |_| MessageQuery {
             unread: true,
             ..search("status")
         })
         .await,
     );
     all.extend(
-        time(&handle, "… pinned", |_| MessageQuery {
+        time(&handle, "search: … pinned", |_| MessageQuery {
             pinned: true,
             ..search("status")
         })
         .await,
     );
     all.extend(
-        time(&handle, "… done", |_| MessageQuery {
+        time(&handle, "search: … done", |_| MessageQuery {
             done: true,
             ..search("status")
         })
         .await,
     );
     all.extend(
-        time(&handle, "… with a rare event", |_| MessageQuery {
+        time(&handle, "search: … with a rare event", |_| MessageQuery {
             events: vec!["alarm".into()],
             ..search("status")
         })
         .await,
     );
     all.extend(
-        time(&handle, "… urgent, unread", |_| MessageQuery {
+        time(&handle, "search: … urgent, unread", |_| MessageQuery {
             urgency: Some(Urgency::Urgent),
             unread: true,
             ..search("status")
@@ -274,21 +272,26 @@ async fn measure(folder: &Path) {
         .await,
     );
     all.extend(
-        time(&handle, "… far down", |_| MessageQuery {
+        time(&handle, "search: … far down", |_| MessageQuery {
             before: Some(20_000),
             ..search("status")
         })
         .await,
     );
-    all.extend(time(&handle, "frequent words", |n| search(round(LATIN, n))).await);
     all.extend(
-        time(&handle, "two frequent words", |n| {
+        time(&handle, "search: frequent words", |n| {
+            search(round(LATIN, n))
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "search: two frequent words", |n| {
             search(&format!("{} {}", round(LATIN, n), round(LATIN, n * 7 + 3)))
         })
         .await,
     );
     all.extend(
-        time(&handle, "three frequent words", |n| {
+        time(&handle, "search: three frequent words", |n| {
             search(&format!(
                 "status {} {}",
                 round(LATIN, n),
@@ -298,69 +301,107 @@ async fn measure(folder: &Path) {
         .await,
     );
     all.extend(
-        time(&handle, "a rare word", |n| {
+        time(&handle, "search: a rare word", |n| {
             search(&format!("unique{}", n * 997))
         })
         .await,
     );
     all.extend(
-        time(&handle, "a rare word and one in half", |n| {
+        time(&handle, "search: a rare word and one in half", |n| {
             search(&format!("status unique{}", n * 997))
         })
         .await,
     );
-    all.extend(time(&handle, "no such word", |_| search("nowhere")).await);
-    all.extend(time(&handle, "one letter", |n| search(&round(LATIN, n)[..1])).await);
-    all.extend(time(&handle, "two letters", |n| search(&round(LATIN, n)[..2])).await);
-    all.extend(time(&handle, "three letters", |n| search(&round(LATIN, n)[..3])).await);
-    all.extend(time(&handle, "four letters", |n| search(&round(LATIN, n)[..4])).await);
-    all.extend(time(&handle, "the beginning of 10,000 words", |_| search("uniq")).await);
+    all.extend(time(&handle, "search: no such word", |_| search("nowhere")).await);
     all.extend(
-        time(&handle, "one letter, unread", |n| MessageQuery {
+        time(&handle, "search: one letter", |n| {
+            search(&round(LATIN, n)[..1])
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "search: two letters", |n| {
+            search(&round(LATIN, n)[..2])
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "search: three letters", |n| {
+            search(&round(LATIN, n)[..3])
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "search: four letters", |n| {
+            search(&round(LATIN, n)[..4])
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "search: the beginning of 10,000 words", |_| {
+            search("uniq")
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "search: one letter, unread", |n| MessageQuery {
             unread: true,
             ..search(&round(LATIN, n)[..1])
         })
         .await,
     );
-    all.extend(time(&handle, "发布 (in half of all)", |_| search("发布")).await);
     all.extend(
-        time(&handle, "发布, unread", |_| MessageQuery {
+        time(&handle, "search: 发布 (in half of all)", |_| {
+            search("发布")
+        })
+        .await,
+    );
+    all.extend(
+        time(&handle, "search: 发布, unread", |_| MessageQuery {
             unread: true,
             ..search("发布")
         })
         .await,
     );
     all.extend(
-        time(&handle, "发布, in a feed with little", |_| MessageQuery {
-            feed: Some("rare".into()),
-            ..search("发布")
+        time(&handle, "search: 发布, in a feed with little", |_| {
+            MessageQuery {
+                feed: Some("rare".into()),
+                ..search("发布")
+            }
         })
         .await,
     );
     all.extend(
-        time(&handle, "frequent words of two characters", |n| {
+        time(&handle, "search: frequent words of two characters", |n| {
             search(round(HAN, n))
         })
         .await,
     );
     all.extend(
-        time(&handle, "two of them", |n| {
+        time(&handle, "search: two of them", |n| {
             search(&format!("{} {}", round(HAN, n), round(HAN, n * 7 + 3)))
         })
         .await,
     );
     all.extend(
-        time(&handle, "frequent characters, rarely together", |_| {
-            search("布点")
+        time(
+            &handle,
+            "search: frequent characters, rarely together",
+            |_| search("布点"),
+        )
+        .await,
+    );
+    all.extend(time(&handle, "search: four characters", |_| search("发布文章")).await);
+    all.extend(time(&handle, "search: one character", |_| search("赞")).await);
+    all.extend(
+        time(&handle, "search: a rare word of two characters", |_| {
+            search("麒麟")
         })
         .await,
     );
-    all.extend(time(&handle, "four characters", |_| search("发布文章")).await);
-    all.extend(time(&handle, "one character", |_| search("赞")).await);
-    all.extend(time(&handle, "a rare word of two characters", |_| search("麒麟")).await);
-    tell("all searches", all, 0);
+    tell("search: all of these", all, 0);
 
-    println!();
     time_of("app", || async {
         handle.app().await.unwrap();
     })
@@ -376,14 +417,14 @@ async fn measure(folder: &Path) {
             .await
             .unwrap();
         println!(
-            "{:44} {:>9.2?}   {}",
+            "| {} | {:.2?} | | | {} |",
             "done with all",
             begun.elapsed(),
             done.count
         );
         let begun = Instant::now();
         handle.undo_bulk(done).await.unwrap();
-        println!("{:44} {:>9.2?}", "taken back", begun.elapsed());
+        println!("| taken back | {:.2?} | | | |", begun.elapsed());
         let out = tempfile::tempdir().unwrap();
         let begun = Instant::now();
         let exported = handle
@@ -395,7 +436,7 @@ async fn measure(folder: &Path) {
             .await
             .unwrap();
         println!(
-            "{:44} {:>9.2?}   {}",
+            "| {} | {:.2?} | | | {} |",
             "export as CSV",
             begun.elapsed(),
             exported.count
@@ -435,7 +476,7 @@ fn tell(name: &str, mut took: Vec<Duration>, rows: u32) {
     took.sort();
     let at = |percent: usize| took[(took.len() * percent / 100).min(took.len() - 1)];
     println!(
-        "{name:44} {:>9.2?} {:>9.2?} {:>9.2?}   {rows}",
+        "| {name} | {:.2?} | {:.2?} | {:.2?} | {rows} |",
         at(50),
         at(95),
         at(99)

@@ -51,11 +51,13 @@ use crate::{
 /// The feed of `--try`.
 pub(crate) const TRY_FEED: &str = "try";
 /// Events taken from feeds at once, and stored in one transaction.
-const BATCH: usize = 256;
+const BATCH: usize = 512;
+/// From one look at what feeds brought to the next: what comes faster is stored together and told once.
+const TURN: Duration = Duration::from_millis(20);
 /// Bytes of events after which no more join a transaction.
 const BATCH_BYTES: usize = 4 << 20;
 /// News that may wait; beyond it, feeds wait, and through TCP their servers.
-const NEWS: usize = 256;
+const NEWS: usize = 512;
 /// Updates that may wait for the front end before tests of feeds have to wait.
 const OUTBOX: usize = 64;
 /// How long after a failed write the next is tried.
@@ -134,6 +136,8 @@ pub(crate) struct Actor {
     /// Bulks under way, the oldest first.
     sweeps: VecDeque<keeping::Sweeping>,
     write_again: Option<Instant>,
+    /// When news are taken again.
+    next_turn: Instant,
     purge_at: Instant,
     settings_at: Option<Instant>,
     outbox: VecDeque<Update>,
@@ -214,6 +218,7 @@ impl Actor {
             unhandled: VecDeque::new(),
             sweeps: VecDeque::new(),
             write_again: None,
+            next_turn: now,
             purge_at: now,
             settings_at: None,
             outbox: VecDeque::new(),
@@ -248,6 +253,7 @@ impl Actor {
         loop {
             let timer = self.next_timer();
             let can_take = self.unhandled.is_empty() && self.unwritten.is_empty();
+            let rests = self.next_turn > Instant::now();
             tokio::select! {
                 request = requests.recv() => match request {
                     None | Some(Request::Stop(_)) => {
@@ -262,8 +268,11 @@ impl Actor {
                         permit.send(update);
                     }
                 }
-                taken = self.news.1.recv_many(&mut batch, BATCH), if can_take && taken_inbox(&self.inbox) => {
+                () = sleep_until(self.next_turn), if rests => {}
+                taken = self.news.1.recv_many(&mut batch, BATCH), if can_take && !rests && taken_inbox(&self.inbox) => {
                     debug_assert!(taken > 0, "the actor holds a sender itself");
+                    // From now on: in a flood, storing takes all of it.
+                    self.next_turn = Instant::now() + TURN;
                     self.unhandled.extend(batch.drain(..));
                     self.handle_news();
                 }

@@ -210,10 +210,15 @@ impl Inbox {
         entries: impl IntoIterator<Item = &'a Entry>,
     ) -> Result<Vec<Outcome>, InboxError> {
         let tx = self.db.transaction()?;
+        let mut unindexed = Vec::new();
         let outcomes = entries
             .into_iter()
-            .map(|entry| commit_one(&tx, entry))
+            .map(|entry| commit_one(&tx, entry, &mut unindexed))
             .collect::<Result<Vec<_>, _>>()?;
+        // Together and last: a statement with triggers has the index write out what it gathered.
+        for message in unindexed {
+            message.index(&tx)?;
+        }
         tx.commit()?;
         Ok(outcomes)
     }

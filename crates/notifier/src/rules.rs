@@ -72,6 +72,8 @@ const ICON: usize = 2000;
 /// Longest name of a rule and of an event in it, and longest template, in characters.
 const NAME: usize = 200;
 const TEMPLATE: usize = 10_000;
+/// The name of a template within its environment.
+const ONLY: &str = "<string>";
 /// Instructions a template may use: some hundred loop turns, no endless ones.
 const FUEL: u64 = 20_000;
 
@@ -125,8 +127,8 @@ pub(crate) struct Rules {
     own: Vec<Rule>,
     preset: Vec<Rule>,
     /// The preset's templates for any event.
-    key: String,
-    thread: String,
+    key: Template,
+    thread: Template,
     unique_ids: bool,
     /// Pictures may be fetched from addresses that messages name.
     remote_icons: bool,
@@ -137,9 +139,19 @@ pub(crate) struct Rules {
 struct Rule {
     /// Among the rules that were given.
     place: usize,
-    form: RuleForm,
+    name: String,
+    then: Verdict,
     events: Vec<GlobMatcher>,
     when: Option<Expression<'static, 'static>>,
+    title: Template,
+    body: Template,
+    link: Template,
+    icon: Template,
+    urgency: Template,
+    group: Template,
+    actor: Template,
+    burst: Template,
+    key: Template,
     protocol: bool,
     effect: Option<Effect>,
 }
@@ -158,7 +170,17 @@ impl Rule {
             when: Some(form.when.clone())
                 .filter(|when| !when.trim().is_empty())
                 .and_then(|when| environment().compile_expression_owned(when).ok()),
-            form,
+            title: Template::new(&form.title),
+            body: Template::new(&form.body),
+            link: Template::new(&form.link),
+            icon: Template::new(&form.icon),
+            urgency: Template::new(&form.urgency),
+            group: Template::new(&form.group),
+            actor: Template::new(&form.actor),
+            burst: Template::new(&form.burst),
+            key: Template::new(&form.key),
+            name: form.name,
+            then: form.then,
             protocol: false,
             effect: None,
         })
@@ -262,7 +284,7 @@ impl Rules {
         localizer: Arc<Localizer>,
     ) -> Self {
         let rules = preset.map_or(&[][..], |preset| &preset.rules);
-        let template = |of: fn(&Preset) -> &String| preset.map(of).cloned().unwrap_or_default();
+        let template = |of: fn(&Preset) -> &String| preset.map(of).map(|text| Template::new(text));
         Self {
             feed_name: feed_name.to_owned(),
             own: own
@@ -286,8 +308,8 @@ impl Rules {
                     })
                 })
                 .collect(),
-            key: template(|preset| &preset.key),
-            thread: template(|preset| &preset.thread),
+            key: template(|preset| &preset.key).unwrap_or_default(),
+            thread: template(|preset| &preset.thread).unwrap_or_default(),
             unique_ids: preset.is_some_and(|preset| preset.ids == Ids::Unique),
             remote_icons: false,
             localizer,
@@ -313,10 +335,13 @@ impl Rules {
                 .position(|rule| rule.protocol == protocol && rule.matches(event.name, &context))
         };
         let mut judged = self.defaults(event, data.as_ref());
-        judged.thread = render(&self.thread, &context).map(|thread| Thread::of(&thread));
-        let mut key = render(&self.key, &context);
+        judged.thread = self
+            .thread
+            .render(&context)
+            .map(|thread| Thread::of(&thread));
+        let mut key = self.key.render(&context);
         let mut apply = |rule: &Rule, own: bool, judged: &mut Judged| {
-            key = render(&rule.form.key, &context).or(key.take());
+            key = rule.key.render(&context).or(key.take());
             self.present(rule, own, &context, judged);
         };
         if let Some(place) = first(&self.preset, true) {
@@ -489,59 +514,61 @@ impl Rules {
 impl Rules {
     /// Puts what a rule says over what was said before.
     fn present(&self, rule: &Rule, own: bool, context: &minijinja::Value, judged: &mut Judged) {
-        let form = &rule.form;
-        let verdict = match form.then {
+        let verdict = match rule.then {
             Verdict::Notify => "notify",
             Verdict::Keep => "keep",
             Verdict::Drop => "drop",
         };
-        let id = match (own, form.name.as_str()) {
+        let id = match (own, rule.name.as_str()) {
             (false, _) => "ledger-preset-rule",
             (true, "") => "ledger-rule",
             (true, _) => "ledger-rule-named",
         };
         judged.why = Text::new(id)
             .with("number", rule.place + 1)
-            .with("name", form.name.as_str())
+            .with("name", rule.name.as_str())
             .with("verdict", verdict);
-        judged.verdict = form.then;
+        judged.verdict = rule.then;
         judged.rule = own.then_some(rule.place);
         judged.effect = rule.effect;
-        let line = |template: &str, limit: usize| {
-            render(template, context)
+        let line = |template: &Template, limit: usize| {
+            template
+                .render(context)
                 .map(|text| one_line(&text, limit))
                 .filter(|text| !text.is_empty())
         };
         let shown = &mut judged.shown;
-        if let Some(title) = line(&form.title, TITLE) {
+        if let Some(title) = line(&rule.title, TITLE) {
             shown.title = title;
         }
-        if let Some(body) = render(&form.body, context) {
+        if let Some(body) = rule.body.render(context) {
             shown.body = limited(body.trim(), BODY);
         }
-        if let Some(link) = render(&form.link, context) {
+        if let Some(link) = rule.link.render(context) {
             shown.link = safe_link(&link);
         }
-        if let Some(icon) = render(&form.icon, context) {
+        if let Some(icon) = rule.icon.render(context) {
             shown.icon = safe_icon(&icon, self.remote_icons);
         }
-        if let Some(urgency) =
-            render(&form.urgency, context).and_then(|word| urgency(&Value::String(word)))
+        if let Some(urgency) = rule
+            .urgency
+            .render(context)
+            .and_then(|word| urgency(&Value::String(word)))
         {
             shown.urgency = urgency;
         }
-        if let Some(actor) = line(&form.actor, ACTOR) {
+        if let Some(actor) = line(&rule.actor, ACTOR) {
             shown.actor = Some(actor);
         }
-        if let Some(group) = line(&form.group, GROUP) {
+        if let Some(group) = line(&rule.group, GROUP) {
             shown.group = Some(group);
             // What was said of another group does not fit this one.
             shown.burst = None;
         }
-        if !form.burst.is_empty() {
+        if rule.burst.is_some() {
             let count = COUNT.to_string();
             let context = minijinja::context! { count, ..context.clone() };
-            let burst = render_with_count(&form.burst, &context);
+            let burst = rule.burst.render_with_count(&context);
             shown.burst = burst
                 .map(|burst| one_line(&burst, TITLE))
                 .or(shown.burst.take());
@@ -666,22 +693,38 @@ fn limited(text: &str, limit: usize) -> String {
     }
 }
 
-/// The template's text; none if there is no template, it is empty, or it fails on this event.
-fn render(template: &str, context: &minijinja::Value) -> Option<String> {
-    let mut text = render_with_count(template, context)?;
-    text.retain(|c| c != COUNT);
-    Some(text).filter(|text| !text.trim().is_empty())
-}
+/// A template, compiled once. It is alone in an environment of its own: none can include another.
+#[derive(Debug, Default)]
+struct Template(Option<Environment<'static>>);
 
-/// As [`render`], where the sign for the count has its place.
-fn render_with_count(template: &str, context: &minijinja::Value) -> Option<String> {
-    if template.is_empty() {
-        return None;
+impl Template {
+    /// None, if the text is empty or does not compile.
+    fn new(text: &str) -> Self {
+        if text.is_empty() {
+            return Self(None);
+        }
+        let mut environment = environment().clone();
+        let compiled = environment.add_template_owned(ONLY, text.to_owned());
+        Self(compiled.is_ok().then_some(environment))
     }
-    environment()
-        .render_str(template, context)
-        .ok()
-        .filter(|text| !text.trim().is_empty())
+
+    fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Its text; none if there is no template, it is empty, or it fails on this event.
+    fn render(&self, context: &minijinja::Value) -> Option<String> {
+        let mut text = self.render_with_count(context)?;
+        text.retain(|c| c != COUNT);
+        Some(text).filter(|text| !text.trim().is_empty())
+    }
+
+    /// As [`Template::render`], where the sign for the count has its place.
+    fn render_with_count(&self, context: &minijinja::Value) -> Option<String> {
+        let template = self.0.as_ref()?.get_template(ONLY).ok()?;
+        let text = template.render(context).ok();
+        text.filter(|text| !text.trim().is_empty())
+    }
 }
 
 fn environment() -> &'static Environment<'static> {

@@ -34,7 +34,7 @@ use replay::Replay;
 pub(crate) use token::expiry;
 
 /// Bytes of an event that one place in the queue of news stands for.
-const PLACE: usize = 128 << 10;
+const PLACE: usize = 64 << 10;
 /// The most facts of one array that are taken, the newest; the rest is a gap.
 const FACTS: usize = 10_000;
 /// How long after its access was refused, or had expired, a feed asks for it again, in

@@ -9,7 +9,42 @@ use super::{
 /// A message joins the burst before it if that was added to less than this long ago, in milliseconds.
 const BURST_PAUSE: i64 = 12 * 3600 * 1000;
 
-pub(super) fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome, InboxError> {
+/// A message that is stored and cannot be found yet.
+pub(super) struct Unindexed<'a> {
+    id: i64,
+    entry: &'a Entry,
+    draft: &'a Draft,
+    /// Words of an earlier version have to go.
+    replaces: bool,
+}
+
+impl Unindexed<'_> {
+    pub(super) fn index(&self, tx: &Transaction<'_>) -> Result<(), InboxError> {
+        if self.replaces {
+            tx.prepare_cached("DELETE FROM words WHERE rowid = ?1")?
+                .execute([self.id])?;
+        }
+        let shown = &self.draft.shown;
+        index(
+            tx,
+            self.id,
+            (&shown.title, &shown.body),
+            (
+                &self.entry.feed,
+                &self.draft.event,
+                urgency_to(shown.urgency),
+            ),
+        )
+    }
+}
+
+/// Stores what an entry brings, apart from its words: `unindexed` gets a message that is to be indexed
+/// in this transaction, after all others are stored.
+pub(super) fn commit_one<'a>(
+    tx: &Transaction<'_>,
+    entry: &'a Entry,
+    unindexed: &mut Vec<Unindexed<'a>>,
+) -> Result<Outcome, InboxError> {
     let outcome = match &entry.brings {
         Brings::Nothing => {
             if !entry.replaying {
@@ -22,7 +57,7 @@ pub(super) fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome,
             }
             Outcome::Dropped
         }
-        Brings::Trial(draft) => return store(tx, entry, draft),
+        Brings::Trial(draft) => return store(tx, entry, draft, unindexed),
         Brings::Seen(key) => match is_resent(tx, entry, key, false, None)? {
             true => Outcome::Duplicate,
             false => Outcome::Dropped,
@@ -52,7 +87,7 @@ pub(super) fn commit_one(tx: &Transaction<'_>, entry: &Entry) -> Result<Outcome,
             } else if late {
                 Outcome::Dropped
             } else {
-                store(tx, entry, draft)?
+                store(tx, entry, draft, unindexed)?
             }
         }
     };
@@ -154,7 +189,12 @@ fn is_resent(
 }
 
 /// Puts a message into the row of its thread, or into a new one.
-fn store(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<Outcome, InboxError> {
+fn store<'a>(
+    tx: &Transaction<'_>,
+    entry: &'a Entry,
+    draft: &'a Draft,
+    unindexed: &mut Vec<Unindexed<'a>>,
+) -> Result<Outcome, InboxError> {
     let earlier = match draft.thread {
         Some(thread) => standing(tx, &entry.feed, thread)?,
         None => None,
@@ -235,16 +275,12 @@ fn store(tx: &Transaction<'_>, entry: &Entry, draft: &Draft) -> Result<Outcome, 
         !draft.rings(),
         draft.silenced.is_some(),
     ])?;
-    if earlier.is_some() {
-        tx.prepare_cached("DELETE FROM words WHERE rowid = ?1")?
-            .execute([id])?;
-    }
-    index(
-        tx,
+    unindexed.push(Unindexed {
         id,
-        (&shown.title, &shown.body),
-        (&entry.feed, &draft.event, urgency_to(shown.urgency)),
-    )?;
+        entry,
+        draft,
+        replaces: earlier.is_some(),
+    });
     Ok(match earlier {
         Some(id) => Outcome::Replaced(id),
         None => Outcome::New(id),

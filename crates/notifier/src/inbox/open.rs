@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite::{Connection, OpenFlags, Transaction, config::DbConfig};
 
 use super::{Inbox, InboxError, Opened, commit::index};
 
@@ -16,6 +16,12 @@ pub(super) const VERSION: i64 = 3;
 /// Larger ones are in the background, so often, and before they are used when something was found.
 const SMALL: u64 = 16 << 20;
 const CHECK_EVERY: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How much of the file the owner keeps in memory at the most, in KiB: as much as a full transaction
+/// touches, or half of it would be written twice.
+const CACHE: i64 = 8 << 10;
+/// How long the log beside it may get, in pages, before what is in it goes into the file: pages that
+/// change all the time are written there once for all of it.
+const LOG: i64 = 4_000;
 
 impl Inbox {
     /// Opens or creates the inbox at `path`; a damaged file is moved aside, never deleted.
@@ -105,12 +111,16 @@ impl Inbox {
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
         db.pragma_update(None, "foreign_keys", "ON")?;
+        db.pragma_update(None, "cache_size", -CACHE)?;
+        db.pragma_update(None, "wal_autocheckpoint", LOG)?;
         migrate(&mut db, found, path)?;
         Self::over(db, path)
     }
 
     fn over(db: Connection, path: &Path) -> Result<Self, InboxError> {
         db.set_prepared_statement_cache_capacity(64);
+        // Else each new value that is bound may have its statement compiled again.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         db.execute_batch(
             "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab('main', 'words', 'instance')",
         )?;
