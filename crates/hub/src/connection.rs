@@ -24,14 +24,16 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::Hub;
 use crate::courier::{Arrival, Courier};
-use crate::handover::Handover;
+use crate::handover::{Flushing, Handover, carry_alone};
 use crate::peer::Peer;
 use crate::routes::Addresses;
 use crate::serve::{Doors, TlsMode};
+use crate::subscription::Subscription;
 use crate::underway::Underway;
 
 /// Bytes of one head, request line included. Browsers send the cookies of every
@@ -129,15 +131,30 @@ impl Gate {
         };
         let io = Prefixed { start, io };
         let peer = Peer::Remote(peer.to_canonical());
-        match (&self.tls, language) {
-            (Some(tls), Language::Tls) => Box::pin(self.over_tls(tls, io, peer)).await,
+        // Boxed: what serves requests is large, and streams outlive it.
+        match (&self.tls, &self.courier, language) {
+            (Some(tls), _, Language::Tls) => {
+                if let Some((io, subscription)) = Box::pin(self.over_tls(tls, io, peer)).await {
+                    Box::pin(carry_alone(io, subscription)).await;
+                }
+            }
             _ if self.tls_required => {
                 Box::pin(self.http(language, io, Err(Refused::Plain))).await;
             }
-            (_, Language::Http1) => match &self.courier {
-                Some(courier) => self.until_it_leaves(courier, io, peer, place).await,
-                None => Box::pin(self.http(language, io, Ok(peer))).await,
-            },
+            (_, Some(courier), Language::Http1) => {
+                let left = Box::pin(self.until_it_leaves(io, peer)).await;
+                let Some((io, subscription)) = left else {
+                    return;
+                };
+                match io.io.io.into_std() {
+                    Ok(socket) => courier.carry(Arrival {
+                        socket,
+                        listener: subscription.into_listener(),
+                        permit: place,
+                    }),
+                    Err(error) => tracing::warn!(%error, "a stream ends"),
+                }
+            }
             _ => Box::pin(self.http(language, io, Ok(peer))).await,
         }
     }
@@ -159,7 +176,12 @@ impl Gate {
         }
     }
 
-    async fn over_tls<T>(&self, tls: &TlsAcceptor, io: T, peer: Peer)
+    async fn over_tls<T>(
+        &self,
+        tls: &TlsAcceptor,
+        io: T,
+        peer: Peer,
+    ) -> Option<(TlsStream<T>, Box<Subscription>)>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -171,16 +193,24 @@ impl Gate {
         let io = tokio::select! {
             shaken = timeout(self.handshake_timeout, Box::pin(shaken)) => match shaken {
                 Ok(Ok(io)) => io,
-                Ok(Err(error)) => return tracing::debug!(%error, "a handshake failed"),
-                Err(_) => return tracing::debug!("a handshake took too long"),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a handshake failed");
+                    return None;
+                }
+                Err(_) => {
+                    tracing::debug!("a handshake took too long");
+                    return None;
+                }
             },
-            () = self.stop.cancelled() => return,
+            () = self.stop.cancelled() => return None,
         };
         let language = match io.get_ref().1.alpn_protocol() {
             Some(b"h2") => Language::Http2,
+            _ if self.courier.is_some() => return self.until_it_leaves(io, peer).await,
             _ => Language::Http1,
         };
         self.http(language, io, Ok(peer)).await;
+        None
     }
 
     /// Reads as much as it takes to know the protocol. `None`: the peer said
@@ -221,60 +251,45 @@ impl Gate {
         Some((language, start.freeze()))
     }
 
-    /// Serves plain HTTP/1.1 to its end, or until a stream leaves the connection.
-    async fn until_it_leaves(
-        &self,
-        courier: &Arc<Courier>,
-        mut io: Prefixed<Watched<TcpStream>>,
-        peer: Peer,
-        place: Option<OwnedSemaphorePermit>,
-    ) {
+    /// Serves HTTP/1.1 to its end, or until a stream leaves the connection: then
+    /// both are given back.
+    async fn until_it_leaves<T>(&self, io: T, peer: Peer) -> Option<(T, Box<Subscription>)>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let handover = Handover::default();
-        io.io.flushes = Some(handover.clone());
         let site = Site {
             addresses: self.addresses.clone(),
             peer: Ok(peer),
             underway: None,
             handover: Some(handover.clone()),
         };
+        let io = Flushing {
+            io,
+            handover: handover.clone(),
+        };
         let mut served = self.http1().serve_connection(TokioIo::new(io), site);
-        let listener = {
-            let mut stopped = pin!(self.stop.cancelled());
-            let mut stopping = false;
-            poll_fn(|cx| {
-                if !stopping && stopped.as_mut().poll(cx).is_ready() {
-                    stopping = true;
-                    Pin::new(&mut served).graceful_shutdown();
-                }
-                match Pin::new(&mut served).poll(cx) {
-                    Poll::Ready(result) => Poll::Ready(Err(result)),
-                    Poll::Pending => match handover.take() {
-                        Some(listener) => Poll::Ready(Ok(listener)),
-                        None => Poll::Pending,
-                    },
-                }
-            })
-            .await
-        };
-        let listener = match listener {
-            Ok(listener) => listener,
-            Err(Ok(())) => return,
-            Err(Err(error)) => return tracing::debug!(%error, "a connection ended"),
-        };
+        let mut stopped = pin!(self.stop.cancelled());
+        let mut stopping = false;
+        let left = poll_fn(|cx| {
+            if !stopping && stopped.as_mut().poll(cx).is_ready() {
+                stopping = true;
+                Pin::new(&mut served).graceful_shutdown();
+            }
+            match Pin::new(&mut served).poll(cx) {
+                Poll::Ready(result) => Poll::Ready(result.map(|()| None)),
+                Poll::Pending => match handover.take() {
+                    Some(subscription) => Poll::Ready(Ok(Some(subscription))),
+                    None => Poll::Pending,
+                },
+            }
+        });
+        let left = left.await;
+        let left = left.inspect_err(|error| tracing::debug!(%error, "a connection ended"));
+        let subscription = left.ok()??;
         // What the peer has sent behind its request it must send again: the
         // connection ends with the stream (RFC 9112, 9.3.2).
-        let socket = served.into_parts().io.into_inner().io.io;
-        match socket.into_std() {
-            Ok(socket) => {
-                let arrival = Arrival {
-                    socket,
-                    listener,
-                    permit: place,
-                };
-                courier.carry(arrival);
-            }
-            Err(error) => tracing::warn!(%error, "a stream ends"),
-        }
+        Some((served.into_parts().io.into_inner().io, subscription))
     }
 
     async fn http<T>(&self, language: Language, io: T, peer: Result<Peer, Refused>)
@@ -569,8 +584,6 @@ struct Watched<T> {
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
     closing: Option<Closing>,
-    /// Who hears that all is written.
-    flushes: Option<Handover>,
 }
 
 /// Our side has ended; what the peer still sends is thrown away.
@@ -586,7 +599,6 @@ impl<T> Watched<T> {
             patience,
             stalled: None,
             closing: None,
-            flushes: None,
         }
     }
 
@@ -645,12 +657,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-        // Only who has written all of its buffer asks for this.
-        if let Some(handover) = &self.flushes {
-            handover.flushed();
-        }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -34,6 +34,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::handover::{LAST_CHUNK, MOST_HEARD};
 use crate::publication::{Address, Audience};
 use crate::subscribers::Cut;
 use crate::subscription::Listener;
@@ -51,12 +52,8 @@ const FEW: usize = 64;
 const FEW_BYTES: usize = 32 * 1024;
 /// Pages that one subscriber walks along the log before others have their turn.
 const PAGES: usize = 16;
-/// A subscriber has nothing to say. Beyond so many bytes it is no subscriber.
-const MOST_HEARD: u32 = 64 * 1024;
 /// How long a stream that is over is still read: see the ordinary path.
 const LINGER: Duration = Duration::from_millis(300);
-/// The end of a body in chunks (RFC 9112, 7.1).
-const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// What the waker's events are known by; sockets have smaller numbers.
 const WAKER: Token = Token(usize::MAX);
 
@@ -371,7 +368,7 @@ struct Connection {
     /// Since when the socket takes nothing.
     stalled: Option<Instant>,
     quiet_until: Instant,
-    heard: u32,
+    heard: usize,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -1068,7 +1065,7 @@ impl Connection {
             match self.socket.read(&mut scratch) {
                 Ok(0) => return false,
                 Ok(read) => {
-                    self.heard += read as u32;
+                    self.heard += read;
                     if self.heard > MOST_HEARD {
                         return false;
                     }

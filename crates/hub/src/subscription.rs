@@ -337,9 +337,14 @@ impl Subscription {
         plain && !self.poll && self.scheduled.is_none() && self.demo.is_none()
     }
 
-    /// The stream's first bytes, and the rest as a courier carries it.
-    pub(crate) fn into_listener(self) -> (Bytes, Listener) {
-        (self.opening.unwrap_or_default().freeze(), self.listener)
+    /// Takes the stream's first bytes.
+    pub(crate) fn opening(&mut self) -> Option<Bytes> {
+        self.opening.take().map(BytesMut::freeze)
+    }
+
+    /// The stream as a courier carries it.
+    pub(crate) fn into_listener(self) -> Listener {
+        self.listener
     }
 
     /// The stream as the body of an answer.
@@ -350,8 +355,9 @@ impl Subscription {
         })
     }
 
-    /// The next bytes to write, or the end of the stream.
-    async fn next(&mut self) -> Option<Bytes> {
+    /// The next bytes to write, or the end of the stream. Dropped before that, it
+    /// loses nothing of a plain stream.
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
         let bytes = self.next_bytes().await;
         self.quiet_until = Instant::now() + self.listener.heartbeat;
         bytes
