@@ -181,7 +181,7 @@ impl Gate {
         tls: &TlsAcceptor,
         io: T,
         peer: Peer,
-    ) -> Option<(TlsStream<T>, Box<Subscription>)>
+    ) -> Option<(Box<TlsStream<T>>, Box<Subscription>)>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -206,7 +206,11 @@ impl Gate {
         };
         let language = match io.get_ref().1.alpn_protocol() {
             Some(b"h2") => Language::Http2,
-            _ if self.courier.is_some() => return self.until_it_leaves(io, peer).await,
+            _ if self.courier.is_some() => {
+                let (io, subscription) = self.until_it_leaves(io, peer).await?;
+                // A future that is handed it has place for it twice.
+                return Some((Box::new(io), subscription));
+            }
             _ => Language::Http1,
         };
         self.http(language, io, Ok(peer)).await;
