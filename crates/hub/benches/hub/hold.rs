@@ -16,7 +16,12 @@ const AT_A_TIME: usize = 16;
 pub(crate) enum Protocol {
     Tls,
     Http2,
+    /// Many streams on each connection, as browsers have them.
+    Http2Shared,
 }
+
+/// Streams on one connection that they share.
+const TOGETHER: usize = 100;
 
 /// Streams that are open until this is dropped.
 pub(crate) struct Held(Child);
@@ -49,8 +54,7 @@ pub(crate) fn hold(server: SocketAddr, protocol: Protocol, count: usize) -> anyh
     Ok(held)
 }
 
-/// What that process does: it opens streams, each on a connection of its own, and holds them until
-/// nobody needs them.
+/// What that process does: it opens streams and holds them until nobody needs them.
 ///
 /// # Errors
 /// They do not open.
@@ -62,28 +66,17 @@ pub(crate) fn open(server: SocketAddr, protocol: Protocol, count: usize) -> anyh
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let together = match protocol {
+        Protocol::Http2Shared => TOGETHER,
+        Protocol::Tls | Protocol::Http2 => 1,
+    };
     runtime.block_on(async {
-        let one = |_| async {
-            let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true);
-            let client = match protocol {
-                Protocol::Tls => client.http1_only(),
-                Protocol::Http2 => client,
-            };
-            let url = format!("https://{server}/events?since=none");
-            let answer = client.build()?.get(url).send().await?.error_for_status()?;
-            let expected = match protocol {
-                Protocol::Tls => reqwest::Version::HTTP_11,
-                Protocol::Http2 => reqwest::Version::HTTP_2,
-            };
-            ensure!(
-                answer.version() == expected,
-                "it speaks {:?}",
-                answer.version()
-            );
-            Ok(answer)
-        };
-        let opened = stream::iter(0..count).map(one).buffer_unordered(AT_A_TIME);
-        let answers: Vec<_> = opened.try_collect().await?;
+        let connection = |nth: usize| connection(server, protocol, together.min(count - nth));
+        let opened = stream::iter((0..count).step_by(together)).map(connection);
+        let answers: Vec<_> = opened
+            .buffer_unordered(AT_A_TIME)
+            .try_collect::<Vec<_>>()
+            .await?;
         println!("open");
         let over = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]));
         // HTTP/2 is to answer pings meanwhile.
@@ -91,4 +84,28 @@ pub(crate) fn open(server: SocketAddr, protocol: Protocol, count: usize) -> anyh
         drop(answers);
         Ok(())
     })
+}
+
+/// The streams of one connection.
+async fn connection(
+    server: SocketAddr,
+    protocol: Protocol,
+    streams: usize,
+) -> anyhow::Result<Vec<reqwest::Response>> {
+    let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true);
+    let (client, expected) = match protocol {
+        Protocol::Tls => (client.http1_only(), reqwest::Version::HTTP_11),
+        Protocol::Http2 | Protocol::Http2Shared => (client, reqwest::Version::HTTP_2),
+    };
+    let client = client.build()?;
+    let mut answers = Vec::with_capacity(streams);
+    // One after another: the first opens the connection that the others find.
+    for _ in 0..streams {
+        let url = format!("https://{server}/events?since=none");
+        let answer = client.get(url).send().await?.error_for_status()?;
+        let version = answer.version();
+        ensure!(version == expected, "it speaks {version:?}");
+        answers.push(answer);
+    }
+    Ok(answers)
 }

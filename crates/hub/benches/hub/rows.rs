@@ -132,6 +132,14 @@ pub(crate) fn rows(scale: Scale) -> Vec<Row> {
             },
         },
         Row {
+            name: "idle-h2-shared",
+            title: "Idle streams over HTTP/2 and TLS, a hundred on each connection",
+            job: Job::IdleOver {
+                protocol: Protocol::Http2Shared,
+                streams: streams(1_000, 200, 5),
+            },
+        },
+        Row {
             name: "fan-1k",
             title: "Fan-out, one message in flight, few streams",
             job: fan(of(500, 100, 20), plain),
