@@ -17,7 +17,6 @@ use hub::{
 };
 use jiff::Timestamp;
 use notifier::view::Text;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -81,7 +80,7 @@ pub(crate) async fn serve(flags: &ArgMatches, terminal: &Terminal) -> anyhow::Re
         Ok(tls) => tls,
         Err(why) => return trouble(why),
     };
-    let listener = match TcpListener::bind(options.listen).await {
+    let listener = match hub::bind(options.listen) {
         Ok(listener) => listener,
         Err(why) => return trouble(not_bound(options.listen, &why)),
     };

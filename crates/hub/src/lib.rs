@@ -76,7 +76,7 @@ pub use page::Pages;
 pub use position::{Epoch, Position};
 pub use presence::Subscriber;
 pub use publication::{Address, Audience, InvalidAddress, MAX_DATA, Publication, Topic, Uid};
-pub use serve::{Doors, TlsMode, most_connections, serve, serve_on};
+pub use serve::{Doors, TlsMode, bind, most_connections, serve, serve_on};
 pub use sse::{EventId, EventName};
 pub use tls::{OWN_CERTIFICATE, OWN_KEY, Tls, TlsError, names_of};
 

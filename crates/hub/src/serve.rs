@@ -2,10 +2,12 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
@@ -72,6 +74,25 @@ impl Doors {
             idle_timeout: Duration::from_secs(60),
         }
     }
+}
+
+/// Binds a port for a hub. More connections may wait to be taken than with the
+/// usual call: after a network was away all subscribers come at once, and who
+/// finds no room tries again a second later.
+///
+/// # Errors
+///
+/// What the system says; the address may be taken.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // Elsewhere this means that two may have one port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    // The system takes as much of it as its own limit allows.
+    socket.listen(4096)?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// Most connections that a hub with this many streams has at a time.

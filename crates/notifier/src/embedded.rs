@@ -345,7 +345,7 @@ async fn start(
         drop(hub);
         hub = open(config.clone(), Some(Instant::now())).await?;
     }
-    let listener = bind(listen, plan.any_port).await?;
+    let listener = bind(listen, plan.any_port)?;
     let opening = |why: String| Text::new("hub-open").with("why", why);
     let address = listener
         .local_addr()
@@ -533,14 +533,12 @@ pub fn hub_trouble(why: &HubError) -> Text {
     Text::new(id).with("path", path.display().to_string())
 }
 
-async fn bind(address: SocketAddr, any_port: bool) -> Result<TcpListener, Text> {
-    match TcpListener::bind(address).await {
+fn bind(address: SocketAddr, any_port: bool) -> Result<TcpListener, Text> {
+    match hub::bind(address) {
         Ok(listener) => Ok(listener),
         Err(why) if why.kind() == io::ErrorKind::AddrInUse && any_port => {
             let free = SocketAddr::new(address.ip(), 0);
-            TcpListener::bind(free)
-                .await
-                .map_err(|why| no_bind(free, &why))
+            hub::bind(free).map_err(|why| no_bind(free, &why))
         }
         Err(why) => Err(no_bind(address, &why)),
     }

@@ -92,6 +92,20 @@ async fn read_until(response: &mut Response, text: &str) -> String {
     read
 }
 
+/// After a network was away all come at once: nobody is sent away because the hub
+/// has not got to them yet.
+#[tokio::test]
+async fn many_may_wait_at_the_door() {
+    let listener = hub::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    // More than the usual 128. Nobody takes them.
+    for _ in 0..300 {
+        let socket = soon("a place at the door", TcpStream::connect(address));
+        waiting.push(socket.await.unwrap());
+    }
+}
+
 #[tokio::test]
 async fn one_port_speaks_http_and_https_in_both_versions() {
     let own = Own::new();
