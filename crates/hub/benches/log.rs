@@ -153,19 +153,31 @@ fn bare(folder: &Path, writes: usize, each: usize) {
 fn disk(folder: &Path) {
     println!("On disk, {DATA} bytes to one of 1,000 users, each answered when it is safe:");
     let runtime = runtime();
-    for (publishers, batch, batches) in [
-        (1, 1, 2_000),
-        (16, 1, 2_000),
-        (1, 100, 300),
-        (4, 100, 100),
-        (1, 1000, 60),
-        (4, 1000, 20),
+    for (publishers, batch, batches, is_full) in [
+        (1, 1, 2_000, false),
+        (16, 1, 2_000, false),
+        (16, 1, 2_000, true),
+        (1, 100, 300, false),
+        (4, 100, 100, false),
+        (4, 100, 100, true),
+        (1, 1000, 60, false),
+        (4, 1000, 20, false),
+        (4, 1000, 20, true),
     ] {
         let folder = tempfile::tempdir_in(folder).unwrap();
         let config = HubConfig::new(Store::Path(folder.path().join("hub.db")));
         let hub = Hub::open(config).unwrap();
         let count = publishers * batch * batches;
-        let name = format!("{publishers} publishers, {batch} at a time");
+        let full = if is_full { ", a full history" } else { "" };
+        let name = format!("{publishers} publishers, {batch} at a time{full}");
+        if is_full {
+            runtime.block_on(async {
+                for _ in 0..100 {
+                    let many = (0..1000).map(publication).collect();
+                    hub.publish_all(many).await.unwrap();
+                }
+            });
+        }
         measured(&name, count, &runtime, async {
             let mut all = JoinSet::new();
             for own in 0..publishers {

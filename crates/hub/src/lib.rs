@@ -107,7 +107,7 @@ pub struct HubStats {
     pub bytes: u64,
 }
 
-/// What became of a publication; both are on disk.
+/// What became of a publication; both are on disk, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
     /// It is this event of the log.
@@ -170,8 +170,8 @@ impl Hub {
         })))
     }
 
-    /// Stores a publication; returns once it is on disk. Subscribers get it
-    /// from the log. With a key or the id of a message that the hub already
+    /// Stores a publication; returns once it is on disk, if there is one.
+    /// Subscribers get it from the log. With a key or the id of a message that the hub already
     /// holds, nothing is stored and the receipt is that of the first
     /// publication with it.
     ///
@@ -181,8 +181,16 @@ impl Hub {
     /// [`HubError::TooManyScheduled`] when it is due later and no more fit.
     /// [`HubError::TooLarge`] when the data has more than [`MAX_DATA`] bytes.
     pub async fn publish(&self, publication: Publication) -> Result<Receipt, HubError> {
-        let stored = self.publish_all(vec![publication]).await?;
-        stored.first().copied().ok_or(HubError::Stopped)
+        let stored = self.0.log.append(vec![publication]).await?;
+        let seq = stored.first().ok_or(HubError::Stopped)?;
+        Ok(self.receipt(*seq))
+    }
+
+    fn receipt(&self, seq: Option<u64>) -> Receipt {
+        let epoch = self.epoch();
+        seq.map_or(Receipt::Scheduled, |seq| {
+            Receipt::Stored(Position { epoch, seq })
+        })
     }
 
     /// Stores publications in one transaction, all or none of them; returns
@@ -195,15 +203,8 @@ impl Hub {
         &self,
         publications: Vec<Publication>,
     ) -> Result<Vec<Receipt>, HubError> {
-        let epoch = self.epoch();
         let stored = self.0.log.append(publications).await?;
-        Ok(stored
-            .into_iter()
-            .map(|seq| match seq {
-                Some(seq) => Receipt::Stored(Position { epoch, seq }),
-                None => Receipt::Scheduled,
-            })
-            .collect())
+        Ok(stored.into_iter().map(|seq| self.receipt(seq)).collect())
     }
 
     /// Takes back what is scheduled for exactly this audience with this

@@ -197,7 +197,10 @@ impl Writer {
             aside,
             ..
         } = work;
-        state.schedule.next = ledger.next_due()?;
+        state.schedule.next = match state.schedule.entries {
+            0 => None,
+            _ => ledger.next_due()?,
+        };
         let unneeded = ledger.commit(&state.extent)?;
         let committed = Committed {
             state,
@@ -383,6 +386,7 @@ impl<L: Ledger> Work<L> {
             rows: trim.rows + self.entries.len() as u64,
             bytes: trim.bytes + self.added,
         };
+        let (floor, mut is_over) = (self.state.extent.floor, self.state.trimming);
         if self.state.trimming {
             let expired = self.ledger.delete_expired(self.now, most)?;
             let past = self.ledger.delete_transient(self.state.past, most)?;
@@ -398,6 +402,11 @@ impl<L: Ledger> Work<L> {
         let surplus = extent.head.saturating_sub(history.events);
         extent.floor = extent.floor.max(surplus);
         let over = extent.bytes.saturating_sub(history.bytes);
+        // What was up to the floor before is gone, unless it was too much.
+        is_over |= extent.floor > floor || over > 0;
+        if !is_over {
+            return Ok(());
+        }
         let oldest = self.ledger.delete_oldest(extent.floor, over, most)?;
         extent.floor = extent.floor.max(oldest.last.unwrap_or(0));
         self.state.trimming |= oldest.more;
