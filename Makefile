@@ -34,8 +34,9 @@ lint: ui ## check formats, types and lints alone
 	@scripts/test ui-check format clippy
 
 bench: ui ## measure what docs/performance.md tells (long, optimised)
-	@. scripts/env; cargo bench --locked -p feed --bench reading --bench reading-allocations; cargo bench --locked -p notifier --bench search
-	@scripts/setup test; . scripts/env; cargo build --locked --profile measure -p feedbell-desktop --bin feedbell-desktop --example bare
+	@. scripts/env; cargo bench --locked -p feed --bench reading --bench reading-allocations; cargo bench --locked -p notifier --bench flood --bench search
+	@scripts/setup test; . scripts/env; cargo build --locked --profile measure -p feedbell-desktop -p cli --bins --example bare
+	@/usr/bin/python3 tests/desktop/latency.py
 	@/usr/bin/python3 tests/desktop/light.py
 
 ui: ui/dist/index.html ui/dist-hub/index.html ## build the window's pages into ui/dist, the hub's into ui/dist-hub
