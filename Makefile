@@ -35,11 +35,11 @@ lint: ui ## check formats, types and lints alone
 
 bench: ui ## measure what docs/performance.md tells (long, optimised)
 	@. scripts/env; cargo bench --locked -p feed --bench reading --bench reading-allocations
-	@. scripts/env; $(if $(wildcard crates/hub/benches/log.rs),cargo bench --locked -p hub --bench log)
 	@. scripts/env; cargo build --locked --profile measure -p cli --bin feedbell
-	@. scripts/env; cargo bench --locked --profile measure -p hub --bench hub
-	@. scripts/env; cargo bench --locked -p notifier --bench search
-	@scripts/setup test; . scripts/env; cargo build --locked --profile measure -p feedbell-desktop --bin feedbell-desktop --example bare
+	@. scripts/env; cargo bench --locked --profile measure -p hub --bench log --bench hub
+	@. scripts/env; cargo bench --locked --profile measure -p notifier --bench flood --bench search
+	@scripts/setup test; . scripts/env; cargo build --locked --profile measure -p feedbell-desktop -p cli --bins --example bare
+	@/usr/bin/python3 tests/desktop/latency.py
 	@/usr/bin/python3 tests/desktop/light.py
 
 ui: ui/dist/index.html ui/dist-hub/index.html ## build the window's pages into ui/dist, the hub's into ui/dist-hub

@@ -8,7 +8,8 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program to look at"
+    clippy::disallowed_methods,
+    reason = "a program to look at, which sleeps between two looks"
 )]
 
 use std::{
@@ -450,8 +451,7 @@ body = "{{{{ data.text }}}}"
         let since = looks.last().map_or(clock, |(at, _)| *at);
         assert!(
             now() - since < u64::try_from(PATIENCE.as_micros()).unwrap(),
-            "{found} of {} events arrived",
-            events
+            "{found} of {events} events arrived"
         );
         if weighed.elapsed() > WEIGH {
             weighed = Instant::now();

@@ -417,8 +417,7 @@ async fn measure(folder: &Path) {
             .await
             .unwrap();
         println!(
-            "| {} | {:.2?} | | | {} |",
-            "done with all",
+            "| done with all | {:.2?} | | | {} |",
             begun.elapsed(),
             done.count
         );
@@ -436,8 +435,7 @@ async fn measure(folder: &Path) {
             .await
             .unwrap();
         println!(
-            "| {} | {:.2?} | | | {} |",
-            "export as CSV",
+            "| export as CSV | {:.2?} | | | {} |",
             begun.elapsed(),
             exported.count
         );

@@ -9,7 +9,10 @@
 mod actions;
 mod filters;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use globset::{Glob, GlobMatcher};
 use minijinja::{Environment, Expression, UndefinedBehavior, value::Kwargs};
@@ -381,24 +384,29 @@ impl Rules {
     }
 
     fn context(&self, event: Arrived<'_>, data: Option<&Value>) -> minijinja::Value {
-        let mut fields = serde_json::Map::new();
-        if let Some(Value::Object(map)) = data {
-            fields.extend(map.clone());
-        }
-        let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-        put("event", event.name.into());
-        put("id", event.own_id.unwrap_or_default().into());
-        put("feed", self.feed_name.as_str().into());
-        put("nth", event.nth.into());
-        put("text", event.data.into());
-        put("event_title", self.event_title(event.name).into());
-        put("data", data.cloned().unwrap_or_else(|| event.data.into()));
-        for value in fields.values_mut() {
-            without_count(value);
-        }
+        let data = match data {
+            Some(data) => {
+                let mut data = data.clone();
+                without_count(&mut data);
+                minijinja::Value::from(minijinja::value::Serde(&data))
+            }
+            None => plain(event.data).into(),
+        };
+        let fields = match data.kind() {
+            minijinja::value::ValueKind::Map => data.clone(),
+            _ => minijinja::Value::UNDEFINED,
+        };
+        // What is named here comes before fields of the same name.
         minijinja::context! {
             say => self.say(),
-            ..minijinja::Value::from(minijinja::value::Serde(&fields))
+            event => plain(event.name),
+            id => plain(event.own_id.unwrap_or_default()),
+            feed => plain(&self.feed_name),
+            nth => event.nth,
+            text => plain(event.data),
+            event_title => plain(&self.event_title(event.name)),
+            data,
+            ..fields
         }
     }
 
@@ -478,16 +486,15 @@ impl Rules {
         } else {
             (title, body)
         };
-        let fallback = if event.name == "message" {
-            self.feed_name.clone()
-        } else {
-            self.event_title(event.name)
+        let fallback = || match event.name {
+            "message" => one_line(&self.feed_name, TITLE),
+            name => one_line(&self.event_title(name), TITLE),
         };
         Judged {
             verdict: Verdict::Notify,
             why: Text::new("ledger-default"),
             shown: Presentation {
-                title: title.unwrap_or_else(|| one_line(&fallback, TITLE)),
+                title: title.unwrap_or_else(fallback),
                 body: limited(body, BODY),
                 link: pick(&["link", "url", "click", "href"]).and_then(|link| safe_link(&link)),
                 urgency: data
@@ -646,7 +653,16 @@ fn is_name(words: &str) -> bool {
     !words.is_empty() && !words.contains("://")
 }
 
-/// Takes the sign for the count out of texts from outside, where it would be taken for one.
+/// A text from outside without the sign for the count, which would be taken for one.
+fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains(COUNT) {
+        text.replace(COUNT, "").into()
+    } else {
+        text.into()
+    }
+}
+
+/// As [`plain`], for each text in it.
 fn without_count(value: &mut Value) {
     match value {
         Value::String(words) => words.retain(|c| c != COUNT),
