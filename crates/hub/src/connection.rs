@@ -146,16 +146,30 @@ impl Gate {
                 let Some((io, subscription)) = left else {
                     return;
                 };
-                match io.io.io.into_std() {
-                    Ok(socket) => courier.carry(Arrival {
-                        socket,
-                        listener: subscription.into_listener(),
-                        permit: place,
-                    }),
+                let arrival = io.io.io.into_std().map(|socket| Arrival {
+                    socket,
+                    subscription,
+                    permit: place,
+                });
+                let given_back = arrival.map(|it| courier.carry(Box::new(it)).err());
+                match given_back {
+                    Ok(None) => {}
+                    Ok(Some(arrival)) => Box::pin(self.without_courier(*arrival)).await,
                     Err(error) => tracing::warn!(%error, "a stream ends"),
                 }
             }
             _ => Box::pin(self.http(language, io, Ok(peer))).await,
+        }
+    }
+
+    /// Carries a stream that no courier takes, as the hub stops.
+    async fn without_courier(&self, arrival: Arrival) {
+        match TcpStream::from_std(arrival.socket) {
+            Ok(socket) => {
+                let io = Watched::new(socket, self.write_timeout);
+                carry_alone(io, arrival.subscription).await;
+            }
+            Err(error) => tracing::warn!(%error, "a stream ends"),
         }
     }
 

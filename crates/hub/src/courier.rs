@@ -25,19 +25,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
 use smallvec::SmallVec;
-use tokio::runtime::Handle;
-use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::handover::{LAST_CHUNK, MOST_HEARD};
+use crate::log::Tail;
+use crate::metrics::Metrics;
 use crate::publication::{Address, Audience};
+use crate::record::View;
 use crate::subscribers::Cut;
-use crate::subscription::Listener;
+use crate::subscription::{Listener, Subscription};
 use crate::window::{Entry, Page, put_chunk};
 use crate::{Hub, HubError};
 
@@ -50,8 +54,10 @@ const BATCHES: usize = 4;
 const FEW: usize = 64;
 /// Bytes that a publisher looks at for that.
 const FEW_BYTES: usize = 32 * 1024;
-/// Pages that one subscriber walks along the log before others have their turn.
-const PAGES: usize = 16;
+/// Pages that those who are behind walk along the log before the others are
+/// looked at again, and that one of them does.
+const PAGES: usize = 64;
+const PAGES_EACH: usize = 16;
 /// How long a stream that is over is still read: see the ordinary path.
 const LINGER: Duration = Duration::from_millis(300);
 /// What the waker's events are known by; sockets have smaller numbers.
@@ -59,13 +65,12 @@ const WAKER: Token = Token(usize::MAX);
 
 /// The handle of one loop.
 pub(crate) struct Courier {
-    hub: Hub,
     desk: Mutex<Desk>,
     inbox: Mutex<Inbox>,
     waker: Waker,
     /// Whether the loop will look into its inbox and at the log.
     woken: AtomicBool,
-    /// Wakes the task that tells what was published by others of its runtime.
+    /// Wakes the clerk.
     soon: Notify,
     /// A copy of the desk's.
     reached: AtomicU64,
@@ -86,7 +91,7 @@ struct Inbox {
 /// A socket whose head and opening are written.
 pub(crate) struct Arrival {
     pub(crate) socket: std::net::TcpStream,
-    pub(crate) listener: Listener,
+    pub(crate) subscription: Box<Subscription>,
     /// Held for as long as the connection is open.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
@@ -98,31 +103,53 @@ struct Carried {
     place: u64,
 }
 
+/// A page of history that is not in memory.
+struct Wanted {
+    carried: Carried,
+    view: View,
+    cursor: u64,
+}
+
+/// A courier at work.
+pub(crate) struct Carrying {
+    pub(crate) courier: Arc<Courier>,
+    over: oneshot::Receiver<()>,
+    clerk: AbortOnDropHandle<()>,
+}
+
+impl Carrying {
+    /// Waits until its loop, which is told to stop, is over. Then nothing of it
+    /// holds the hub any more.
+    pub(crate) async fn end(self) {
+        // An error means that it is over, too.
+        let _ = self.over.await;
+        self.clerk.abort();
+        let _ = self.clerk.await;
+    }
+}
+
 impl Courier {
-    /// Starts a loop that carries streams until `stop`. The receiver hears when
-    /// it is over.
+    /// Starts a loop that carries streams until `stop`, and a little longer.
     pub(crate) fn start(
         hub: &Hub,
         stop: CancellationToken,
         grace: Duration,
-    ) -> io::Result<(Arc<Self>, oneshot::Receiver<()>)> {
+    ) -> io::Result<Carrying> {
         let poll = Poll::new()?;
-        let reached = hub.log().head();
+        let (wanted, wants) = mpsc::unbounded_channel();
+        let desk = Desk::new(hub, poll.registry().try_clone()?, wanted);
         let courier = Arc::new(Self {
-            hub: hub.clone(),
-            desk: Mutex::new(Desk::new(hub, poll.registry().try_clone()?, reached)),
+            reached: AtomicU64::new(desk.reached),
+            desk: Mutex::new(desk),
             inbox: Mutex::default(),
             waker: Waker::new(poll.registry(), WAKER)?,
             woken: AtomicBool::new(false),
             soon: Notify::new(),
-            reached: AtomicU64::new(reached),
         });
-        let (over, done) = oneshot::channel();
+        let (done, over) = oneshot::channel();
         let rounds = Rounds {
             courier: courier.clone(),
             poll,
-            runtime: Handle::current(),
-            _teller: AbortOnDropHandle::new(tokio::spawn(courier.clone().tell_together())),
             stop,
             grace,
         };
@@ -130,30 +157,40 @@ impl Courier {
             .name("hub-courier".to_owned())
             .spawn(move || {
                 rounds.run();
-                let _ = over.send(());
+                let _ = done.send(());
             })?;
+        let clerk = tokio::spawn(courier.clone().assist(hub.clone(), wants));
         hub.log().tells(&courier);
-        Ok((courier, done))
+        Ok(Carrying {
+            courier,
+            over,
+            clerk: AbortOnDropHandle::new(clerk),
+        })
     }
 
-    /// Takes a stream over; one that is over itself ends it.
-    pub(crate) fn carry(self: &Arc<Self>, arrival: Arrival) {
+    /// Takes a stream over; one that takes none any more gives it back.
+    pub(crate) fn carry(self: &Arc<Self>, arrival: Box<Arrival>) -> Result<(), Box<Arrival>> {
         let Some(mut desk) = self.free_desk() else {
             let mut inbox = self.inbox();
-            if !inbox.closed {
-                inbox.arrivals.push(arrival);
+            if inbox.closed {
+                return Err(arrival);
             }
+            inbox.arrivals.push(*arrival);
             drop(inbox);
-            return self.wake();
+            self.wake();
+            return Ok(());
         };
-        // Where the loop sleeps, it can sleep on.
-        if !desk.closed {
-            let now = Instant::now();
-            self.deliver(&mut desk, FEW);
-            desk.admit(self, arrival, now);
-            desk.take_turns(now);
-            self.leave(desk);
+        if desk.stopping {
+            return Err(arrival);
         }
+        // Where the loop sleeps, it can sleep on.
+        let now = Instant::now();
+        self.deliver(&mut desk, FEW);
+        if let Some(key) = desk.admit(self, *arrival, now) {
+            desk.walk(key, 1, now);
+        }
+        self.leave(desk);
+        Ok(())
     }
 
     /// Ends the stream with this place.
@@ -182,11 +219,26 @@ impl Courier {
         self.soon.notify_one();
     }
 
-    async fn tell_together(self: Arc<Self>) {
+    /// What the loop would have to wait for: a task of the runtime, which alone
+    /// has the hub.
+    async fn assist(self: Arc<Self>, hub: Hub, mut wants: mpsc::UnboundedReceiver<Wanted>) {
+        let mut reads = FuturesUnordered::new();
         loop {
-            self.soon.notified().await;
-            tokio::task::yield_now().await;
-            self.tell();
+            tokio::select! {
+                () = self.soon.notified() => {
+                    tokio::task::yield_now().await;
+                    self.tell();
+                }
+                // Each connection wants one at a time.
+                Some(Wanted { carried, view, cursor }) = wants.recv() => {
+                    let hub = &hub;
+                    reads.push(async move { (carried, hub.log().read(&view, cursor).await) });
+                }
+                Some(read) = reads.next() => {
+                    self.inbox().pages.push(read);
+                    self.wake();
+                }
+            }
         }
     }
 
@@ -215,7 +267,6 @@ impl Courier {
     /// Leaves the desk to the loop, which sleeps on if it may.
     fn leave(&self, desk: MutexGuard<'_, Desk>) {
         let sleeps_on = desk.turns.is_empty()
-            && desk.wanted.is_empty()
             && desk
                 .next_sweep
                 .is_none_or(|next| desk.alarm.is_some_and(|alarm| alarm <= next));
@@ -248,8 +299,6 @@ impl Courier {
 struct Rounds {
     courier: Arc<Courier>,
     poll: Poll,
-    runtime: Handle,
-    _teller: AbortOnDropHandle<()>,
     stop: CancellationToken,
     grace: Duration,
 }
@@ -283,42 +332,38 @@ impl Rounds {
             desk.take_turns(now);
             desk.sweep(now);
             if self.stop.is_cancelled() {
-                let until = *until.get_or_insert_with(|| {
-                    desk.end_all(now);
-                    now + self.grace
-                });
+                desk.stopping = true;
+                desk.end_all(now);
+                let until = *until.get_or_insert(now + self.grace);
                 if desk.is_empty() || until <= now {
                     break;
                 }
             }
-            for (carried, view, cursor) in mem::take(&mut desk.wanted) {
-                let courier = self.courier.clone();
-                self.runtime.spawn(async move {
-                    let page = courier.hub.log().read(&view, cursor).await;
-                    courier.inbox().pages.push((carried, page));
-                    courier.wake();
-                });
-            }
-            patience = desk.patience(now, until);
+            patience = desk.patience(until);
         }
-        self.courier.desk().close();
-        let closed = Inbox {
-            closed: true,
-            ..Inbox::default()
-        };
-        let left = mem::replace(&mut *self.courier.inbox(), closed);
-        drop(left);
+        let mut desk = self.courier.desk();
+        desk.stopping = true;
+        self.courier.inbox().closed = true;
+        // Who came between is not left without an end.
+        let now = Instant::now();
+        self.look_into_inbox(&mut desk, now);
+        desk.end_all(now);
+        desk.clear();
     }
 
     fn look_into_inbox(&self, desk: &mut Desk, now: Instant) {
-        let Inbox {
-            arrivals,
-            cuts,
-            pages,
-            closed: _,
-        } = mem::take(&mut *self.courier.inbox());
+        let (arrivals, cuts, pages) = {
+            let mut inbox = self.courier.inbox();
+            (
+                mem::take(&mut inbox.arrivals),
+                mem::take(&mut inbox.cuts),
+                mem::take(&mut inbox.pages),
+            )
+        };
         for arrival in arrivals {
-            desk.admit(&self.courier, arrival, now);
+            if let Some(key) = desk.admit(&self.courier, arrival, now) {
+                desk.queue(key);
+            }
         }
         for (carried, page) in pages {
             desk.has_read(carried, page, now);
@@ -331,25 +376,24 @@ impl Rounds {
 
 /// All connections, and how far the live ones are.
 struct Desk {
-    hub: Hub,
+    tail: Tail,
+    metrics: Arc<Metrics>,
     registry: Registry,
     connections: Slab<Connection>,
-    /// Those of them that are streams still.
-    carried: usize,
     /// Whom an address reaches.
     by_address: HashMap<Address, SmallVec<[u32; 2]>>,
     /// The place in the log of all live subscribers.
     reached: u64,
     /// Connections that are behind and whose sockets may take more.
     turns: VecDeque<usize>,
-    /// Pages to be read from disk.
-    wanted: Vec<(Carried, crate::record::View, u64)>,
+    wanted: mpsc::UnboundedSender<Wanted>,
     /// When the next deadline may be over.
     next_sweep: Option<Instant>,
     /// Until when the loop sleeps if nothing happens.
     alarm: Option<Instant>,
-    /// Whether the loop is over.
-    closed: bool,
+    /// Whether no stream is taken over any more.
+    stopping: bool,
+    heartbeat: Duration,
     write_timeout: Duration,
     scratch: BytesMut,
     sorting: Sorting,
@@ -358,6 +402,8 @@ struct Desk {
 struct Connection {
     socket: TcpStream,
     state: State,
+    /// Whether it waits for its turn.
+    queued: bool,
     listener: Option<Listener>,
     /// The rest of an event, or of a page, that is written in part.
     rest: Box<[u8]>,
@@ -391,9 +437,9 @@ enum State {
 enum Sent {
     All,
     /// So many bytes; the loop hears when there is room again.
-    Some(usize),
-    /// The connection is gone.
-    None,
+    Part(usize),
+    /// Nothing: the connection is gone.
+    Gone,
 }
 
 /// New events, sorted by whom they are for. Kept, so that a delivery need not
@@ -428,19 +474,21 @@ impl Load {
 }
 
 impl Desk {
-    fn new(hub: &Hub, registry: Registry, reached: u64) -> Self {
+    fn new(hub: &Hub, registry: Registry, wanted: mpsc::UnboundedSender<Wanted>) -> Self {
+        let tail = hub.log().tail();
         Self {
-            hub: hub.clone(),
+            reached: tail.head(),
+            tail,
+            metrics: hub.0.metrics.clone(),
             registry,
             connections: Slab::new(),
-            carried: 0,
             by_address: HashMap::new(),
-            reached,
             turns: VecDeque::new(),
-            wanted: Vec::new(),
+            wanted,
             next_sweep: None,
             alarm: None,
-            closed: false,
+            stopping: false,
+            heartbeat: hub.config().heartbeat,
             write_timeout: hub.config().write_timeout,
             scratch: BytesMut::new(),
             sorting: Sorting::default(),
@@ -456,7 +504,7 @@ impl Desk {
     fn deliver(&mut self, most: usize) -> bool {
         let bytes = if most > FEW { BATCH } else { FEW_BYTES };
         for _ in 0..BATCHES {
-            let Some(recent) = self.hub.log().recent(self.reached, bytes) else {
+            let Some(recent) = self.tail.recent(self.reached, bytes) else {
                 self.fall_behind();
                 return true;
             };
@@ -477,15 +525,16 @@ impl Desk {
         for (key, connection) in &mut self.connections {
             if connection.state == State::Live {
                 connection.falls_behind(reached);
+                connection.queued = true;
                 self.turns.push_back(key);
             }
         }
-        self.reached = self.hub.log().head();
+        self.reached = self.tail.head();
     }
 
     fn deliver_these(&mut self, entries: &[Arc<Entry>], most: usize) -> bool {
         let now = Instant::now();
-        let time = self.hub.log().now();
+        let time = self.tail.now();
         let Sorting {
             mut for_all,
             mut named,
@@ -524,9 +573,8 @@ impl Desk {
                 if connection.state != State::Live {
                     continue;
                 }
-                let everyone = connection.everyone();
                 load.clear();
-                let mut common = for_all.iter().copied().filter(|_| everyone).peekable();
+                let mut common = for_all.iter().copied().peekable();
                 for (_, nth) in events {
                     while let Some(before) = common.next_if(|common| common < nth) {
                         load.push(&entries[before as usize]);
@@ -542,7 +590,7 @@ impl Desk {
                 common.for_each(|entry| load.push(entry));
                 delivered += self.hand_to_others(&named, &load, now);
             }
-            self.hub.metrics().delivered.add(delivered);
+            self.metrics.delivered.add(delivered);
         }
         self.sorting = Sorting {
             for_all,
@@ -564,7 +612,7 @@ impl Desk {
             while let Some(named) = named.next_if(|named| *named <= key) {
                 is_named |= named == key;
             }
-            if !is_named && connection.state == State::Live && connection.everyone() {
+            if !is_named && connection.state == State::Live {
                 delivered += self.hand(key, load, now);
             }
         }
@@ -577,10 +625,6 @@ impl Desk {
         let Some(connection) = self.connections.get_mut(key) else {
             return 0;
         };
-        let Some(listener) = &mut connection.listener else {
-            return 0;
-        };
-        let heartbeat = listener.heartbeat;
         let Load { bytes, events } = load;
         let sent = connection.write(&self.registry, key, bytes, now);
         let Some(listener) = &mut connection.listener else {
@@ -589,10 +633,10 @@ impl Desk {
         match sent {
             Sent::All => {
                 listener.said = events.last().map_or(listener.said, |event| event.0);
-                connection.quiet_until = now + heartbeat;
+                connection.quiet_until = now + self.heartbeat;
                 events.len() as u64
             }
-            Sent::Some(sent) => {
+            Sent::Part(sent) => {
                 // The first that is not written to its end is begun, if anything
                 // of it is.
                 let whole = events.partition_point(|(_, end)| *end <= sent);
@@ -611,7 +655,7 @@ impl Desk {
                 self.look_by(now + self.write_timeout);
                 handed as u64
             }
-            Sent::None => {
+            Sent::Gone => {
                 self.remove(key);
                 0
             }
@@ -627,61 +671,89 @@ impl Desk {
             return self.remove(key);
         }
         match connection.state {
-            State::Behind => self.turns.push_back(key),
+            State::Behind => self.queue(key),
             State::Reading | State::Ending => self.flush(key, now),
             State::Live | State::Over(_) => {}
         }
     }
 
-    /// Gives those who are behind a turn each.
+    /// A connection that is behind gets a turn.
+    fn queue(&mut self, key: usize) {
+        if let Some(connection) = self.connections.get_mut(key)
+            && !mem::replace(&mut connection.queued, true)
+        {
+            self.turns.push_back(key);
+        }
+    }
+
+    /// Gives those who are behind a turn each, as far as a round may go.
     fn take_turns(&mut self, now: Instant) {
+        let mut pages = PAGES;
         for _ in 0..self.turns.len() {
-            if let Some(key) = self.turns.pop_front() {
-                self.walk(key, now);
+            if pages == 0 {
+                return;
+            }
+            let Some(key) = self.turns.pop_front() else {
+                return;
+            };
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.queued = false;
+                pages -= self.walk(key, pages.min(PAGES_EACH), now);
             }
         }
     }
 
-    /// Walks along the log, up to its end, or until the socket is full.
-    fn walk(&mut self, key: usize, now: Instant) {
-        for _ in 0..PAGES {
+    /// Walks along the log for so many pages, up to its end, or until the socket
+    /// is full; says for how many.
+    fn walk(&mut self, key: usize, pages: usize, now: Instant) -> usize {
+        for walked in 0..pages {
             self.flush(key, now);
             let reached = self.reached;
             let Some(connection) = self.connections.get_mut(key) else {
-                return;
+                return walked;
             };
             let Some(listener) = &mut connection.listener else {
-                return;
+                return walked;
             };
             if connection.state != State::Behind || !connection.rest.is_empty() {
-                return;
+                return walked;
+            }
+            if listener.cursor == reached && listener.view.opened <= reached {
+                connection.state = State::Live;
+                connection.stalled = None;
+                listener.seat.place().keeps_up();
+                let quiet_until = connection.quiet_until;
+                self.look_by(quiet_until);
+                return walked;
             }
             if listener.cursor.max(listener.view.opened) > reached {
                 // It has seen more of the log than the live ones.
-                break;
+                self.queue(key);
+                return walked;
             }
-            if listener.cursor == reached {
-                connection.state = State::Live;
-                listener.seat.place().keeps_up();
-                return;
-            }
-            match self.hub.log().page(&listener.view, listener.cursor) {
+            match self.tail.page(&listener.view, listener.cursor) {
                 Some(page) => self.give(key, page, now),
                 None => {
-                    let carried = Carried {
-                        key,
-                        place: listener.seat.place().id,
+                    let wanted = Wanted {
+                        carried: Carried {
+                            key,
+                            place: listener.seat.place().id,
+                        },
+                        view: listener.view.clone(),
+                        cursor: listener.cursor,
                     };
                     connection.state = State::Reading;
-                    let view = listener.view.clone();
-                    return self.wanted.push((carried, view, listener.cursor));
+                    // Without the clerk the courier is over, too.
+                    let _ = self.wanted.send(wanted);
+                    return walked + 1;
                 }
             }
         }
-        self.turns.push_back(key);
+        self.queue(key);
+        pages
     }
 
-    /// Writes a page to a subscriber that is behind and has no rest.
+    /// Writes a page to a subscriber that is behind.
     fn give(&mut self, key: usize, page: Page, now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
@@ -691,10 +763,10 @@ impl Desk {
         };
         let bytes = listener.advance(page);
         if !bytes.is_empty() {
-            connection.quiet_until = now + listener.heartbeat;
-            self.scratch.clear();
-            put_chunk(&mut self.scratch, &bytes);
-            self.write_last(key, now);
+            connection.quiet_until = now + self.heartbeat;
+            let quiet_until = connection.quiet_until;
+            self.look_by(quiet_until);
+            self.send(key, |out| put_chunk(out, &bytes), now);
         }
     }
 
@@ -703,78 +775,83 @@ impl Desk {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        let same = |listener: &&mut Listener| listener.seat.place().id == place;
-        let Some(listener) = connection.listener.as_mut().filter(same) else {
-            return;
-        };
-        if connection.state != State::Reading {
+        let listener = connection.listener.as_ref();
+        let same = listener.is_some_and(|it| it.seat.place().id == place);
+        if !same || connection.state != State::Reading {
             return;
         }
         match page {
             Ok(page) => {
                 connection.state = State::Behind;
                 self.give(key, page, now);
-                self.turns.push_back(key);
+                self.queue(key);
             }
             Err(error) => {
                 // The subscriber comes back with its cursor.
                 tracing::warn!(%error, "a stream ends");
-                listener.seat.end("error");
-                self.remove(key);
+                self.end(key, "error", now);
             }
         }
     }
 
-    /// Writes what is in the scratch to a subscriber without a rest, and keeps
-    /// what does not go.
-    fn write_last(&mut self, key: usize, now: Instant) {
+    /// Writes what is left and then what `add` adds, and keeps what does not go.
+    fn send(&mut self, key: usize, add: impl FnOnce(&mut BytesMut), now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
+        let rest = mem::take(&mut connection.rest);
+        self.scratch.clear();
+        self.scratch
+            .extend_from_slice(rest.get(connection.written..).unwrap_or_default());
+        connection.written = 0;
+        add(&mut self.scratch);
         match connection.write(&self.registry, key, &self.scratch, now) {
             Sent::All => {}
-            Sent::Some(sent) => {
+            Sent::Part(sent) => {
                 connection.rest = self.scratch[sent..].into();
-                connection.written = 0;
                 self.look_by(now + self.write_timeout);
             }
-            Sent::None => self.remove(key),
+            Sent::Gone => self.remove(key),
         }
     }
 
-    /// Writes the rest, if there is one.
+    /// Writes what is left, if anything is.
     fn flush(&mut self, key: usize, now: Instant) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         if !connection.rest.is_empty() {
             let rest = mem::take(&mut connection.rest);
-            let left = &rest[connection.written..];
+            let left = rest.get(connection.written..).unwrap_or_default();
             match connection.write(&self.registry, key, left, now) {
                 Sent::All => {
-                    if let Some(listener) = &connection.listener {
-                        connection.quiet_until = now + listener.heartbeat;
-                    }
+                    connection.written = 0;
+                    connection.quiet_until = now + self.heartbeat;
+                    let quiet_until = connection.quiet_until;
+                    self.look_by(quiet_until);
                 }
-                Sent::Some(sent) => {
+                Sent::Part(sent) => {
                     connection.rest = rest;
                     connection.written += sent;
                     return;
                 }
-                Sent::None => return self.remove(key),
+                Sent::Gone => return self.remove(key),
             }
         }
-        if connection.state == State::Ending {
+        let state = self.connections.get(key).map(|it| it.state);
+        if state == Some(State::Ending) {
             self.over(key, now);
         }
     }
 
-    fn admit(&mut self, courier: &Arc<Courier>, arrival: Arrival, now: Instant) {
+    /// Makes place for a stream; says where, if it goes on.
+    fn admit(&mut self, courier: &Arc<Courier>, arrival: Arrival, now: Instant) -> Option<usize> {
         let Arrival {
             socket,
-            listener,
+            subscription,
             permit,
         } = arrival;
+        let listener = subscription.into_listener();
         let mut socket = TcpStream::from_std(socket);
         if self.connections.len() == self.connections.capacity() {
             // Doubling would leave half of it empty.
@@ -785,7 +862,8 @@ impl Desk {
         let key = entry.key();
         let interest = Interest::READABLE;
         if let Err(error) = self.registry.register(&mut socket, Token(key), interest) {
-            return tracing::warn!(%error, "a stream ends");
+            tracing::warn!(%error, "a stream ends");
+            return None;
         }
         let cut = listener.seat.place().goes_by(courier);
         for address in &*listener.view.filter.addresses {
@@ -794,11 +872,12 @@ impl Desk {
                 keys.push(key as u32);
             }
         }
-        let quiet_until = now + listener.heartbeat;
+        let quiet_until = now + self.heartbeat;
         let old_at = listener.old_at;
         entry.insert(Connection {
             socket,
             state: State::Behind,
+            queued: false,
             listener: Some(listener),
             rest: Box::default(),
             written: 0,
@@ -808,16 +887,16 @@ impl Desk {
             heard: 0,
             _permit: permit,
         });
-        self.carried += 1;
-        self.hub.metrics().carried.set(self.carried);
+        self.metrics.carried.grow();
         self.look_by(quiet_until);
         if let Some(old_at) = old_at {
             self.look_by(old_at.into_std());
         }
-        match cut {
-            Some(why) => self.end(key, why.as_str(), now),
-            None => self.turns.push_back(key),
+        if let Some(why) = cut {
+            self.end(key, why.as_str(), now);
+            return None;
         }
+        Some(key)
     }
 
     fn cut(&mut self, places: &[u64], now: Instant) {
@@ -853,16 +932,15 @@ impl Desk {
         if connection.state == State::Ending {
             return;
         }
-        let begun = mem::take(&mut connection.rest);
-        self.scratch.clear();
-        self.scratch
-            .extend_from_slice(&begun[connection.written.min(begun.len())..]);
-        if let Some(bye) = listener.bye(why) {
-            put_chunk(&mut self.scratch, &bye);
-        }
-        self.scratch.extend_from_slice(LAST_CHUNK);
         connection.state = State::Ending;
-        self.write_last(key, now);
+        let bye = listener.bye(why);
+        let end = |out: &mut BytesMut| {
+            if let Some(bye) = &bye {
+                put_chunk(out, bye);
+            }
+            out.extend_from_slice(LAST_CHUNK);
+        };
+        self.send(key, end, now);
         self.flush(key, now);
     }
 
@@ -925,7 +1003,7 @@ impl Desk {
 
     /// How long at least between two sweeps.
     fn pause(&self) -> Duration {
-        let heartbeat = self.hub.config().heartbeat;
+        let heartbeat = self.heartbeat;
         (heartbeat / 64).clamp(Duration::from_millis(1), Duration::from_millis(250))
     }
 
@@ -940,12 +1018,11 @@ impl Desk {
         if connection.state == State::Live {
             listener.cursor = reached;
         }
-        self.scratch.clear();
-        put_chunk(&mut self.scratch, &listener.sign_of_life());
-        connection.quiet_until = now + listener.heartbeat;
+        let bytes = listener.sign_of_life();
+        connection.quiet_until = now + self.heartbeat;
         let quiet_until = connection.quiet_until;
         self.look_by(quiet_until);
-        self.write_last(key, now);
+        self.send(key, |out| put_chunk(out, &bytes), now);
         if let Some(connection) = self.connections.get_mut(key)
             && connection.state == State::Live
             && !connection.rest.is_empty()
@@ -960,11 +1037,12 @@ impl Desk {
     }
 
     /// How long the loop may wait for something to happen.
-    fn patience(&mut self, now: Instant, until: Option<Instant>) -> Option<Duration> {
+    fn patience(&mut self, until: Option<Instant>) -> Option<Duration> {
         self.alarm = [self.next_sweep, until].into_iter().flatten().min();
         if !self.turns.is_empty() {
             return Some(Duration::ZERO);
         }
+        let now = Instant::now();
         self.alarm.map(|alarm| alarm.saturating_duration_since(now))
     }
 
@@ -981,8 +1059,7 @@ impl Desk {
         let Some(listener) = connection.and_then(|it| it.listener.take()) else {
             return;
         };
-        self.carried = self.carried.saturating_sub(1);
-        self.hub.metrics().carried.set(self.carried);
+        self.metrics.carried.shrink();
         for address in &*listener.view.filter.addresses {
             let Some(keys) = self.by_address.get_mut(address) else {
                 continue;
@@ -994,23 +1071,15 @@ impl Desk {
         }
     }
 
-    fn close(&mut self) {
-        self.closed = true;
-        self.carried = 0;
-        self.hub.metrics().carried.set(0);
-        self.by_address.clear();
+    fn clear(&mut self) {
+        for key in 0..self.connections.capacity() {
+            self.remove(key);
+        }
         self.turns.clear();
-        self.connections.clear();
     }
 }
 
 impl Connection {
-    /// Whether what is for everyone is for it.
-    fn everyone(&self) -> bool {
-        let listener = self.listener.as_ref();
-        listener.is_some_and(|listener| listener.view.filter.everyone)
-    }
-
     /// From now on it has a cursor of its own.
     fn falls_behind(&mut self, cursor: u64) {
         self.state = State::Behind;
@@ -1026,13 +1095,13 @@ impl Connection {
         let mut sent = 0;
         while sent < bytes.len() {
             match self.socket.write(&bytes[sent..]) {
-                Ok(0) => return Sent::None,
+                Ok(0) => return Sent::Gone,
                 Ok(more) => sent += more,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return self.waits(registry, key, sent, now);
                 }
-                Err(_) => return Sent::None,
+                Err(_) => return Sent::Gone,
             }
         }
         self.stalled = None;
@@ -1050,11 +1119,11 @@ impl Connection {
                 .reregister(&mut self.socket, Token(key), both)
                 .is_err()
             {
-                return Sent::None;
+                return Sent::Gone;
             }
             self.armed = true;
         }
-        Sent::Some(sent)
+        Sent::Part(sent)
     }
 
     /// Reads what the peer says, which means nothing; whether it is there and
@@ -1078,8 +1147,9 @@ impl Connection {
 }
 
 #[cfg(test)]
-mod review {
+mod tests {
     use std::sync::atomic::AtomicI64;
+    use std::thread;
 
     use jiff::Timestamp;
 
@@ -1096,6 +1166,7 @@ mod review {
         courier: Arc<Courier>,
         peer: std::net::TcpStream,
         now: Arc<AtomicI64>,
+        _wants: mpsc::UnboundedReceiver<Wanted>,
     }
 
     impl Lab {
@@ -1109,9 +1180,9 @@ mod review {
             change(&mut config);
             let hub = Hub::open(config).unwrap();
             let poll = Poll::new().unwrap();
-            let desk = Desk::new(&hub, poll.registry().try_clone().unwrap(), 0);
+            let (wanted, wants) = mpsc::unbounded_channel();
+            let desk = Desk::new(&hub, poll.registry().try_clone().unwrap(), wanted);
             let courier = Arc::new(Courier {
-                hub: hub.clone(),
                 desk: Mutex::new(desk),
                 inbox: Mutex::default(),
                 waker: Waker::new(poll.registry(), WAKER).unwrap(),
@@ -1124,8 +1195,7 @@ mod review {
             let (socket, _) = listener.accept().unwrap();
             socket.set_nonblocking(true).unwrap();
             socket.set_nodelay(true).unwrap();
-            peer.set_read_timeout(Some(Duration::from_millis(300)))
-                .unwrap();
+            peer.set_nonblocking(true).unwrap();
             let visitor = Visitor {
                 peer: Peer::Local,
                 addresses: Arc::default(),
@@ -1141,13 +1211,13 @@ mod review {
                 .unwrap();
             let arrival = Arrival {
                 socket,
-                listener: subscription.into_listener(),
+                subscription: Box::new(subscription),
                 permit: None,
             };
             let at = Instant::now();
             let mut desk = courier.desk();
-            desk.admit(&courier, arrival, at);
-            desk.take_turns(at);
+            let key = desk.admit(&courier, arrival, at).unwrap();
+            desk.walk(key, 1, at);
             assert_eq!(desk.connections[0].state, State::Live);
             drop(desk);
             Self {
@@ -1156,31 +1226,39 @@ mod review {
                 courier,
                 peer,
                 now,
+                _wants: wants,
             }
         }
 
-        /// Fills the socket to the brim.
+        /// Fills the socket to the brim: the system moves bytes on for a while.
         fn fill(&self) {
             let mut desk = self.courier.desk();
             let socket = &mut desk.connections[0].socket;
             let mut refused = 0;
-            while refused < 50 {
+            while refused < 1000 {
                 match socket.write(b"!") {
                     Ok(_) => refused = 0,
-                    Err(_) => {
-                        refused += 1;
-                        std::thread::sleep(Duration::from_millis(1));
-                    }
+                    Err(_) => refused += 1,
                 }
+                thread::yield_now();
             }
         }
 
         /// What the peer has, but for what it was filled with.
         fn read(&mut self) -> String {
-            let mut read = Vec::new();
-            let _ = self.peer.read_to_end(&mut read);
-            read.retain(|byte| *byte != b'!');
-            String::from_utf8(read).unwrap()
+            let (mut all, mut nothing) = (Vec::new(), 0);
+            while nothing < 1000 {
+                let mut some = [0; 4096];
+                match self.peer.read(&mut some) {
+                    Ok(read) => {
+                        all.extend(some[..read].iter().filter(|byte| **byte != b'!'));
+                        nothing = 0;
+                    }
+                    Err(_) => nothing += 1,
+                }
+                thread::yield_now();
+            }
+            String::from_utf8(all).unwrap()
         }
     }
 

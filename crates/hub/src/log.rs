@@ -101,6 +101,37 @@ impl Shared {
     }
 }
 
+/// The newest part of a log, for who must not keep the log open.
+pub(crate) struct Tail {
+    shared: Arc<Shared>,
+    clock: Clock,
+}
+
+impl Tail {
+    /// In Unix milliseconds.
+    pub(crate) fn now(&self) -> i64 {
+        (self.clock)().as_millisecond()
+    }
+
+    /// The newest stored event.
+    pub(crate) fn head(&self) -> u64 {
+        self.shared.read_window().end()
+    }
+
+    /// What `view` takes of the events after `cursor`; `None` when that is too
+    /// far back.
+    pub(crate) fn page(&self, view: &View, cursor: u64) -> Option<Page> {
+        let now = self.now();
+        self.shared.read_window().read(view, cursor, now)
+    }
+
+    /// The events after `cursor`, for whoever they are, until those have `most`
+    /// bytes; `None` when that is too far back.
+    pub(crate) fn recent(&self, cursor: u64, most: usize) -> Option<Recent> {
+        self.shared.read_window().recent(cursor, most)
+    }
+}
+
 impl Log {
     pub(crate) fn open(
         config: &mut HubConfig,
@@ -293,9 +324,16 @@ impl Log {
             Kept::Memory(_) => {
                 let window = self.shared.read_window();
                 let floor = self.floor();
-                // The window has all that was not given up.
-                let stretch = window.stretch(filter, floor).unwrap_or_default();
-                Ok(Stretch { floor, ..stretch })
+                // The window has all that was not given up. What is missing
+                // between the floor and it is over, which is no gap.
+                let from = cursor.max(floor).max(window.start());
+                let stretch = window.stretch(filter, from).unwrap_or_default();
+                let scanned = stretch.scanned.max(from);
+                Ok(Stretch {
+                    scanned,
+                    floor,
+                    ..stretch
+                })
             }
             Kept::Disk(disk) => {
                 let extent = (self.floor(), self.head());
@@ -306,15 +344,17 @@ impl Log {
     }
 
     /// The same from memory; `None` when that is too far back.
-    pub(crate) fn page(&self, view: &View, cursor: u64) -> Option<Page> {
+    fn page(&self, view: &View, cursor: u64) -> Option<Page> {
         let now = self.now();
         self.shared.read_window().read(view, cursor, now)
     }
 
-    /// The events after `cursor` from memory, for whoever they are, until those
-    /// have `most` bytes; `None` when that is too far back.
-    pub(crate) fn recent(&self, cursor: u64, most: usize) -> Option<Recent> {
-        self.shared.read_window().recent(cursor, most)
+    /// The newest part of the log.
+    pub(crate) fn tail(&self) -> Tail {
+        Tail {
+            shared: self.shared.clone(),
+            clock: self.clock.clone(),
+        }
     }
 
     /// From now on this courier hears of what is new, for as long as it is there.

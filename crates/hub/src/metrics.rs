@@ -61,8 +61,12 @@ impl<const N: usize> Reasons<N> {
 pub(crate) struct Gauge(AtomicU64);
 
 impl Gauge {
-    pub(crate) fn set(&self, value: usize) {
-        self.0.store(value as u64, Ordering::Relaxed);
+    pub(crate) fn grow(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn shrink(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn get(&self) -> u64 {

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::connection::Gate;
-use crate::courier::Courier;
+use crate::courier::{Carrying, Courier};
 use crate::local::Local;
 use crate::tls::Tls;
 use crate::{Hub, HubError};
@@ -133,10 +133,8 @@ pub async fn serve_on(
         .map_err(|source| HubError::Listener { source })?;
     let stop = CancellationToken::new();
     let addresses = hub.addresses(address, stop.clone())?;
-    let (courier, carried) = match start_courier(&hub, &stop) {
-        Some((courier, carried)) => (Some(courier), Some(carried)),
-        None => (None, None),
-    };
+    let carrying = start_courier(&hub, &stop);
+    let courier = carrying.as_ref().map(|it| it.courier.clone());
     // Ends the streams too when this future is dropped.
     let end = End {
         stop: stop.clone(),
@@ -166,9 +164,9 @@ pub async fn serve_on(
         tracing::info!(connections = connections.len(), "cutting what is left");
         connections.shutdown().await;
     }
-    if let Some(carried) = carried {
-        // It ends by itself, after as long; an error means that it has.
-        let _ = carried.await;
+    if let Some(carrying) = carrying {
+        // Its loop ends by itself, after as long.
+        carrying.end().await;
     }
     Ok(())
 }
@@ -224,10 +222,7 @@ async fn accept(
 }
 
 /// Who carries the plain streams, if that is wanted and can be.
-fn start_courier(
-    hub: &Hub,
-    stop: &CancellationToken,
-) -> Option<(Arc<Courier>, oneshot::Receiver<()>)> {
+fn start_courier(hub: &Hub, stop: &CancellationToken) -> Option<Carrying> {
     if !hub.config().shared_delivery {
         return None;
     }

@@ -330,10 +330,11 @@ enum Woken {
 }
 
 impl Subscription {
-    /// Whether it is nothing but the events as an event stream, without an end:
-    /// what couriers carry.
+    /// Whether it is nothing but the events as an event stream, those for everyone
+    /// among them, without an end: what couriers carry.
     pub(crate) fn is_plain(&self) -> bool {
-        let plain = self.listener.view.format == Format::Sse;
+        let View { filter, format, .. } = &self.listener.view;
+        let plain = *format == Format::Sse && filter.everyone;
         plain && !self.poll && self.scheduled.is_none() && self.demo.is_none()
     }
 

@@ -256,6 +256,16 @@ impl Window {
         }
     }
 
+    /// Everything after this is here.
+    pub(crate) fn start(&self) -> u64 {
+        self.from - 1
+    }
+
+    /// The newest event, here or not.
+    pub(crate) fn end(&self) -> u64 {
+        self.start() + self.entries.len() as u64
+    }
+
     /// Where the event lies, if it is here.
     fn place(&self, seq: u64) -> Option<usize> {
         let place = usize::try_from(seq.checked_sub(self.from)?).ok()?;

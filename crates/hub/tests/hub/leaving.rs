@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::{Event, PATIENCE, Server, Stream, get, memory, soon};
-use hub::{Address, Audience, HubConfig, Publication, Uid};
+use hub::{Address, Audience, HubConfig, Publication, Store, Uid};
 
 /// How many streams the loop has; waits until those are `count`.
 async fn shared(server: &Server, count: usize) {
@@ -357,4 +357,65 @@ async fn the_quiet_hear_where_they_are() {
     let listening = server.hub.listening();
     assert_eq!((listening.len(), listening[0].lag), (1, 0));
     server.stop().await;
+}
+
+/// A stream whose head is written only after the hub was told to stop still
+/// hears that it is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_late_is_told_of_the_end() {
+    let server = Server::start(memory()).await;
+    for _ in 0..15 {
+        let mut fact = Publication::to_everyone(format!("\"{}\"", "x".repeat(250_000)));
+        fact.fact = true;
+        server.hub.publish(fact).await.unwrap();
+    }
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut socket = socket.connect(server.address).await.unwrap();
+    let request = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    socket.write_all(request.as_bytes()).await.unwrap();
+    server.subscribers(1).await;
+    let address = server.address;
+    let stopping = tokio::spawn(server.stop());
+    // It stops: nobody is let in any more.
+    soon("the door to close", async {
+        while tokio::net::TcpStream::connect(address).await.is_ok() {}
+    })
+    .await;
+    let mut read = Vec::new();
+    let _ = soon("the end", socket.read_to_end(&mut read)).await;
+    let read = String::from_utf8(read).unwrap();
+    assert!(
+        read.len() > 3_000_000,
+        "{} {}",
+        read.len(),
+        &read[..read.len().min(600)]
+    );
+    let end = &read[read.len() - 100..];
+    assert!(end.ends_with("0\r\n\r\n"), "{end}");
+    stopping.await.unwrap();
+}
+
+/// Once serving is over and the last handle is gone, the log is closed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_stopped_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..50 {
+        let config = HubConfig {
+            shared_delivery: memory().shared_delivery,
+            ..HubConfig::new(Store::Path(folder.path().join("hub.db")))
+        };
+        let hub = hub::Hub::open(config).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let shutdown = async { drop(stopped.await) };
+        let serving = tokio::spawn(hub::serve(hub.clone(), listener, shutdown));
+        let stream = Stream::open(address, "/events?uid=1", &[]).await;
+        hub.publish(Publication::to_everyone("x")).await.unwrap();
+        drop(stream);
+        drop(stop);
+        serving.await.unwrap().unwrap();
+        drop(hub);
+    }
 }

@@ -27,7 +27,6 @@ mod publishing;
 mod replay;
 mod retention;
 mod review;
-mod review_courier;
 mod scheduled;
 mod security;
 mod shutdown;

@@ -1,12 +1,14 @@
 //! Cursors: replay, gaps, and the seam between replay and live.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::{Event, Server, Stream, get, memory};
+use crate::{Event, Server, Stream, get, memory, soon};
 use hub::{History, HubConfig, Publication, Store};
 
 #[tokio::test]
@@ -260,4 +262,46 @@ async fn exactly_once_in_order_whatever_the_connections_do() {
     );
     server.subscribers(0).await;
     Arc::into_inner(server).unwrap().stop().await;
+}
+
+/// The oldest events are over, and the window is too small for all of them: who
+/// asks for them goes on with what there is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_was_away_while_much_expired_goes_on() {
+    let now = Arc::new(AtomicI64::new(0));
+    let clock = now.clone();
+    let server = Server::start(HubConfig {
+        clock: Arc::new(move || {
+            Timestamp::from_millisecond(clock.load(Ordering::Relaxed)).unwrap()
+        }),
+        ..memory()
+    })
+    .await;
+    let mut stats = server.hub.watch();
+    let brief = || Publication {
+        ttl: Some(Duration::from_millis(1)),
+        ..Publication::to_everyone("x")
+    };
+    let first = server.hub.publish(brief()).await.unwrap().to_string();
+    // More than the window holds for those who are a little behind.
+    for _ in 0..20 {
+        let all = (0..1000).map(|_| brief()).collect();
+        server.hub.publish_all(all).await.unwrap();
+    }
+    // The clean-up, as it is done once a minute: a second listener's first tick.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    now.store(1000, Ordering::Relaxed);
+    let other = tokio::spawn(hub::serve(
+        server.hub.clone(),
+        listener,
+        std::future::pending(),
+    ));
+    soon("the clean-up", stats.wait_for(|it| it.events == 0))
+        .await
+        .unwrap();
+    other.abort();
+    let mut stream = server.resume("/events?uid=1", &first).await;
+    let server = &server;
+    server.publish(json!({"data": "now"})).await;
+    assert_eq!(stream.next().await.unwrap().data, "now");
 }
