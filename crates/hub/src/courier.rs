@@ -41,7 +41,7 @@ use crate::metrics::Metrics;
 use crate::publication::{Address, Audience};
 use crate::record::View;
 use crate::subscribers::Cut;
-use crate::subscription::{Listener, Subscription};
+use crate::subscription::{LONGEST, Listener, Subscription};
 use crate::window::{Entry, Page, put_chunk};
 use crate::{Hub, HubError};
 
@@ -341,14 +341,6 @@ impl Rounds {
             }
             patience = desk.patience(until);
         }
-        let mut desk = self.courier.desk();
-        desk.stopping = true;
-        self.courier.inbox().closed = true;
-        // Who came between is not left without an end.
-        let now = Instant::now();
-        self.look_into_inbox(&mut desk, now);
-        desk.end_all(now);
-        desk.clear();
     }
 
     fn look_into_inbox(&self, desk: &mut Desk, now: Instant) {
@@ -371,6 +363,23 @@ impl Rounds {
         if !cuts.is_empty() {
             desk.cut(&cuts, now);
         }
+    }
+}
+
+/// However the loop ends, nobody is left who waits for it: subscribers come back,
+/// and go on without a courier.
+impl Drop for Rounds {
+    fn drop(&mut self) {
+        let mut desk = self.courier.desk();
+        desk.stopping = true;
+        self.courier.inbox().closed = true;
+        if !std::thread::panicking() {
+            // Who came between is not left without an end.
+            let now = Instant::now();
+            self.look_into_inbox(&mut desk, now);
+            desk.end_all(now);
+        }
+        desk.clear();
     }
 }
 
@@ -488,8 +497,8 @@ impl Desk {
             next_sweep: None,
             alarm: None,
             stopping: false,
-            heartbeat: hub.config().heartbeat,
-            write_timeout: hub.config().write_timeout,
+            heartbeat: hub.config().heartbeat.min(LONGEST),
+            write_timeout: hub.config().write_timeout.min(LONGEST),
             scratch: BytesMut::new(),
             sorting: Sorting::default(),
         }

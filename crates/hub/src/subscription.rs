@@ -73,7 +73,7 @@ const GREETING: &str = "站内信链接成功！";
 const GREETING_RETRY: Duration = Duration::from_secs(3);
 
 /// Longer times are this long: no clock counts for ever.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Opens a stream. The cursor stands when this returns: what is published from
 /// now on is in it.
