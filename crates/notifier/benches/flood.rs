@@ -58,7 +58,13 @@ struct Load {
     window: bool,
 }
 
-const LOADS: [Load; 5] = [
+const LOADS: [Load; 6] = [
+    Load {
+        name: "10 a second, tray",
+        events: 100,
+        rate: Some(10),
+        window: false,
+    },
     Load {
         name: "100 a second, tray",
         events: 1_000,
@@ -153,7 +159,7 @@ fn serve(events: u32, rate: Option<u32>) {
         while sent < due {
             let at = match rate {
                 None => now(),
-                Some(rate) => clock + u64::from(sent) * 1_000_000 / u64::from(rate),
+                Some(rate) => clock + u64::from(sent + 1) * 1_000_000 / u64::from(rate),
             };
             chunk(&mut socket, &event(sent, at));
             sent += 1;
