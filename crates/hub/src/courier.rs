@@ -202,15 +202,19 @@ impl Courier {
     /// There is something new in the log. What is for a few is on its way when
     /// this returns, unless the loop is at it already.
     pub(crate) fn tell(&self) {
-        let Some(mut desk) = self.free_desk() else {
-            return self.wake();
-        };
-        if self.deliver(&mut desk, FEW) {
+        self.tell_few();
+    }
+
+    /// Whether it was for a few.
+    fn tell_few(&self) -> bool {
+        if let Some(mut desk) = self.free_desk()
+            && self.deliver(&mut desk, FEW)
+        {
             self.leave(desk);
-        } else {
-            drop(desk);
-            self.wake();
+            return true;
         }
+        self.wake();
+        false
     }
 
     /// The same, once the tasks that are ready now have had their turn: what they
@@ -227,7 +231,11 @@ impl Courier {
             tokio::select! {
                 () = self.soon.notified() => {
                     tokio::task::yield_now().await;
-                    self.tell();
+                    if !self.tell_few() {
+                        // Where there is one core for both, the loop goes first:
+                        // publishers would run ahead of it until they have done.
+                        std::thread::yield_now();
+                    }
                 }
                 // Each connection wants one at a time.
                 Some(Wanted { carried, view, cursor }) = wants.recv() => {
