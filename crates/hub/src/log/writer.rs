@@ -327,7 +327,11 @@ impl<L: Ledger> Work<L> {
 
     /// When it is to come, if that is later.
     fn due(&self, publication: &Publication) -> Option<i64> {
-        let due = publication.due?.as_millisecond();
+        let due = publication.due?;
+        // Times in the log are milliseconds: it comes in the next whole one, and
+        // never before its time.
+        let rest = due.subsec_nanosecond() % 1_000_000;
+        let due = due.as_millisecond() + i64::from(rest > 0);
         (due > self.now).then_some(due)
     }
 
