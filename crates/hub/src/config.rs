@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::Pages;
+use crate::{Backplane, Pages};
 
 /// Where "now" comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -22,6 +22,8 @@ pub struct HubConfig {
     pub store: Store,
     /// How much of it is kept for replay.
     pub history: History,
+    /// What joins this hub with others into one. The log is then a copy of theirs.
+    pub backplane: Option<Backplane>,
     /// Web origins whose pages may use the hub: exactly `scheme://host:port`.
     pub allow_origins: Vec<String>,
     /// Names of this machine, without a port, that a browser may use in the
@@ -73,6 +75,7 @@ impl HubConfig {
                 age: Duration::from_secs(7 * 24 * 60 * 60),
                 bytes: 1 << 30,
             },
+            backplane: None,
             allow_origins: Vec::new(),
             hosts: Vec::new(),
             tokens: Vec::new(),

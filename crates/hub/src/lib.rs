@@ -28,6 +28,7 @@
 //! * A cursor that cannot be honoured is answered with a `gap` event.
 
 mod access;
+mod backplane;
 mod config;
 mod connection;
 mod courier;
@@ -69,6 +70,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use access::{AccessFile, NewToken, TokenInfo};
+pub use backplane::{Backplane, BackplaneError};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;

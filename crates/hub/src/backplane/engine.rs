@@ -1,0 +1,146 @@
+//! A connection to the engine: commands go one way, answers come the other, and
+//! what breaks is made anew for ever.
+
+use std::time::Duration;
+
+use fred::clients::Client;
+use fred::error::ErrorKind;
+use fred::interfaces::ClientLike as _;
+use fred::types::config::{ConnectionConfig, ReconnectPolicy, TcpConfig, UnresponsiveConfig};
+use fred::types::{Builder, ClusterHash, CustomCommand, RespVersion, Value};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Backplane, BackplaneError};
+
+/// How long an answer may take; a call that blocks says how long it blocks itself.
+pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+/// Most commands that wait for the connection.
+const MOST_WAITING: usize = 10_000;
+/// Bounds of the wait between two tries to connect, in milliseconds.
+const RETRY: (u32, u32) = (20, 1000);
+
+/// One connection. Commands on it are answered in their order.
+pub(super) struct Engine {
+    client: Client,
+    prefix: String,
+    address: String,
+    _routing: AbortOnDropHandle<Result<(), fred::error::Error>>,
+}
+
+/// Why a command was not answered as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// The engine does not answer; whether it did what it was asked is not known.
+    Away(String),
+    /// The engine said no, with these words.
+    Refused(String),
+}
+
+impl Engine {
+    /// Connects, from now on and whenever the connection breaks; commands wait for
+    /// that. Needs a Tokio runtime.
+    pub(super) fn connect(backplane: &Backplane) -> Result<Self, BackplaneError> {
+        let address = backplane.to_string();
+        let mut config = backplane.config.clone();
+        config.version = RespVersion::RESP3;
+        config.fail_fast = false;
+        let mut builder = Builder::from_config(config);
+        builder
+            .set_policy(ReconnectPolicy::new_exponential(0, RETRY.0, RETRY.1, 2))
+            .with_connection_config(|connection: &mut ConnectionConfig| {
+                connection.connection_timeout = PATIENCE;
+                connection.internal_command_timeout = PATIENCE;
+                // What it is asked to do twice, it does twice.
+                connection.max_command_attempts = 1;
+                connection.max_command_buffer_len = MOST_WAITING;
+                connection.reconnect_on_auth_error = true;
+                connection.unresponsive = UnresponsiveConfig {
+                    max_timeout: Some(PATIENCE),
+                    interval: Duration::from_secs(1),
+                };
+                connection.tcp = TcpConfig {
+                    nodelay: Some(true),
+                    ..TcpConfig::default()
+                };
+            });
+        let client = builder.build().map_err(|error| BackplaneError::Engine {
+            address: address.clone(),
+            why: format!("cannot be reached: {}", error.details()),
+        })?;
+        let routing = client.connect();
+        Ok(Self {
+            client,
+            prefix: backplane.prefix.clone(),
+            address,
+            _routing: AbortOnDropHandle::new(routing),
+        })
+    }
+
+    /// Where it is, without the password.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Whether there is a connection now.
+    pub(super) fn is_connected(&self) -> bool {
+        self.client.is_connected()
+    }
+
+    /// The full name of one of the hub's keys. All are in one hash slot.
+    pub(super) fn key(&self, name: &str) -> String {
+        format!("{{{}}}:{name}", self.prefix)
+    }
+
+    /// Sends a command and waits for the answer.
+    pub(super) async fn call(
+        &self,
+        command: &'static str,
+        arguments: Vec<Value>,
+    ) -> Result<Value, Failed> {
+        self.call_within(PATIENCE, command, arguments, false).await
+    }
+
+    /// The same for a command that blocks for up to `block`.
+    pub(super) async fn block(
+        &self,
+        block: Duration,
+        command: &'static str,
+        arguments: Vec<Value>,
+    ) -> Result<Value, Failed> {
+        self.call_within(block + PATIENCE, command, arguments, true)
+            .await
+    }
+
+    async fn call_within(
+        &self,
+        patience: Duration,
+        command: &'static str,
+        arguments: Vec<Value>,
+        blocks: bool,
+    ) -> Result<Value, Failed> {
+        let command = CustomCommand::new_static(command, ClusterHash::FirstKey, blocks);
+        let answer = self.client.custom::<Value, Value>(command, arguments);
+        match tokio::time::timeout(patience, answer).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(match error.kind() {
+                ErrorKind::IO
+                | ErrorKind::Timeout
+                | ErrorKind::Canceled
+                | ErrorKind::Routing
+                | ErrorKind::Tls
+                | ErrorKind::Auth
+                | ErrorKind::Sentinel
+                | ErrorKind::Protocol
+                | ErrorKind::Backpressure => Failed::Away(error.details().to_owned()),
+                _ => Failed::Refused(error.details().to_owned()),
+            }),
+            Err(_) => Err(Failed::Away("it does not answer".to_owned())),
+        }
+    }
+
+    /// Loads a library of functions, unless the engine has this one already.
+    pub(super) async fn load(&self, library: &'static str) -> Result<(), Failed> {
+        let arguments = vec!["LOAD".into(), "REPLACE".into(), library.into()];
+        self.call("FUNCTION", arguments).await.map(drop)
+    }
+}
