@@ -2,7 +2,11 @@
 //! appends to and copies from.
 
 mod engine;
+mod import;
+pub(crate) mod node;
+mod press;
 mod url;
+mod wire;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
