@@ -27,10 +27,10 @@ use crate::metrics::Metrics;
 use crate::publication::{Audience, Filter};
 use crate::record::{Record, View};
 use crate::window::{Page, Recent, Stretch, Window};
-use crate::{Epoch, HubConfig, HubError, HubStats, MAX_DATA, Position, Publication, Store};
+use crate::{Epoch, HubConfig, HubError, HubStats, Position, Publication, Store};
 
-use disk::{Disk, Opened};
 pub(crate) use copy::{Copied, Step};
+use disk::{Disk, Opened};
 pub(crate) use ledger::{Extent, Origin, Upcoming};
 use memory::Memory;
 use writer::{Limits, State, Writer};
@@ -325,7 +325,11 @@ impl Log {
 
     /// How far it goes; head and time belong together.
     pub(crate) fn extent(&self) -> Extent {
-        *self.shared.extent.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .shared
+            .extent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it was when it was opened.
@@ -497,6 +501,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::MAX_DATA;
     use crate::format::Format;
     use crate::publication::{Address, Topic};
 
