@@ -42,12 +42,12 @@ pub(crate) struct Log {
     shared: Arc<Shared>,
     clock: Clock,
     metrics: Arc<Metrics>,
-    was: Before,
+    was: Was,
 }
 
 /// What a log was when it was opened.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Before {
+pub(crate) struct Was {
     /// Of which shared log it was a copy.
     pub(crate) origin: Option<Origin>,
     /// Whether it held nothing, nor ever had.
@@ -181,7 +181,7 @@ impl Log {
             }
         };
         let extent = state.extent;
-        let was = Before {
+        let was = Was {
             origin: extent.origin,
             is_empty: extent.head == 0 && state.schedule.entries == 0,
         };
@@ -333,7 +333,7 @@ impl Log {
     }
 
     /// What it was when it was opened.
-    pub(crate) fn was(&self) -> Before {
+    pub(crate) fn was(&self) -> Was {
         self.was
     }
 

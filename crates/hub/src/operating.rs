@@ -143,7 +143,9 @@ async fn disconnect(
                     hub.ban(uid).await?;
                 }
             }
-            hub.disconnect(found.id)
+            // Who is banned is gone already.
+            hub.disconnect(found.id);
+            true
         }
         None => disconnect_elsewhere(hub, &id, ban).await?,
     };

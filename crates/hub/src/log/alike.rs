@@ -153,7 +153,7 @@ fn writer(state: State, window: Window, clock: &Clock) -> (Writer, watch::Receiv
         state,
         limits: limits(),
         clock: clock.clone(),
-        shared: Arc::new(Shared::new(window, state.extent.floor)),
+        shared: Arc::new(Shared::new(state.extent, window)),
         head,
         stats: watch::Sender::default(),
         metrics: Arc::default(),
@@ -268,7 +268,10 @@ fn run(steps: Vec<Step>) {
     let state = State::new(store::extent(&db).unwrap());
     let (own, head) = writer(state, Window::alone(), &clock);
     let memory = Log {
-        epoch,
+        was: Was {
+            origin: None,
+            is_empty: true,
+        },
         head,
         shared: own.shared.clone(),
         metrics: own.metrics.clone(),
