@@ -6,6 +6,10 @@ mod import;
 pub(crate) mod node;
 mod presence;
 mod press;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod url;
 mod wire;
 

@@ -16,8 +16,8 @@
 --
 -- An entry has `h`, lines of what is needed of it: epoch, time in microseconds,
 -- end of life in milliseconds, bytes so far, flags, retry, event, message, key;
--- `a`, whom it is for, and `d`, its data; or `j`, the document that an outside
--- program published.
+-- `a`, whom it is for; and `d`, its data, or `j`, the document of an outside
+-- program in which those are.
 --
 -- Times are the engine's. No two entries of an epoch have the same one, so that a
 -- place in the log is known by number and time.
@@ -127,11 +127,7 @@ local function store(log, hub, one, now)
     one[MESSAGE], one[KEY],
   }, '\n')
   local id = whole(hub.head) .. '-0'
-  if one[DOCUMENT] then
-    redis.call('XADD', log, id, 'h', head, 'j', one[DATA])
-  else
-    redis.call('XADD', log, id, 'h', head, 'a', one[AUDIENCE], 'd', one[DATA])
-  end
+  redis.call('XADD', log, id, 'h', head, 'a', one[AUDIENCE], one[DOCUMENT] and 'j' or 'd', one[DATA])
   local ids = key(log, 'ids')
   if one[KEY] ~= '' then
     redis.call('ZADD', ids, whole(hub.head), id_member(one[KEY], one[AUDIENCE]))
@@ -542,14 +538,22 @@ local function is_before(one, other)
   return #one < #other
 end
 
+local PATHS = {
+  v1 = true, metrics = true, healthz = true, hub = true, message = true, publish = true, fact = true,
+  update = true,
+}
+
 -- Whom a document is for, as the log has it.
 local function audience_of(document)
   local columns, seen, named = {}, {}, false
   local function add(kind, value, what, most)
     local text, why = text_of(value, what, most)
     if not text then return why end
-    if kind == 't' and string.find(text, '[^%w_-]') then
+    if kind == 't' and (type(value) ~= 'string' or string.find(text, '[^%w_-]')) then
       return 'a topic has 1 to 64 of the characters A-Z a-z 0-9 _ -'
+    end
+    if kind == 't' and PATHS[text] then
+      return 'the topic ' .. text .. ' is a path of the hub; choose another name'
     end
     local column = kind .. text
     if not seen[column] then
@@ -567,8 +571,10 @@ local function audience_of(document)
     end
     if several ~= nil then
       named = true
-      if type(several) ~= 'table' then return nil, name .. 's is not a list' end
-      for _, value in ipairs(several) do
+      -- An empty one is the same here as an empty object.
+      if type(several) ~= 'table' or #several == 0 then return nil, name .. 's is not a list of some' end
+      for nth, value in pairs(several) do
+        if type(nth) ~= 'number' then return nil, name .. 's is not a list' end
         local why = add(kind, value, name, most)
         if why then return nil, why end
       end
@@ -590,8 +596,8 @@ local function is_whole(value, most)
   return type(value) == 'number' and value >= 0 and value <= most and value == math.floor(value)
 end
 
--- publish: DOCUMENT, as for POST /publish. Nodes read it with the same eyes as
--- what comes over HTTP; here it is looked at as far as they must not refuse it.
+-- publish: DOCUMENT, as for POST /publish. Nodes take the data from it as it was
+-- written: what is read here and written again would not be the same.
 local function publish(keys, args)
   local log, now = keys[1], now_micros()
   if #args ~= 1 then return refuse('give one JSON document, as for POST /publish') end
@@ -604,7 +610,7 @@ local function publish(keys, args)
     if not KNOWN[name] then return refuse('there is no field ' .. tostring(name)) end
     if value == cjson.null and name ~= 'data' then return refuse(name .. ' is null: leave it out') end
   end
-  if document.data == nil and document.event == nil then
+  if (document.data == nil or document.data == cjson.null) and document.event == nil then
     return refuse('this says nothing: give it data or an event')
   end
   local audience, why = audience_of(document)
@@ -633,7 +639,9 @@ local function publish(keys, args)
   end
   move_due(log, hub, now)
   local ttl = document.ttl and whole(document.ttl * 1000) or ''
-  local number = take(log, hub, { '', ttl, '', '', '', '', id, '', audience, args[1], true }, now)
+  local retry = document.retry and whole(document.retry) or ''
+  local number = take(log, hub,
+    { '', ttl, '', retry, document.event or '', '', id, '', audience, args[1], true }, now)
   write_hub(log, hub)
   return hub.epoch .. '.' .. whole(number)
 end

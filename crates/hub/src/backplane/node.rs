@@ -816,13 +816,6 @@ async fn follow(
                 is_other = true;
                 break;
             }
-            if let Some(why) = entry.unreadable {
-                tracing::error!(
-                    seq = entry.event.seq,
-                    why,
-                    "an outside program's publication is none"
-                );
-            }
             events.push(entry.event);
         }
         if let Some(first) = events.first()
