@@ -40,8 +40,12 @@ const PULSE: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_millis(50);
 /// How long a read of the log waits for something new.
 const READ: Duration = Duration::from_secs(1);
-/// Most entries of one read.
-const MOST_READ: u64 = 500;
+/// Most entries of one read, and about how many bytes it brings: the engine cannot
+/// be told of the latter.
+const MOST_READ: usize = 500;
+const READ_BYTES: usize = 2 << 20;
+/// As long as nothing is known of how large they are.
+const FIRST_READ: usize = 32;
 /// How far back the head is looked for that a node must have reached to be ready.
 const LAGS: Duration = Duration::from_secs(5);
 /// Bytes of publications that may wait for the engine.
@@ -782,10 +786,11 @@ async fn follow(
         log.follow(step).await?;
         common.pulse.notify_one();
     }
+    let mut count = FIRST_READ;
     loop {
         let arguments = vec![
             "COUNT".into(),
-            MOST_READ.to_string().into(),
+            count.to_string().into(),
             "BLOCK".into(),
             READ.as_millis().to_string().into(),
             "STREAMS".into(),
@@ -829,6 +834,9 @@ async fn follow(
             );
         }
         if !events.is_empty() {
+            let bytes: usize = events.iter().map(|one| one.publication.data.len()).sum();
+            let each = bytes / events.len() + OVERHEAD;
+            count = (READ_BYTES / each).clamp(1, MOST_READ);
             log.follow(Step::Events(events)).await?;
         }
         if is_other {
