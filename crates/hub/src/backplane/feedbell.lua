@@ -94,7 +94,9 @@ end
 local function renew(log, epoch, known, now)
   local base = math.max(math.floor(now / 1000), known + 1)
   local old = read_hub(log)
-  redis.call('DEL', log, key(log, 'ids'))
+  redis.call('DEL', log)
+  -- What is scheduled is still to come, under its id.
+  redis.call('ZREMRANGEBYSCORE', key(log, 'ids'), '-inf', '(+inf')
   local hub = {
     epoch = epoch, base = base, head = base, floor = base, micros = now, total = 0,
     entry = old and old.entry or 0, held = old and old.held or 0, seen = now,

@@ -1,0 +1,126 @@
+//! What would lose events, or bring them twice, at a real engine.
+
+use std::path::Path;
+use std::time::Duration;
+
+use fred::types::Value;
+use jiff::{SignedDuration, Timestamp};
+
+use super::engine::{Engine, Failed};
+use super::node;
+use super::testing::Server;
+use super::wire;
+use crate::publication::Publication;
+use crate::{Hub, HubConfig, Position, Store};
+
+const FIRST: &str = "0123456789";
+const SECOND: &str = "abcdefabcd";
+
+async fn function(engine: &Engine, name: &'static str, rest: Vec<Value>) -> Vec<Value> {
+    loop {
+        match node::function(engine, name, rest.clone()).await {
+            Err(Failed::Away(_)) => {}
+            other => return wire::array(&other.unwrap()).unwrap().to_vec(),
+        }
+    }
+}
+
+/// What a node says of itself.
+struct Says<'a> {
+    node: &'a str,
+    epoch: &'a str,
+    base: u64,
+    known: u64,
+    micros: i64,
+    proposal: &'a str,
+}
+
+async fn tick(engine: &Engine, says: Says<'_>) -> Vec<Value> {
+    let Says {
+        node,
+        epoch,
+        base,
+        known,
+        micros,
+        proposal,
+    } = says;
+    let (base, known, micros) = (base.to_string(), known.to_string(), micros.to_string());
+    let told = [
+        node, epoch, &base, &known, &known, &micros, "100", "3600000", "1000000", "0", proposal,
+    ];
+    let told = told.into_iter().map(Value::from).collect();
+    function(engine, "feedbell_tick", told).await
+}
+
+async fn joins(engine: &Engine, node: &str) -> (String, u64) {
+    let says = Says {
+        node,
+        epoch: "",
+        base: 0,
+        known: 0,
+        micros: 0,
+        proposal: FIRST,
+    };
+    let said = tick(engine, says).await;
+    (state(&said), wire::number(&said[2]).unwrap())
+}
+
+fn state(said: &[Value]) -> String {
+    wire::text(&said[0]).unwrap().to_owned()
+}
+
+async fn append(engine: &Engine, epoch: &str, one: &Publication) -> Vec<Value> {
+    let mut arguments = vec![epoch.into(), "0".into(), "1".into(), "1".into()];
+    wire::arguments(one, &mut arguments);
+    function(engine, "feedbell_append", arguments).await
+}
+
+fn keyed(key: &str) -> Publication {
+    Publication {
+        key: Some(key.parse().unwrap()),
+        ..Publication::to_everyone(key)
+    }
+}
+
+fn in_an_hour(key: &str) -> Publication {
+    Publication {
+        due: Some(Timestamp::now() + SignedDuration::from_hours(1)),
+        ..keyed(key)
+    }
+}
+
+fn node_at(server: &Server, folder: &Path) -> HubConfig {
+    let mut config = HubConfig::new(Store::Path(folder.join("hub.db")));
+    config.backplane = Some(server.backplane());
+    config
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    let all = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_scheduled_keeps_its_id_in_a_new_epoch() {
+    let server = Server::start();
+    let engine = Engine::connect(&server.backplane()).unwrap();
+    let (_, base) = joins(&engine, "n1").await;
+    append(&engine, FIRST, &in_an_hour("a")).await;
+    // It has seen more than the engine has.
+    let says = Says {
+        node: "n2",
+        epoch: FIRST,
+        base,
+        known: base + 9,
+        micros: 1,
+        proposal: SECOND,
+    };
+    assert_eq!(wire::text(&tick(&engine, says).await[1]), Some(SECOND));
+    assert_eq!(server.say(&["ZCARD", "{feedbell}:due"]), "1");
+    append(&engine, SECOND, &in_an_hour("a")).await;
+    assert_eq!(server.say(&["ZCARD", "{feedbell}:due"]), "1", "it would come twice");
+}
