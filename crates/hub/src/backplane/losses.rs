@@ -124,3 +124,51 @@ async fn what_is_scheduled_keeps_its_id_in_a_new_epoch() {
     append(&engine, SECOND, &in_an_hour("a")).await;
     assert_eq!(server.say(&["ZCARD", "{feedbell}:due"]), "1", "it would come twice");
 }
+
+/// Single events of a log go before those around them, when their time is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_copies_a_history_with_holes() {
+    let server = Server::start();
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let path = folders[0].path().join("hub.db");
+    let alone = Hub::open(HubConfig::new(Store::Path(path.clone()))).unwrap();
+    for nth in 0..9 {
+        let over = Publication {
+            ttl: (nth % 2 == 0).then_some(Duration::ZERO),
+            ..keyed(&nth.to_string())
+        };
+        alone.publish(over).await.unwrap();
+    }
+    let before = alone.position();
+    drop(alone);
+    // Opened again, it gives up what is over: 1, 3, 5, 7 and 9.
+    let alone = Hub::open(HubConfig::new(Store::Path(path.clone()))).unwrap();
+    until(|| alone.watch().borrow().events == 4).await;
+    drop(alone);
+    let mut config = node_at(&server, folders[0].path());
+    config.backplane = config.backplane.map(super::Backplane::import);
+    let _first = Hub::open(config).unwrap();
+    let second = Hub::open(node_at(&server, folders[1].path())).unwrap();
+    until(|| second.node().unwrap().state().ready).await;
+    assert_eq!(second.position(), before);
+    let copied = second.log().events(0).await.unwrap();
+    let seqs: Vec<_> = copied.iter().map(|event| event.seq).collect();
+    assert_eq!(second.log().floor(), 0);
+    assert!(seqs.starts_with(&[2, 4, 6, 8]), "{seqs:?}");
+    let own = crate::record::View {
+        filter: crate::publication::Filter::of(Vec::new()),
+        format: crate::format::Format::Sse,
+        opened: 0,
+    };
+    let mut given = 0;
+    let mut cursor = 0;
+    while cursor < before.seq {
+        let page = second.log().read(&own, cursor).await.unwrap();
+        assert!(page.floor <= cursor, "no gap");
+        (cursor, given) = (page.scanned, given + page.events);
+    }
+    assert_eq!(given, 4);
+    let next = second.publish(keyed("next")).await.unwrap();
+    let next = next.position().unwrap();
+    assert_eq!(next, Position { seq: before.seq + 1, ..before });
+}

@@ -818,15 +818,29 @@ async fn follow(
             }
             events.push(entry.event);
         }
+        let head = log.head();
         if let Some(first) = events.first()
-            && first.seq > log.head() + 1
-            && log.head() > shared.base
+            && first.seq > head + 1
         {
-            let missing = first.seq - log.head() - 1;
-            tracing::error!(
-                missing,
-                "the log was cut before this node had read it: a gap"
-            );
+            // A history that was imported has holes of its own; what was cut from
+            // the log lies below its floor.
+            let field = vec![engine.key("hub").into(), "floor".into()];
+            let floor = match engine.call("HGET", field).await {
+                Ok(floor) => wire::number::<u64>(&floor).unwrap_or(0),
+                Err(Failed::Away(why) | Failed::Refused(why)) => {
+                    tracing::debug!(why, "where the log begins is not known");
+                    continue;
+                }
+            };
+            if floor > head {
+                let missing = first.seq - head - 1;
+                tracing::error!(
+                    missing,
+                    "the log was cut before this node had read it: a gap"
+                );
+                let cut = floor.min(first.seq - 1);
+                log.follow(Step::Cut(cut)).await?;
+            }
         }
         if !events.is_empty() {
             log.follow(Step::Events(events)).await?;
