@@ -125,6 +125,44 @@ async fn what_is_scheduled_keeps_its_id_in_a_new_epoch() {
     assert_eq!(server.say(&["ZCARD", "{feedbell}:due"]), "1", "it would come twice");
 }
 
+/// that the nodes vouched for it then.
+#[tokio::test]
+async fn who_was_a_primary_before_is_not_vouched_for() {
+    let server = Server::start();
+    let engine = Engine::connect(&server.backplane()).unwrap();
+    let (_, base) = joins(&engine, "n1").await;
+    joins(&engine, "n2").await;
+    let other = Server::start();
+    let port = other.say(&["CONFIG", "GET", "port"]);
+    let port = port.lines().last().unwrap().to_owned();
+    // The other one goes on from here, and this one copies it, then is promoted.
+    let own = server.say(&["CONFIG", "GET", "port"]);
+    let own = own.lines().last().unwrap().to_owned();
+    other.say(&["REPLICAOF", "127.0.0.1", &own]);
+    until(|| other.say(&["EXISTS", "{feedbell}:hub"]) == "1").await;
+    until(|| server.say(&["INFO", "replication"]).contains("state=online")).await;
+    other.say(&["REPLICAOF", "NO", "ONE"]);
+    server.say(&["REPLICAOF", "127.0.0.1", &port]);
+    until(|| server.say(&["INFO", "replication"]).contains("master_link_status:up")).await;
+    assert_eq!(server.say(&["INFO", "stats"]).lines().find(|line| line.starts_with("sync_full")).map(str::trim), Some("sync_full:1"));
+    let there = Engine::connect(&other.backplane()).unwrap();
+    for node in ["n1", "n2"] {
+        let says = Says {
+            node,
+            epoch: FIRST,
+            base,
+            known: base,
+            micros: 0,
+            proposal: SECOND,
+        };
+        tick(&there, says).await;
+    }
+    assert_eq!(state(&append(&there, FIRST, &keyed("a")).await), "ok");
+    until(|| server.say(&["XLEN", "{feedbell}:log"]) == "1").await;
+    server.say(&["REPLICAOF", "NO", "ONE"]);
+    assert_eq!(state(&append(&engine, FIRST, &keyed("b")).await), "wait");
+}
+
 /// Single events of a log go before those around them, when their time is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_joins_copies_a_history_with_holes() {
