@@ -210,3 +210,35 @@ async fn who_joins_copies_a_history_with_holes() {
     let next = next.position().unwrap();
     assert_eq!(next, Position { seq: before.seq + 1, ..before });
 }
+
+/// Another program wrote into the log, past the functions.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_is_none_is_passed_over_once() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::open(node_at(&server, folder.path())).unwrap();
+    let first = hub.publish(keyed("a")).await.unwrap().position().unwrap();
+    until(|| hub.position() == first).await;
+    let place = format!("{}-1", first.seq);
+    server.say(&["XADD", "{feedbell}:log", &place, "what", "ever"]);
+    let calls = || {
+        let all = server.say(&["INFO", "commandstats"]);
+        let line = all.lines().find(|line| line.starts_with("cmdstat_xread:")).unwrap().to_owned();
+        line.split(['=', ',']).nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let second = hub.publish(keyed("b")).await.unwrap().position().unwrap();
+    until(|| hub.position() == second).await;
+    assert_eq!(hub.log().floor(), first.seq - 1, "no gap");
+    server.say(&["XADD", "{feedbell}:log", &format!("{}-1", second.seq), "what", "ever"]);
+    let before = calls();
+    tokio::task::spawn_blocking(move || {
+        server.say(&["BLPOP", "nothing", "2"]);
+        drop(hub);
+        let all = server.say(&["INFO", "commandstats"]);
+        let line = all.lines().find(|line| line.starts_with("cmdstat_xread:")).unwrap().to_owned();
+        let after = line.split(['=', ',']).nth(1).unwrap().parse::<u64>().unwrap();
+        assert!(after - before < 20, "{} reads", after - before);
+    })
+    .await
+    .unwrap();
+}

@@ -782,7 +782,10 @@ async fn follow(
         log.follow(step).await?;
         common.pulse.notify_one();
     }
+    // Where an entry lies that is none of ours, if nothing is behind it yet.
+    let mut passed: Option<String> = None;
     loop {
+        let after = passed.clone();
         let arguments = vec![
             "COUNT".into(),
             MOST_READ.to_string().into(),
@@ -790,7 +793,9 @@ async fn follow(
             READ.as_millis().to_string().into(),
             "STREAMS".into(),
             engine.key("log").into(),
-            wire::stream_id(log.head()).into(),
+            after
+                .unwrap_or_else(|| wire::stream_id(log.head()))
+                .into(),
         ];
         let read = tokio::select! {
             read = engine.block(READ, "XREAD", arguments) => read,
@@ -810,8 +815,10 @@ async fn follow(
         for value in wire::entries(&read) {
             let Some(entry) = wire::entry(value) else {
                 tracing::error!(entry = ?value, "the log has an entry that is none of ours");
+                passed = wire::place(value).map(str::to_owned);
                 continue;
             };
+            passed = None;
             if entry.epoch != shared.epoch {
                 is_other = true;
                 break;
