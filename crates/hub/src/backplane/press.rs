@@ -197,7 +197,7 @@ async fn append(common: &Common, engine: &Engine, jobs: Vec<Job>) -> Vec<Job> {
     };
     is_due(common, wire::number(due).unwrap_or(0));
     let mut each = answers.iter();
-    let mut newest = 0;
+    let (mut newest, mut done) = (0, Vec::new());
     for job in jobs {
         let Job::Append {
             answer,
@@ -214,10 +214,14 @@ async fn append(common: &Common, engine: &Engine, jobs: Vec<Job>) -> Vec<Job> {
         if let Ok(stored) = &stored {
             newest = newest.max(stored.iter().flatten().copied().max().unwrap_or(0));
         }
-        let _ = answer.send(stored);
+        done.push((answer, stored));
     }
+    // Before anybody is told: whoever reads what it just published waits for this.
     if common.log.epoch() == epoch {
         common.given.fetch_max(newest, Ordering::AcqRel);
+    }
+    for (answer, stored) in done {
+        let _ = answer.send(stored);
     }
     Vec::new()
 }
