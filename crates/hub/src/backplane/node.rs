@@ -48,6 +48,8 @@ const LAGS: Duration = Duration::from_secs(5);
 const WAITING: usize = 32 << 20;
 /// A place for what a publication is beside its data.
 const OVERHEAD: usize = 512;
+/// How much later than the press refuses a job nobody waits for it any more.
+const GRACE: Duration = Duration::from_millis(500);
 /// How long a reader waits for what it knows to be there.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -213,10 +215,11 @@ impl Node {
         &self,
         publications: Vec<Publication>,
     ) -> Result<Vec<Option<u64>>, HubError> {
-        let room = self.room(&publications).await?;
-        self.ask(|answer| Job::Append {
+        let until = Instant::now() + press::PATIENCE;
+        let room = self.room(&publications, until).await?;
+        self.ask(until, |answer| Job::Append {
             publications,
-            until: Instant::now() + press::PATIENCE,
+            until,
             answer,
             _room: room,
         })
@@ -225,10 +228,11 @@ impl Node {
 
     /// Takes back what is scheduled; says how many publications that are.
     pub(crate) async fn cancel(&self, to: &Audience, sequence: String) -> Result<u64, HubError> {
-        self.ask(|answer| Job::Cancel {
+        let until = Instant::now() + press::PATIENCE;
+        self.ask(until, |answer| Job::Cancel {
             to: to.to_column(),
             sequence,
-            until: Instant::now() + press::PATIENCE,
+            until,
             answer,
         })
         .await
@@ -242,7 +246,9 @@ impl Node {
         after: Option<Upcoming>,
         position: Position,
     ) -> Result<(Vec<Record>, Option<Upcoming>), HubError> {
-        let rows = self.ask(|answer| Job::Scheduled { after, answer }).await?;
+        let until = Instant::now() + press::PATIENCE;
+        let rows = self.ask(until, |answer| Job::Scheduled { after, answer });
+        let rows = rows.await?;
         let next = (rows.len() == press::MOST_SCHEDULED).then(|| rows[rows.len() - 1].0);
         let own = rows.into_iter().filter(|(_, one)| filter.takes(&one.to));
         let records = own.map(|(place, one)| Record::of(position, place.due, one));
@@ -328,7 +334,11 @@ impl Node {
         head.saturating_sub(self.common.log.head())
     }
 
-    async fn room(&self, publications: &[Publication]) -> Result<OwnedSemaphorePermit, HubError> {
+    async fn room(
+        &self,
+        publications: &[Publication],
+        until: Instant,
+    ) -> Result<OwnedSemaphorePermit, HubError> {
         let each = publications.iter();
         let size: usize = each
             .map(|one| one.data.len() + one.to.size() + OVERHEAD)
@@ -336,7 +346,7 @@ impl Node {
         let size = u32::try_from(size.min(WAITING)).unwrap_or(u32::MAX);
         let room = self.waiting.clone().acquire_many_owned(size);
         // A publisher waits no longer for its turn than for its answer.
-        match tokio::time::timeout(press::PATIENCE, room).await {
+        match tokio::time::timeout_at(until, room).await {
             Ok(room) => room.map_err(|_| HubError::Stopped),
             Err(_) => Err(HubError::Away { why: press::BUSY }),
         }
@@ -344,14 +354,19 @@ impl Node {
 
     async fn ask<T>(
         &self,
+        until: Instant,
         job: impl FnOnce(oneshot::Sender<Result<T, HubError>>) -> Job,
     ) -> Result<T, HubError> {
         let (answer, answered) = oneshot::channel();
-        self.jobs
-            .send(job(answer))
+        let asked = async {
+            let sent = self.jobs.send(job(answer)).await;
+            sent.map_err(|_| HubError::Stopped)?;
+            answered.await.unwrap_or(Err(HubError::Stopped))
+        };
+        // What is not under way by then is refused; what is may be stored or not.
+        tokio::time::timeout_at(until + GRACE, asked)
             .await
-            .map_err(|_| HubError::Stopped)?;
-        answered.await.unwrap_or(Err(HubError::Stopped))
+            .unwrap_or(Err(HubError::Away { why: press::UNSURE }))
     }
 }
 
