@@ -3,6 +3,8 @@
 
 mod engine;
 mod import;
+#[cfg(test)]
+mod losses;
 pub(crate) mod node;
 mod presence;
 mod press;

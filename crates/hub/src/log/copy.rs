@@ -34,9 +34,11 @@ pub(crate) enum Step {
     /// Nothing.
     #[default]
     Rest,
-    /// Takes these, in their order. Where numbers are missing, what was there is
-    /// given up, and all before it.
+    /// Takes these, in their order. Where numbers are missing, nothing is there.
     Events(Vec<Copied>),
+    /// Gives up all it has: the other log was cut up to here, and what this one
+    /// has not copied of that is lost to it.
+    Cut(u64),
     /// Becomes the copy of another log, of which it has nothing yet.
     Anew {
         epoch: Epoch,
@@ -56,6 +58,12 @@ impl Work<Stored<'_>> {
         match step {
             Step::Rest => Ok(()),
             Step::Events(events) => events.into_iter().try_for_each(|event| self.copy(event)),
+            Step::Cut(upto) => {
+                if upto > self.state.extent.head {
+                    self.skip(upto);
+                }
+                Ok(())
+            }
             Step::Anew { epoch, base, after } => self.start_anew(epoch, base, after),
             Step::Shared(origin) => {
                 self.ledger.0.execute("DELETE FROM scheduled", [])?;
@@ -77,7 +85,9 @@ impl Work<Stored<'_>> {
             return Ok(());
         }
         if seq > head + 1 {
-            self.skip(seq - 1);
+            // The window has no holes: it begins behind this one.
+            self.anew = Some(seq - 1);
+            self.entries.clear();
         }
         let key = key_column(&publication);
         // It came again after it was forgotten there; here it goes later.
