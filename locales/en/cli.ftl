@@ -82,8 +82,8 @@ doctor-memory-full = It uses { $used } of memory, at most { $max }. With more it
 doctor-memory-evicts = With { $max } of memory it deletes keys (maxmemory-policy { $policy }), those of the hub too; { $used } are in use. Set maxmemory-policy noeviction.
 doctor-memory-policy-unknown = It uses { $used } of memory, at most { $max }, and does not say what it does then. Look that maxmemory-policy is noeviction.
 doctor-memory-unknown = It does not say how much memory it uses. Look that maxmemory-policy is noeviction.
-doctor-functions = It lets this user load functions and call them.
-doctor-functions-refused = It does not let this user load functions and call them: { $why }
+doctor-functions = This user may use the hub’s keys, and load and call functions.
+doctor-functions-refused = This user may not use the hub’s keys, or not load and call functions: { $why }
 doctor-hub-none = No hub is there yet with the prefix { $prefix }.
 doctor-hub = A hub is there with the prefix { $prefix }, at { $position }, { $nodes ->
     [0] without a node now.

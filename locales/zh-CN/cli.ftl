@@ -81,8 +81,8 @@ doctor-memory-full = 它使用了 { $used } 内存，最多 { $max }。达到上
 doctor-memory-evicts = 内存达到 { $max } 时它会删除键（maxmemory-policy { $policy }），包括广播站的键；现在用了 { $used }。请设置 maxmemory-policy noeviction。
 doctor-memory-policy-unknown = 它使用了 { $used } 内存，最多 { $max }，但没有说明达到上限后怎么办。请确认 maxmemory-policy 是 noeviction。
 doctor-memory-unknown = 它没有说明使用了多少内存。请确认 maxmemory-policy 是 noeviction。
-doctor-functions = 它允许此用户加载和调用函数。
-doctor-functions-refused = 它不允许此用户加载和调用函数：{ $why }
+doctor-functions = 此用户可以使用广播站的键，也可以加载和调用函数。
+doctor-functions-refused = 此用户不能使用广播站的键，或不能加载和调用函数：{ $why }
 doctor-hub-none = 前缀 { $prefix } 下还没有广播站。
 doctor-hub = 前缀 { $prefix } 下有一个广播站，位置 { $position }，{ $nodes ->
     [0] 现在没有节点。

@@ -225,7 +225,7 @@ fn a_user_may_be_allowed_no_more_than_a_hub_needs() {
     let ran = doctor(&[&url("bell")]);
     assert_eq!(ran.code, 0, "{}", ran.out);
     has(&ran, "warning: ", "appendonly");
-    has(&ran, "ok: ", "load functions and call them");
+    has(&ran, "ok: ", "load and call functions");
     // Its keys are those with the prefix.
     let ran = doctor(&[&url("bell"), "--backplane-prefix", "other"]);
     assert_eq!(ran.code, 1, "{}", ran.out);

@@ -39,7 +39,7 @@ pub struct Examined {
     pub ahead: SignedDuration,
     /// What it has in memory.
     pub memory: Option<EngineMemory>,
-    /// Why it does not let us use functions, in its words.
+    /// Why it does not let us use its keys and functions, in its words.
     pub functions_refused: Option<String>,
     /// The hub that has its log there already.
     pub hub: Option<FoundHub>,
@@ -129,7 +129,6 @@ impl Backplane {
     }
 
     async fn examined(&self, client: &Client) -> Result<Examined, Error> {
-        let key = |name: &str| Value::from(format!("{{{}}}:{name}", self.prefix));
         let info = ask(client, "INFO", vec![]).await?;
         let info = info.as_string().unwrap_or_default();
         let info = Info::of(&info);
@@ -148,29 +147,14 @@ impl Backplane {
             found.into_values().next()
         });
 
-        // Sentinels have neither keys nor functions.
-        let watches = role == EngineRole::Sentinel;
-        let mut functions_refused = None;
-        let mut hub = None;
-        if !watches {
-            let load = vec!["LOAD".into(), "feedbell".into()];
-            let call = vec!["feedbell_examine".into(), 1.into(), key("log")];
-            for (command, arguments) in [("FUNCTION", load), ("FCALL", call)] {
-                if let Err(why) = ask(client, command, arguments).await
-                    && !HARMLESS.iter().any(|said| why.details().contains(said))
-                {
-                    functions_refused = Some(plain(why.details()));
-                    break;
-                }
-            }
-            let fields = vec![key("hub"), "epoch".into(), "head".into()];
-            let found = ask(client, "HMGET", fields).await;
-            let since = theirs - i64::try_from(ALIVE.as_micros()).unwrap_or(i64::MAX);
-            let alive = vec![key("nodes"), since.into(), "+inf".into()];
-            let alive = ask(client, "ZCOUNT", alive).await;
-            let nodes = alive.ok().and_then(|count| count.as_u64());
-            hub = found.ok().and_then(|found| found_hub(found, nodes));
-        }
+        let (functions_refused, hub) = match role {
+            // Sentinels have neither keys nor functions.
+            EngineRole::Sentinel => (None, None),
+            _ => match self.keys(client, theirs).await {
+                Ok(hub) => (None, hub),
+                Err(why) => (Some(plain(why.details())), None),
+            },
+        };
         Ok(Examined {
             name,
             version,
@@ -186,6 +170,28 @@ impl Backplane {
             functions_refused,
             hub,
         })
+    }
+
+    /// The hub that is there, if we may do what a hub does. `now` is the engine's, in
+    /// microseconds.
+    async fn keys(&self, client: &Client, now: i64) -> Result<Option<FoundHub>, Error> {
+        let key = |name: &str| Value::from(format!("{{{}}}:{name}", self.prefix));
+        let since = now - i64::try_from(ALIVE.as_micros()).unwrap_or(i64::MAX);
+        let fields = vec![key("hub"), "epoch".into(), "head".into()];
+        let fields = ask(client, "HMGET", fields).await?;
+        let alive = vec![key("nodes"), since.into(), "+inf".into()];
+        let nodes = ask(client, "ZCOUNT", alive).await?.as_u64();
+        let load = vec!["LOAD".into(), "feedbell".into()];
+        let call = vec!["feedbell_examine".into(), 1.into(), key("log")];
+        for (command, arguments) in [("FUNCTION", load), ("FCALL", call)] {
+            match ask(client, command, arguments).await {
+                Err(why) if !HARMLESS.iter().any(|said| why.details().contains(said)) => {
+                    return Err(why);
+                }
+                _ => {}
+            }
+        }
+        Ok(found_hub(fields, nodes))
     }
 
     fn failed(&self, why: &Error) -> BackplaneError {
