@@ -247,7 +247,7 @@ fn micros(time: &Value) -> Option<i64> {
     let Value::Array(parts) = time else {
         return None;
     };
-    let mut parts = parts.iter().map(|part| part.as_i64());
+    let mut parts = parts.iter().map(Value::as_i64);
     let seconds = parts.next()??.checked_mul(1_000_000)?;
     seconds.checked_add(parts.next()??)
 }
