@@ -3,7 +3,12 @@
 
 mod engine;
 mod examine;
+mod import;
+pub(crate) mod node;
+mod presence;
+mod press;
 mod url;
+mod wire;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
