@@ -1,0 +1,257 @@
+//! What ends, stands still, is cut off or comes back as it was before.
+
+use std::sync::Arc;
+
+use crate::{
+    cluster::{Cluster, backplane, crowd, json, ready, start},
+    crowd::{Crowd, ask, either, events_of},
+    http::Answer,
+    judge::Rules,
+    ledger::{Outcome, Place, To},
+    publisher::Publisher,
+    subscriber::{Heard, Spec},
+    wire::{State, Wire},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clients_of_a_killed_node_go_on_elsewhere() {
+    let mut cluster = Cluster::start(&[]).await;
+    let mut crowd = cluster.crowd("node killed");
+    crowd.subscribe_many(either(60, 600)).await;
+    crowd.publish(either(4, 8));
+    for node in (0..3).cycle().take(either(2, 12)) {
+        crowd.answered(either(80, 3000)).await;
+        cluster.kill(node).await;
+        crowd.answered(either(80, 3000)).await;
+        start(&mut cluster.nodes[node..=node]).await;
+    }
+    crowd.answered(either(80, 3000)).await;
+    let rules = Rules::no_gap(crowd.count());
+    crowd.finish(&rules).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_is_killed_and_has_its_file_loses_nothing() {
+    let mut cluster = Cluster::start(&[]).await;
+    let mut crowd = cluster.crowd("engine killed");
+    crowd.subscribe_many(either(60, 600)).await;
+    crowd.publish(either(4, 8));
+    for _ in 0..either(2, 15) {
+        crowd.answered(either(100, 2000)).await;
+        cluster.engine.kill().await;
+        cluster.engine.begin().await;
+    }
+    crowd.answered(either(100, 2000)).await;
+    crowd.settle().await;
+    assert_eq!(crowd.each(|heard| heard.connections), vec![1; crowd.count()]);
+    let rules = Rules::no_gap(crowd.count());
+    crowd.finish(&rules).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_lost_everything_begins_a_new_epoch() {
+    let mut cluster = Cluster::start(&[]).await;
+    let mut crowd = cluster.crowd("engine emptied");
+    crowd.subscribe_many(either(60, 600)).await;
+    crowd.publish(either(4, 8));
+    crowd.answered(either(150, 5000)).await;
+    let (_, old) = crowd.publish_one(To::Everyone).await;
+    cluster.engine.kill().await;
+    cluster.engine.wipe();
+    cluster.engine.begin().await;
+    new_epoch(&mut crowd, old).await;
+    crowd.answered(either(150, 5000)).await;
+    let rules = Rules::gaps(crowd.count(), 1, 2);
+    crowd.finish(&rules).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_restored_from_an_older_copy_begins_a_new_epoch() {
+    let mut cluster = Cluster::start(&[]).await;
+    let mut crowd = cluster.crowd("engine restored");
+    crowd.subscribe_many(either(60, 600)).await;
+    crowd.publish(either(4, 8));
+    crowd.answered(either(100, 3000)).await;
+    // Ended, copied and begun again it is still the same.
+    cluster.engine.end().await;
+    cluster.engine.copy();
+    cluster.engine.begin().await;
+    crowd.answered(either(100, 3000)).await;
+    assert_eq!(gaps(&crowd), vec![0; crowd.count()]);
+    let (_, old) = crowd.publish_one(To::Everyone).await;
+    cluster.engine.end().await;
+    cluster.engine.restore();
+    cluster.engine.begin().await;
+    new_epoch(&mut crowd, old).await;
+    crowd.answered(either(100, 3000)).await;
+    let rules = Rules::gaps(crowd.count(), 1, 2);
+    crowd.finish(&rules).await;
+}
+
+fn gaps(crowd: &Crowd) -> Vec<usize> {
+    crowd.each(|heard| heard.gaps().count())
+}
+
+/// Everybody who listens is told, and everybody who comes with a place of before.
+async fn new_epoch(crowd: &mut Crowd, old: Place) {
+    let all = || gaps(crowd) == vec![1; crowd.count()];
+    crowd.until("all are told of the new epoch", all).await;
+    let to = crowd.each(|heard| heard.gaps().next().map(|(_, to)| to.epoch));
+    assert!(to.iter().all(|to| *to == to[..][0]), "{to:?}");
+    assert_ne!(to[0], Some(old.epoch));
+    for &node in &crowd.world.nodes {
+        let path = format!("/events?poll=1&since={old}");
+        let answer = ask(node, "GET", &path, &[], b"").await.unwrap();
+        let events = events_of(&answer);
+        let first = events.first().map(|event| event.name.as_str());
+        assert_eq!(first, Some("gap"), "{events:?}");
+        let epoch = events[0].id.parse::<Place>().unwrap().epoch;
+        assert_eq!(Some(epoch), to[0], "{events:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_stands_still_holds_up_publishers_alone() {
+    let cluster = Cluster::start(&[]).await;
+    let mut crowd = cluster.crowd("engine stopped");
+    crowd.subscribe_many(either(60, 600)).await;
+    crowd.publish(either(3, 6));
+    crowd.answered(100).await;
+    cluster.engine.pause().await;
+    let before = crowd.each(|heard| heard.beats);
+    let refused = (0..3).flat_map(|node| [node; 4]);
+    let refused = refused.map(|node| refused_at(&crowd, node));
+    for answer in futures::future::join_all(refused).await {
+        assert_eq!(answer.status(), 503, "{}", answer.text());
+        let after = answer.head.header("retry-after");
+        assert!(after.is_some_and(|after| after.parse::<u32>().is_ok()), "{after:?}");
+    }
+    let alive = || {
+        let now = crowd.each(|heard| heard.beats);
+        let more = either(5, 58);
+        now.iter().zip(&before).all(|(now, before)| *now >= before + more)
+    };
+    crowd.until("signs of life all the while", alive).await;
+    for &node in &crowd.world.nodes {
+        let answer = ask(node, "GET", "/healthz/ready", &[], b"").await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        assert_eq!(answer.json()["publishing"], false, "{}", answer.text());
+    }
+    cluster.engine.go_on();
+    crowd.answered(100).await;
+    crowd.settle().await;
+    assert_eq!(crowd.each(|heard| heard.connections), vec![1; crowd.count()]);
+    let rules = Rules::no_gap(crowd.count());
+    crowd.finish(&rules).await;
+}
+
+/// One try that must be refused, and then stay out of the log.
+async fn refused_at(crowd: &Crowd, node: usize) -> Answer {
+    let number = crowd.world.ledger.write(To::Everyone, "refused");
+    let mut publisher = Publisher::new(Arc::clone(&crowd.world));
+    let Some(answer) = publisher.once(number, node).await else {
+        crowd.fail(&format!("node {node} broke off instead of saying 503"));
+    };
+    crowd.world.ledger.note(number, Outcome::Refused);
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_cut_off_keeps_its_subscribers_and_catches_up() {
+    let mut cluster = Cluster::planned(&[]).await;
+    let wire = Wire::to(cluster.engine.address()).await;
+    let options = &mut cluster.nodes[2].options;
+    let at = options.len() - 2;
+    options.splice(at.., backplane(wire.address));
+    start(&mut cluster.nodes).await;
+    let mut crowd = cluster.crowd("node cut off");
+    crowd.subscribe_many(either(60, 600)).await;
+    crowd.publish(either(3, 6));
+    let states = [State::Silent, State::Broken];
+    for state in states.into_iter().cycle().take(either(2, 10)) {
+        crowd.answered(either(60, 1000)).await;
+        wire.set(state);
+        let before = crowd.each(|heard| heard.beats);
+        let refused = (0..4).map(|_| refused_at(&crowd, 2));
+        for answer in futures::future::join_all(refused).await {
+            assert_eq!(answer.status(), 503, "{state:?}: {}", answer.text());
+        }
+        // The others go on, and the one that is cut off gives signs of life.
+        crowd.answered(either(60, 1000)).await;
+        let alive = || {
+            let now = crowd.each(|heard| heard.beats);
+            let own = (0..crowd.count()).filter(|&index| crowd.spec(index).node == 2);
+            own.into_iter().all(|index| now[index] >= before[index] + 3)
+        };
+        crowd.until("signs of life of the node cut off", alive).await;
+        wire.set(State::Whole);
+        let number = crowd.world.ledger.write(To::Everyone, "again");
+        let mut publisher = Publisher::new(Arc::clone(&crowd.world));
+        loop {
+            let answer = publisher.once(number, 2).await;
+            let place = answer.as_ref().and_then(crate::publisher::place_in);
+            if let Some(place) = place {
+                crowd.world.ledger.note(number, Outcome::At(place));
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+    crowd.settle().await;
+    assert_eq!(crowd.each(|heard| heard.connections), vec![1; crowd.count()]);
+    let rules = Rules::no_gap(crowd.count());
+    crowd.finish(&rules).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_away_for_longer_than_the_history_says_so() {
+    const KEPT: usize = 300;
+    let mut cluster = Cluster::start(&["--keep-events", &KEPT.to_string()]).await;
+    let mut crowd = cluster.crowd("history passed by");
+    let spec = |node: usize, stays: bool| Spec {
+        user: Some(1),
+        node,
+        stays,
+        ..Spec::default()
+    };
+    let there = (0..either(40, 400)).map(|number| spec(number % 2, false));
+    let away = (0..either(10, 100)).map(|_| spec(2, true));
+    crowd.subscribe(there.chain(away).collect()).await;
+    crowd.publish(2);
+    crowd.answered(50).await;
+    crowd.quiet().await;
+    let stays: Vec<_> = (0..crowd.count()).map(|index| crowd.spec(index).stays).collect();
+    crowd.settle().await;
+    cluster.kill(2).await;
+    let mut last = None;
+    for nth in 0..either(40, 1000) {
+        let places = crowd.publish_batch(50, nth % 2).await;
+        last = places.last().copied();
+        // Those who are there get all of it before it goes.
+        let have = || {
+            let reached = crowd.each(|heard| heard.place() >= last);
+            reached.iter().zip(&stays).all(|(reached, away)| *reached || *away)
+        };
+        crowd.until("those who are there have the batch", have).await;
+    }
+    start(&mut cluster.nodes[2..]).await;
+    let position = json(crowd.world.nodes[2], "/hub/status").await["position"].clone();
+    let position = position.as_str().and_then(|place| place.parse::<Place>().ok());
+    assert!(position >= last, "ready at {position:?}, not yet at {last:?}");
+    crowd.settle().await;
+    let replayed = |heard: &Heard| {
+        let gap = heard.gaps().next().map(|(_, to)| to);
+        heard.events().filter(|(place, ..)| Some(*place) > gap).count()
+    };
+    for (replayed, stays) in crowd.each(replayed).into_iter().zip(&stays) {
+        // Nobody is sent past what there is.
+        assert!(!stays || replayed >= KEPT / 2, "{replayed} of {KEPT}");
+    }
+    let mut rules = Rules::no_gap(crowd.count());
+    for (gaps, stays) in rules.gaps.iter_mut().zip(&stays) {
+        if *stays {
+            *gaps = 1..=1;
+        }
+    }
+    crowd.finish(&rules).await;
+}
