@@ -65,7 +65,14 @@ pub(crate) fn node(engine: SocketAddr, options: &[&str]) -> Hub {
 
 /// A hub that is not joined with any, and not started yet.
 pub(crate) fn alone(options: &[&str]) -> Hub {
-    let all = ["--socket", "none", "--heartbeat", "1", "--max-streams", "2000"];
+    let all = [
+        "--socket",
+        "none",
+        "--heartbeat",
+        "1",
+        "--max-streams",
+        "2000",
+    ];
     let mut hub = Hub::new(&[&all, options].concat());
     hub.address = Some(([127, 0, 0, 1], free_port()).into());
     hub

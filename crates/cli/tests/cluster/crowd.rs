@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -119,14 +119,12 @@ impl Crowd {
         &self.members[index].0
     }
 
-    pub(crate) fn heard(&self, index: usize) -> MutexGuard<'_, Heard> {
-        self.members[index].1.lock().unwrap()
-    }
-
     /// Each member's, in their order.
     pub(crate) fn each<T>(&self, of: impl Fn(&Heard) -> T) -> Vec<T> {
         let members = self.members.iter();
-        members.map(|(_, heard)| of(&heard.lock().unwrap())).collect()
+        members
+            .map(|(_, heard)| of(&heard.lock().unwrap()))
+            .collect()
     }
 
     /// Waits for a condition; otherwise shows how things stand.
@@ -203,10 +201,30 @@ impl Crowd {
         (number, place)
     }
 
+    /// One publication at this node, until it has a place.
+    pub(crate) async fn publish_at(&self, to: To, node: usize) -> (usize, Place) {
+        let number = self.world.ledger.write(to, "here");
+        let mut publisher = Publisher::new(Arc::clone(&self.world));
+        let began = Instant::now();
+        loop {
+            let answer = publisher.once(number, node).await;
+            if let Some(place) = answer.as_ref().and_then(publisher::place_in) {
+                self.world.ledger.note(number, Outcome::At(place));
+                return (number, place);
+            }
+            if began.elapsed() > PATIENCE {
+                self.fail(&format!("node {node} does not take {number}: {answer:?}"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Many publications for everyone in one request, at this node.
     pub(crate) async fn publish_batch(&self, many: usize, node: usize) -> Vec<Place> {
         let ledger = &self.world.ledger;
-        let numbers: Vec<_> = (0..many).map(|_| ledger.write(To::Everyone, "batch")).collect();
+        let numbers: Vec<_> = (0..many)
+            .map(|_| ledger.write(To::Everyone, "batch"))
+            .collect();
         let documents = numbers.iter().map(|&number| {
             ledger.send(number);
             publisher::document(&self.world, number)
@@ -295,10 +313,7 @@ impl Crowd {
     }
 
     fn report(&self, troubles: &str) -> String {
-        let mut report = format!(
-            "{}, FEEDBELL_RIG_SEED={}: {troubles}",
-            self.name, self.seed
-        );
+        let mut report = format!("{}, FEEDBELL_RIG_SEED={}: {troubles}", self.name, self.seed);
         for (node, log) in self.logs.iter().enumerate() {
             let said = std::fs::read_to_string(log).unwrap_or_default();
             let lines: Vec<_> = said.lines().collect();

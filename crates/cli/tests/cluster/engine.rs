@@ -29,7 +29,9 @@ impl Engine {
     }
 
     pub(crate) async fn with(options: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("feedbell-engine-").tempdir();
+        let folder = tempfile::Builder::new()
+            .prefix("feedbell-engine-")
+            .tempdir();
         let mut engine = Self {
             folder: folder.unwrap(),
             port: free_port(),
@@ -93,7 +95,11 @@ impl Engine {
         let id = self.child.as_ref().unwrap().id().unwrap();
         let stands = || {
             let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
-            stat.rsplit_once(')').unwrap().1.trim_start().starts_with('T')
+            stat.rsplit_once(')')
+                .unwrap()
+                .1
+                .trim_start()
+                .starts_with('T')
         };
         until("the engine stands still", stands).await;
     }
@@ -160,4 +166,36 @@ pub(crate) fn free_port() -> u16 {
     let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_000));
     let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     free.unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_keeps_loses_and_gets_back_its_data() {
+        let mut engine = Engine::start().await;
+        assert_eq!(engine.ask(&["SET", "a", "1"]).await, "OK");
+        engine.kill().await;
+        assert_eq!(engine.ask(&["GET", "a"]).await, "");
+        engine.begin().await;
+        assert_eq!(engine.ask(&["GET", "a"]).await, "1");
+        engine.end().await;
+        engine.copy();
+        engine.begin().await;
+        assert_eq!(engine.ask(&["SET", "a", "2"]).await, "OK");
+        engine.pause().await;
+        let waits = tokio::time::timeout(Duration::from_millis(200), engine.ask(&["GET", "a"]));
+        assert!(waits.await.is_err());
+        engine.go_on();
+        assert_eq!(engine.ask(&["GET", "a"]).await, "2");
+        engine.end().await;
+        engine.restore();
+        engine.begin().await;
+        assert_eq!(engine.ask(&["GET", "a"]).await, "1");
+        engine.kill().await;
+        engine.wipe();
+        engine.begin().await;
+        assert_eq!(engine.ask(&["DBSIZE"]).await, "0");
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    cluster::{Cluster, backplane, crowd, json, ready, start},
+    cluster::{Cluster, backplane, json, start},
     crowd::{Crowd, ask, either, events_of},
     http::Answer,
     judge::Rules,
@@ -43,7 +43,10 @@ async fn an_engine_that_is_killed_and_has_its_file_loses_nothing() {
     }
     crowd.answered(either(100, 2000)).await;
     crowd.settle().await;
-    assert_eq!(crowd.each(|heard| heard.connections), vec![1; crowd.count()]);
+    assert_eq!(
+        crowd.each(|heard| heard.connections),
+        vec![1; crowd.count()]
+    );
     let rules = Rules::no_gap(crowd.count());
     crowd.finish(&rules).await;
 }
@@ -97,7 +100,7 @@ async fn new_epoch(crowd: &mut Crowd, old: Place) {
     let all = || gaps(crowd) == vec![1; crowd.count()];
     crowd.until("all are told of the new epoch", all).await;
     let to = crowd.each(|heard| heard.gaps().next().map(|(_, to)| to.epoch));
-    assert!(to.iter().all(|to| *to == to[..][0]), "{to:?}");
+    assert!(to.iter().all(|epoch| *epoch == to[0]), "{to:?}");
     assert_ne!(to[0], Some(old.epoch));
     for &node in &crowd.world.nodes {
         let path = format!("/events?poll=1&since={old}");
@@ -124,12 +127,17 @@ async fn an_engine_that_stands_still_holds_up_publishers_alone() {
     for answer in futures::future::join_all(refused).await {
         assert_eq!(answer.status(), 503, "{}", answer.text());
         let after = answer.head.header("retry-after");
-        assert!(after.is_some_and(|after| after.parse::<u32>().is_ok()), "{after:?}");
+        assert!(
+            after.is_some_and(|after| after.parse::<u32>().is_ok()),
+            "{after:?}"
+        );
     }
     let alive = || {
         let now = crowd.each(|heard| heard.beats);
         let more = either(5, 58);
-        now.iter().zip(&before).all(|(now, before)| *now >= before + more)
+        now.iter()
+            .zip(&before)
+            .all(|(now, before)| *now >= before + more)
     };
     crowd.until("signs of life all the while", alive).await;
     for &node in &crowd.world.nodes {
@@ -140,7 +148,10 @@ async fn an_engine_that_stands_still_holds_up_publishers_alone() {
     cluster.engine.go_on();
     crowd.answered(100).await;
     crowd.settle().await;
-    assert_eq!(crowd.each(|heard| heard.connections), vec![1; crowd.count()]);
+    assert_eq!(
+        crowd.each(|heard| heard.connections),
+        vec![1; crowd.count()]
+    );
     let rules = Rules::no_gap(crowd.count());
     crowd.finish(&rules).await;
 }
@@ -183,22 +194,17 @@ async fn a_node_that_is_cut_off_keeps_its_subscribers_and_catches_up() {
             let own = (0..crowd.count()).filter(|&index| crowd.spec(index).node == 2);
             own.into_iter().all(|index| now[index] >= before[index] + 3)
         };
-        crowd.until("signs of life of the node cut off", alive).await;
+        crowd
+            .until("signs of life of the node cut off", alive)
+            .await;
         wire.set(State::Whole);
-        let number = crowd.world.ledger.write(To::Everyone, "again");
-        let mut publisher = Publisher::new(Arc::clone(&crowd.world));
-        loop {
-            let answer = publisher.once(number, 2).await;
-            let place = answer.as_ref().and_then(crate::publisher::place_in);
-            if let Some(place) = place {
-                crowd.world.ledger.note(number, Outcome::At(place));
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        crowd.publish_at(To::Everyone, 2).await;
     }
     crowd.settle().await;
-    assert_eq!(crowd.each(|heard| heard.connections), vec![1; crowd.count()]);
+    assert_eq!(
+        crowd.each(|heard| heard.connections),
+        vec![1; crowd.count()]
+    );
     let rules = Rules::no_gap(crowd.count());
     crowd.finish(&rules).await;
 }
@@ -220,7 +226,9 @@ async fn a_node_that_was_away_for_longer_than_the_history_says_so() {
     crowd.publish(2);
     crowd.answered(50).await;
     crowd.quiet().await;
-    let stays: Vec<_> = (0..crowd.count()).map(|index| crowd.spec(index).stays).collect();
+    let stays: Vec<_> = (0..crowd.count())
+        .map(|index| crowd.spec(index).stays)
+        .collect();
     crowd.settle().await;
     cluster.kill(2).await;
     let mut last = None;
@@ -230,18 +238,31 @@ async fn a_node_that_was_away_for_longer_than_the_history_says_so() {
         // Those who are there get all of it before it goes.
         let have = || {
             let reached = crowd.each(|heard| heard.place() >= last);
-            reached.iter().zip(&stays).all(|(reached, away)| *reached || *away)
+            reached
+                .iter()
+                .zip(&stays)
+                .all(|(reached, away)| *reached || *away)
         };
-        crowd.until("those who are there have the batch", have).await;
+        crowd
+            .until("those who are there have the batch", have)
+            .await;
     }
     start(&mut cluster.nodes[2..]).await;
     let position = json(crowd.world.nodes[2], "/hub/status").await["position"].clone();
-    let position = position.as_str().and_then(|place| place.parse::<Place>().ok());
-    assert!(position >= last, "ready at {position:?}, not yet at {last:?}");
+    let position = position
+        .as_str()
+        .and_then(|place| place.parse::<Place>().ok());
+    assert!(
+        position >= last,
+        "ready at {position:?}, not yet at {last:?}"
+    );
     crowd.settle().await;
     let replayed = |heard: &Heard| {
         let gap = heard.gaps().next().map(|(_, to)| to);
-        heard.events().filter(|(place, ..)| Some(*place) > gap).count()
+        heard
+            .events()
+            .filter(|(place, ..)| Some(*place) > gap)
+            .count()
     };
     for (replayed, stays) in crowd.each(replayed).into_iter().zip(&stays) {
         // Nobody is sent past what there is.

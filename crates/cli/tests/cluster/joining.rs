@@ -1,14 +1,13 @@
 //! Nodes that come and go, and who is where.
 
-use serde_json::Value;
-
 use crate::{
-    cluster::{Cluster, alone, backplane, crowd, json, listed, node, ready, start},
-    crowd::{ask, either, events_of},
-    hub::{Ending, Hub},
+    cluster::{Cluster, alone, backplane, crowd, json, listed, node, start},
+    crowd::{PATIENCE, ask, either, events_of},
     http::Event,
+    hub::{Ending, Hub},
     judge::Rules,
-    ledger::{Place, To},
+    ledger::To,
+    publisher::{document, place_in},
     subscriber::Spec,
 };
 
@@ -21,7 +20,11 @@ async fn nodes_restarted_in_turns_are_no_interruption() {
     for index in (0..3).cycle().take(either(3, 15)) {
         crowd.answered(either(50, 1500)).await;
         let (status, _) = cluster.nodes[index].end(Ending::Asked).await;
-        assert!(status.success(), "{status}: {}", cluster.nodes[index].said());
+        assert!(
+            status.success(),
+            "{status}: {}",
+            cluster.nodes[index].said()
+        );
         crowd.answered(either(50, 1500)).await;
         start(&mut cluster.nodes[index..=index]).await;
     }
@@ -55,7 +58,9 @@ async fn every_node_lists_the_subscribers_of_all() {
     let ids: Vec<_> = listed(nodes[0]).await;
     for (nth, row) in ids.iter().enumerate() {
         let path = format!("/hub/subscribers/{}", row["id"].as_str().unwrap());
-        let answer = ask(nodes[nth % 3], "DELETE", &path, &[], b"").await.unwrap();
+        let answer = ask(nodes[nth % 3], "DELETE", &path, &[], b"")
+            .await
+            .unwrap();
         assert_eq!(answer.status(), 204, "{row}: {}", answer.text());
     }
     let again = || {
@@ -111,7 +116,7 @@ async fn the_history_of_a_single_node_becomes_that_of_all() {
     });
     crowd.subscribe(specs.collect()).await;
     crowd.publish_batch(50, 0).await;
-    let (_, middle) = crowd.publish_one_at(To::User(1), 0).await;
+    let (number, middle) = crowd.publish_at(To::User(1), 0).await;
     crowd.publish_batch(50, 0).await;
     let replayed = replay(&all[0], "since=all&uid=1").await;
     assert_eq!(replayed.len(), 101);
@@ -132,9 +137,20 @@ async fn the_history_of_a_single_node_becomes_that_of_all() {
         let rest = replay(node, &format!("since={middle}")).await;
         assert!(rest.len() == 60 && rest[0].name != "gap", "{rest:?}");
     }
-    // What the first node knows again, the others do.
-    let (same, place) = crowd.again(middle).await;
-    assert_eq!((same, place), (true, middle));
+    // What the first node knew again, all do.
+    let body = document(&crowd.world, number);
+    for node in &all {
+        let headers = [("Content-Type", "application/json")];
+        let answer = ask(
+            node.address(),
+            "POST",
+            "/publish",
+            &headers,
+            body.as_bytes(),
+        )
+        .await;
+        assert_eq!(place_in(&answer.unwrap()), Some(middle));
+    }
 
     // A log is imported once. A node that belongs to it starts without.
     let mut other = alone(&[]);
@@ -153,4 +169,22 @@ async fn the_history_of_a_single_node_becomes_that_of_all() {
     crowd.answered(30).await;
     let rules = Rules::no_gap(crowd.count());
     crowd.finish(&rules).await;
+}
+
+/// What a node replays.
+async fn replay(node: &Hub, query: &str) -> Vec<Event> {
+    let path = format!("/events?poll=1&{query}");
+    let answer = ask(node.address(), "GET", &path, &[], b"").await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    events_of(&answer)
+}
+
+/// It ends by itself, with a sentence that has these words.
+async fn refuses(node: &Hub, words: &str) {
+    let mut command = tokio::process::Command::from(node.command());
+    let ended = tokio::time::timeout(PATIENCE, command.kill_on_drop(true).output()).await;
+    let output = ended.expect("it starts although it must not").unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains(words), "{said}");
+    assert!(!said.contains("panicked") && !said.is_empty(), "{said}");
 }

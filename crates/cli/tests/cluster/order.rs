@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cluster::{Cluster, alone, crowd, json, start, turn},
-    crowd::{Crowd, ask, either, events_of, until},
+    crowd::{Crowd, ask, either, events_of},
     engine::Engine,
     judge::Rules,
     ledger::{Outcome, Place, TOPIC, To, key, number_in},
     publisher::{Publisher, place_in},
-    subscriber::Spec,
+    subscriber::Heard,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,7 +30,12 @@ async fn all_nodes_have_one_order() {
     assert!(own_reads.load(std::sync::atomic::Ordering::Relaxed) > 0);
     let rules = Rules::no_gap(crowd.count());
     crowd.settle().await;
-    assert!(crowd.each(|heard| heard.connections == 1).iter().all(|one| *one));
+    assert!(
+        crowd
+            .each(|heard| heard.connections == 1)
+            .iter()
+            .all(|one| *one)
+    );
     crowd.finish(&rules).await;
 }
 
@@ -46,7 +51,10 @@ async fn hubs_that_are_not_joined_are_found_out() {
     crowd.answered(50).await;
     crowd.quiet().await;
     let verdict = crowd.verdict(&Rules::no_gap(crowd.count()));
-    assert!(!verdict.is_good() && !verdict.strange.is_empty(), "{verdict}");
+    assert!(
+        !verdict.is_good() && !verdict.strange.is_empty(),
+        "{verdict}"
+    );
 
     // And one alone is a hub of one node.
     let [one, _] = &hubs;
@@ -86,21 +94,25 @@ async fn what_other_programs_publish_at_the_engine_is_delivered() {
     let mut crowd = cluster.crowd("outside");
     crowd.subscribe_many(30).await;
     crowd.publish(2);
-    let publish = |document: String| async {
+    let publish = async |document: &str| {
         let call = ["FCALL", "feedbell_publish", "1", "{feedbell}:log"];
-        cluster.engine.ask(&[&call[..], &[&document]].concat()).await
+        cluster.engine.ask(&[&call[..], &[document]].concat()).await
     };
     for round in 0..2 {
         for nth in 0..either(20, 500) {
-            let to = if nth % 2 == 0 { To::Everyone } else { To::User(1) };
+            let to = if nth % 2 == 0 {
+                To::Everyone
+            } else {
+                To::User(1)
+            };
             let number = crowd.world.ledger.write(to, "from outside");
             let document = crate::publisher::document(&crowd.world, number);
             crowd.world.ledger.send(number);
-            let answer = publish(document.clone()).await;
+            let answer = publish(&document).await;
             let place = answer.parse::<Place>();
             let place = place.unwrap_or_else(|()| crowd.fail(&format!("FCALL said {answer}")));
             // It is known again, here as at a node.
-            assert_eq!(publish(document).await, answer);
+            assert_eq!(publish(&document).await, answer);
             crowd.world.ledger.note(number, Outcome::At(place));
         }
         if round == 0 {
@@ -113,7 +125,7 @@ async fn what_other_programs_publish_at_the_engine_is_delivered() {
             }
         }
     }
-    let refused = publish("{\"uids\": []}".to_owned()).await;
+    let refused = publish("{\"uids\": []}").await;
     assert!(refused.contains("FEEDBELL"), "{refused}");
     let rules = Rules::no_gap(crowd.count());
     crowd.finish(&rules).await;
@@ -140,20 +152,28 @@ async fn what_is_due_later_comes_once_also_without_the_node_that_took_it() {
     crowd.publish(2);
     let due = || {
         let has = |number| move |(_, own, _)| own == number;
-        let all = |heard: &crate::subscriber::Heard| {
-            delayed.iter().all(|&number| heard.events().any(has(number)))
+        let all = |heard: &Heard| {
+            delayed
+                .iter()
+                .all(|&number| heard.events().any(has(number)))
         };
         crowd.each(all)
     };
-    let wanted: Vec<_> = (0..crowd.count()).map(|index| crowd.spec(index).topic).collect();
-    crowd.until("all that was delayed comes", || due() == wanted).await;
+    let wanted: Vec<_> = (0..crowd.count())
+        .map(|index| crowd.spec(index).topic)
+        .collect();
+    crowd
+        .until("all that was delayed comes", || due() == wanted)
+        .await;
     // Each of the others would have taken its turn by now.
     let beats = crowd.each(|heard| heard.beats);
     crowd.answered(20).await;
     crowd.quiet().await;
     let more = || {
         let now = crowd.each(|heard| heard.beats);
-        now.iter().zip(&beats).all(|(now, before)| *now >= before + 3)
+        now.iter()
+            .zip(&beats)
+            .all(|(now, before)| *now >= before + 3)
     };
     crowd.until("three seconds pass", more).await;
     let rules = Rules::no_gap(crowd.count());
@@ -172,18 +192,20 @@ async fn nodes_whose_clocks_are_an_hour_apart_agree() {
     let mut nodes = Vec::new();
     for (index, minutes) in [-30, 30].into_iter().enumerate() {
         let path = folder.path().join(format!("{index}.db"));
-        let mut config = hub::HubConfig::new(hub::Store::Path(path));
-        config.backplane = Some(hub::Backplane::new(&format!("redis://{}", engine.address())).unwrap());
+        let mut config = ::hub::HubConfig::new(::hub::Store::Path(path));
+        config.backplane =
+            Some(::hub::Backplane::new(&format!("redis://{}", engine.address())).unwrap());
         config.heartbeat = Duration::from_secs(1);
         config.history.age = Duration::from_secs(600);
         config.clock = Arc::new(move || {
-            Timestamp::try_from(SystemTime::now()).unwrap() + jiff::SignedDuration::from_mins(minutes)
+            Timestamp::try_from(SystemTime::now()).unwrap()
+                + jiff::SignedDuration::from_mins(minutes)
         });
-        let opened = tokio::task::spawn_blocking(move || hub::Hub::open(config));
+        let opened = tokio::task::spawn_blocking(move || ::hub::Hub::open(config));
         let hub = opened.await.unwrap().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         nodes.push(listener.local_addr().unwrap());
-        tokio::spawn(hub::serve(hub, listener, stop.clone().cancelled_owned()));
+        tokio::spawn(::hub::serve(hub, listener, stop.clone().cancelled_owned()));
     }
     for &node in &nodes {
         while !ask(node, "GET", "/healthz/ready", &[], b"")
@@ -216,7 +238,9 @@ async fn nodes_whose_clocks_are_an_hour_apart_agree() {
         let mut replayed = Vec::new();
         let is_over = |replayed: &[Option<usize>]| {
             let has = |number| replayed.contains(&Some(number));
-            limited.iter().all(|&(number, ttl)| has(number) == (ttl > 1))
+            limited
+                .iter()
+                .all(|&(number, ttl)| has(number) == (ttl > 1))
         };
         while !is_over(&replayed) {
             let path = format!("/events?poll=1&since={start}");

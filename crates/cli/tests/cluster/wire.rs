@@ -85,10 +85,11 @@ async fn copy(
     states: &mut watch::Receiver<State>,
 ) -> io::Result<()> {
     let mut held = vec![0; 64 << 10];
+    let mut breaks = states.clone();
     loop {
         let many = tokio::select! {
             read = from.read(&mut held) => read?,
-            () = broken(&mut states.clone()) => return Ok(()),
+            () = broken(&mut breaks) => return Ok(()),
         };
         passes(states).await?;
         if many == 0 {
