@@ -149,6 +149,7 @@ fn limits() -> Limits {
 fn writer(state: State, window: Window, clock: &Clock) -> (Writer, watch::Receiver<u64>) {
     let (head, told) = watch::channel(state.extent.head);
     let writer = Writer {
+        follows: false,
         state,
         limits: limits(),
         clock: clock.clone(),
@@ -199,7 +200,7 @@ impl Both {
         let board = self.memory.board().now_or_never().unwrap().unwrap();
         assert_eq!(board, store::board(&self.db, head, now).unwrap());
         for at in [-1000, -100, -1, 0, 1].map(|seconds| now + seconds * 1000) {
-            let place = self.memory.before(at).now_or_never().unwrap().unwrap();
+            let place = self.memory.place_before(at).now_or_never().unwrap().unwrap();
             let expected = store::newest_before(&self.db, at, floor, head).unwrap();
             assert_eq!(place, expected);
         }
