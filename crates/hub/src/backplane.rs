@@ -4,6 +4,7 @@
 mod engine;
 mod import;
 pub(crate) mod node;
+mod presence;
 mod press;
 mod url;
 mod wire;

@@ -27,10 +27,10 @@ use crate::metrics::Metrics;
 use crate::publication::{Audience, Filter};
 use crate::record::{Record, View};
 use crate::window::{Page, Recent, Stretch, Window};
-use crate::{Epoch, HubConfig, HubError, HubStats, MAX_DATA, Position, Publication, Store};
+use crate::{Epoch, HubConfig, HubError, HubStats, Position, Publication, Store};
 
-use disk::{Disk, Opened};
 pub(crate) use copy::{Copied, Step};
+use disk::{Disk, Opened};
 pub(crate) use ledger::{Extent, Origin, Upcoming};
 use memory::Memory;
 use writer::{Limits, State, Writer};
@@ -42,12 +42,12 @@ pub(crate) struct Log {
     shared: Arc<Shared>,
     clock: Clock,
     metrics: Arc<Metrics>,
-    was: Before,
+    was: Was,
 }
 
 /// What a log was when it was opened.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Before {
+pub(crate) struct Was {
     /// Of which shared log it was a copy.
     pub(crate) origin: Option<Origin>,
     /// Whether it held nothing, nor ever had.
@@ -181,7 +181,7 @@ impl Log {
             }
         };
         let extent = state.extent;
-        let was = Before {
+        let was = Was {
             origin: extent.origin,
             is_empty: extent.head == 0 && state.schedule.entries == 0,
         };
@@ -325,11 +325,15 @@ impl Log {
 
     /// How far it goes; head and time belong together.
     pub(crate) fn extent(&self) -> Extent {
-        *self.shared.extent.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .shared
+            .extent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it was when it was opened.
-    pub(crate) fn was(&self) -> Before {
+    pub(crate) fn was(&self) -> Was {
         self.was
     }
 
@@ -497,6 +501,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::MAX_DATA;
     use crate::format::Format;
     use crate::publication::{Address, Topic};
 

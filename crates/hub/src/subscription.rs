@@ -19,7 +19,7 @@ use crate::publication::Filter;
 use crate::record::{Record, View};
 use crate::subscribers::{Cut, Seat};
 use crate::window::Page;
-use crate::{Hub, HubError, Position};
+use crate::{Epoch, Hub, HubError, Position};
 
 /// What a subscriber asks for.
 #[derive(Debug, Default)]
@@ -158,6 +158,7 @@ pub(crate) async fn subscribe(
         listener: Listener {
             hub: hub.clone(),
             view,
+            epoch: position.epoch,
             cursor,
             said: cursor,
             control: request.control,
@@ -263,6 +264,8 @@ pub(crate) struct Subscription {
 pub(crate) struct Listener {
     hub: Hub,
     pub(crate) view: View,
+    /// Of the ids that the subscriber has.
+    epoch: Epoch,
     /// Up to here the log has been looked at.
     pub(crate) cursor: u64,
     /// The last id the subscriber has; events for others move only the cursor.
@@ -279,8 +282,9 @@ impl Listener {
     pub(crate) fn advance(&mut self, page: Page) -> BytesMut {
         let mut out = BytesMut::new();
         if page.floor > self.cursor {
-            // History went faster than this subscriber.
+            // History went faster than this subscriber, or began anew.
             let from = self.position(self.cursor).to_string();
+            self.epoch = self.hub.epoch();
             let to = self.position(page.floor);
             let now = self.hub.log().now();
             self.view.format.gap(&from, to, now, &mut out);
@@ -336,7 +340,7 @@ impl Listener {
 
     fn position(&self, seq: u64) -> Position {
         Position {
-            epoch: self.hub.epoch(),
+            epoch: self.epoch,
             seq,
         }
     }

@@ -390,7 +390,7 @@ end
 
 -- tick: NODE EPOCH BASE KNOWN APPLIED MICROS EVENTS AGE BYTES SUBSCRIBERS PROPOSAL
 -- Says {state, epoch, base, head, floor, time, next due, why there is a new epoch,
--- {order…}, {node, applied, subscribers…}}.
+-- {order…}, {node, applied, subscribers…}, rows of its presence}.
 local function tick(keys, args)
   local log, now = keys[1], now_micros()
   local node = {
@@ -400,7 +400,7 @@ local function tick(keys, args)
   local proposal, why = args[11], ''
   local hub = read_hub(log)
   if hub and hub.importing then
-    return { 'importing', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor), whole(now), '', '', {}, {} }
+    return { 'importing', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor), whole(now), '', '', {}, {}, 0 }
   end
   if not hub then
     -- Said only to who has been here before.
@@ -444,7 +444,7 @@ local function tick(keys, args)
   end
   return {
     is_open and 'ok' or 'wait', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor),
-    whole(now), next_due(log), why, orders, nodes,
+    whole(now), next_due(log), why, orders, nodes, redis.call('HLEN', key(log, 'presence:' .. node.id)),
   }
 end
 
@@ -638,6 +638,12 @@ local function publish(keys, args)
   return hub.epoch .. '.' .. whole(number)
 end
 
+-- Raised with each change; what calls the functions of an older one may go on.
+local function version()
+  return 1
+end
+
+redis.register_function('feedbell_version', version)
 redis.register_function('feedbell_append', append)
 redis.register_function('feedbell_cancel', take_back)
 redis.register_function('feedbell_scheduled', scheduled)

@@ -21,26 +21,38 @@ pub(super) async fn import(common: &Common, engine: &Engine) -> Result<(), Strin
         after = last.seq;
         events += page.len();
         let mut arguments = Vec::new();
-        page.into_iter().for_each(|event| wire::imported(&event, &mut arguments));
+        page.into_iter()
+            .for_each(|event| wire::imported(&event, &mut arguments));
         step(common, engine, "event", arguments).await?;
     }
     let (mut entry, mut scheduled) = (0, 0);
     loop {
-        let page = log.all_scheduled(entry).await.map_err(|error| error.to_string())?;
+        let page = log
+            .all_scheduled(entry)
+            .await
+            .map_err(|error| error.to_string())?;
         let Some((last, _)) = page.last() else { break };
         entry = *last;
         scheduled += page.len();
         let mut arguments = Vec::new();
-        page.iter().for_each(|(_, one)| wire::arguments(one, &mut arguments));
+        page.iter()
+            .for_each(|(_, one)| wire::arguments(one, &mut arguments));
         step(common, engine, "later", arguments).await?;
     }
-    let end = vec![log.head().to_string().into(), log.floor().to_string().into()];
+    let end = vec![
+        log.head().to_string().into(),
+        log.floor().to_string().into(),
+    ];
     let said = step(common, engine, "end", end).await?;
     let micros = said.first().and_then(wire::number).unwrap_or(0);
     let origin = Origin { base: 0, micros };
     let done = log.follow(Step::Shared(origin)).await;
     done.map_err(|error| error.to_string())?;
-    tracing::info!(events, scheduled, "the history of this node is now that of all nodes");
+    tracing::info!(
+        events,
+        scheduled,
+        "the history of this node is now that of all nodes"
+    );
     Ok(())
 }
 

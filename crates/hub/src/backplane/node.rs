@@ -18,10 +18,11 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch}
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::Backplane;
 use super::engine::{Engine, Failed};
+use super::presence::{self, Told};
 use super::press::{self, Job};
 use super::wire;
-use super::{Backplane, BackplaneError};
 use crate::config::{Clock, History};
 use crate::log::{Copied, Extent, Log, Origin, Step, Upcoming};
 use crate::metrics::Metrics;
@@ -30,8 +31,9 @@ use crate::record::Record;
 use crate::subscribers::Subscribers;
 use crate::{Epoch, HubConfig, HubError, Position, Store};
 
-/// The functions at the engine.
+/// The functions at the engine, and which version of them.
 const LIBRARY: &str = include_str!("feedbell.lua");
+const VERSION: i64 = 1;
 /// How often a node says that it is there.
 const PULSE: Duration = Duration::from_secs(1);
 /// How soon it says so again while something is still to come.
@@ -53,6 +55,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Node {
     common: Arc<Common>,
     jobs: mpsc::Sender<Job>,
+    questions: mpsc::Sender<Question>,
     waiting: Arc<Semaphore>,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
@@ -65,7 +68,7 @@ pub(super) struct Common {
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
     history: History,
-    subscribers: Arc<Subscribers>,
+    pub(super) subscribers: Arc<Subscribers>,
     offset: Arc<AtomicI64>,
     own_clock: Clock,
     pub(super) state: watch::Sender<State>,
@@ -104,11 +107,11 @@ pub(super) struct Shared {
 }
 
 /// A node as it said to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) id: String,
     /// Up to where it has copied the log.
-    pub(crate) reached: u64,
+    pub(crate) reached: Option<Position>,
     /// Open subscriber connections.
     pub(crate) subscribers: u64,
 }
@@ -180,6 +183,7 @@ impl Node {
         };
         let runtime = runtime.map_err(unopened)?;
         let (jobs, queue) = mpsc::channel(press::BATCH);
+        let (questions, asked) = mpsc::channel(16);
         let (started, starts) = blocking::channel();
         let stop = CancellationToken::new();
         let worker = Worker {
@@ -190,11 +194,12 @@ impl Node {
         };
         let thread = thread::Builder::new()
             .name("hub-backplane".to_owned())
-            .spawn(move || runtime.block_on(worker.run(queue, started)))
+            .spawn(move || runtime.block_on(worker.run(queue, asked, started)))
             .map_err(unopened)?;
         let node = Self {
             common,
             jobs,
+            questions,
             waiting: Arc::new(Semaphore::new(WAITING)),
             stop,
             thread: Some(thread),
@@ -237,9 +242,7 @@ impl Node {
         after: Option<Upcoming>,
         position: Position,
     ) -> Result<(Vec<Record>, Option<Upcoming>), HubError> {
-        let rows = self
-            .ask(|answer| Job::Scheduled { after, answer })
-            .await?;
+        let rows = self.ask(|answer| Job::Scheduled { after, answer }).await?;
         let next = (rows.len() == press::MOST_SCHEDULED).then(|| rows[rows.len() - 1].0);
         let own = rows.into_iter().filter(|(_, one)| filter.takes(&one.to));
         let records = own.map(|(place, one)| Record::of(position, place.due, one));
@@ -255,7 +258,9 @@ impl Node {
         let mut has_asked = false;
         loop {
             let known = state.borrow_and_update().clone();
-            let is_ours = known.shared.is_some_and(|shared| shared.epoch == log.epoch())
+            let is_ours = known
+                .shared
+                .is_some_and(|shared| shared.epoch == log.epoch())
                 || known.shared.is_none() && log.was().origin.is_some();
             let is_new = wanted.is_some_and(|wanted| wanted.epoch != log.epoch());
             if is_ours && !is_new {
@@ -267,7 +272,10 @@ impl Node {
             }
             has_asked = true;
             self.common.pulse.notify_one();
-            if tokio::time::timeout_at(until, state.changed()).await.is_err() {
+            if tokio::time::timeout_at(until, state.changed())
+                .await
+                .is_err()
+            {
                 return Err(HubError::Away { why: NOT_JOINED });
             }
         }
@@ -287,6 +295,24 @@ impl Node {
         !state.connected || state.shared.is_none_or(|shared| seq <= shared.head)
     }
 
+    /// Who listens at the other nodes, as the hub shows it; `None` for what cannot
+    /// be found out now.
+    pub(crate) async fn listening_elsewhere(&self) -> Option<Vec<serde_json::Value>> {
+        let (answer, answered) = oneshot::channel();
+        self.questions
+            .send(Question::Listening { answer })
+            .await
+            .ok()?;
+        answered.await.ok()?
+    }
+
+    /// Asks another node to end a stream; whether it will hear of it.
+    pub(crate) async fn disconnect(&self, node: String, id: u64) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let question = Question::Disconnect { node, id, answer };
+        self.questions.send(question).await.is_ok() && answered.await.unwrap_or(false)
+    }
+
     pub(crate) fn id(&self) -> &str {
         &self.common.id
     }
@@ -304,7 +330,9 @@ impl Node {
 
     async fn room(&self, publications: &[Publication]) -> Result<OwnedSemaphorePermit, HubError> {
         let each = publications.iter();
-        let size: usize = each.map(|one| one.data.len() + one.to.size() + OVERHEAD).sum();
+        let size: usize = each
+            .map(|one| one.data.len() + one.to.size() + OVERHEAD)
+            .sum();
         let size = u32::try_from(size.min(WAITING)).unwrap_or(u32::MAX);
         let room = self.waiting.clone().acquire_many_owned(size);
         // A publisher waits no longer for its turn than for its answer.
@@ -347,7 +375,58 @@ fn name(path: &Path) -> String {
     hash.update(gethostname::gethostname().as_encoded_bytes());
     hash.update([0]);
     hash.update(path.as_os_str().as_encoded_bytes());
-    hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// What is asked of the other nodes.
+enum Question {
+    Listening {
+        answer: oneshot::Sender<Option<Vec<serde_json::Value>>>,
+    },
+    Disconnect {
+        node: String,
+        id: u64,
+        answer: oneshot::Sender<bool>,
+    },
+}
+
+/// Answers what is asked of the other nodes, one after another.
+async fn asks(common: &Common, engine: &Engine, mut questions: mpsc::Receiver<Question>) {
+    while let Some(question) = questions.recv().await {
+        match question {
+            Question::Listening { answer } => {
+                let _ = answer.send(listening(common, engine).await);
+            }
+            Question::Disconnect { node, id, answer } => {
+                let done = presence::disconnect(engine, &node, id).await;
+                let _ = answer.send(done.is_ok());
+            }
+        }
+    }
+}
+
+async fn listening(common: &Common, engine: &Engine) -> Option<Vec<serde_json::Value>> {
+    let State {
+        connected,
+        shared,
+        nodes,
+        ..
+    } = common.state.borrow().clone();
+    if !connected {
+        return None;
+    }
+    let head = shared.map_or(0, |shared| shared.head);
+    let mut all = Vec::new();
+    for node in nodes.into_iter().filter(|node| node.id != common.id) {
+        let lag = node
+            .reached
+            .map_or(0, |reached| head.saturating_sub(reached.seq));
+        all.extend(presence::listening(engine, &node.id, lag).await.ok()?);
+    }
+    Some(all)
 }
 
 struct Worker {
@@ -358,7 +437,12 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(self, queue: mpsc::Receiver<Job>, started: blocking::Sender<Result<(), HubError>>) {
+    async fn run(
+        self,
+        queue: mpsc::Receiver<Job>,
+        questions: mpsc::Receiver<Question>,
+        started: blocking::Sender<Result<(), HubError>>,
+    ) {
         let begun = self.begin().await;
         let (calls, reads) = match begun {
             Ok(engines) => {
@@ -376,14 +460,21 @@ impl Worker {
             engine: calls.clone(),
             heads: VecDeque::new(),
             random: fastrand::Rng::new(),
+            told: Told::default(),
         };
+        let asks = asks(&self.common, &calls, questions);
         tokio::select! {
             () = pulse.run() => {}
             () = tail(&self.common, &reads) => {}
+            () = asks => {}
             () = press::run(&self.common, &calls, queue) => {}
             () = self.stop.cancelled() => {}
         }
-        let left = function(&calls, "feedbell_leave", vec![self.common.id.clone().into()]);
+        let left = function(
+            &calls,
+            "feedbell_leave",
+            vec![self.common.id.clone().into()],
+        );
         // Nobody waits for who does not say that it goes, but for a while.
         let _ = tokio::time::timeout(Duration::from_millis(500), left).await;
     }
@@ -397,6 +488,16 @@ impl Worker {
                 .map_err(|why| HubError::NotImported { why })?;
         }
         Ok((calls, reads))
+    }
+}
+
+/// Loads the functions where there are none, or older ones. Newer ones do what
+/// these do: nodes are updated one after another.
+async fn update(engine: &Engine) -> Result<(), Failed> {
+    let version = function(engine, "feedbell_version", Vec::new()).await?;
+    match wire::number::<i64>(&version) {
+        Some(version) if version >= VERSION => Ok(()),
+        _ => engine.load(LIBRARY).await,
     }
 }
 
@@ -424,6 +525,7 @@ struct Pulse {
     /// Where the shared log was, and when.
     heads: VecDeque<(Instant, u64)>,
     random: fastrand::Rng,
+    told: Told,
 }
 
 impl Pulse {
@@ -435,7 +537,9 @@ impl Pulse {
             let wait = match due {
                 _ if !is_settled => SOON,
                 0 => PULSE,
-                due => Duration::from_millis(due.saturating_sub(now).max(1).unsigned_abs()).min(PULSE),
+                due => {
+                    Duration::from_millis(due.saturating_sub(now).max(1).unsigned_abs()).min(PULSE)
+                }
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -446,13 +550,20 @@ impl Pulse {
 
     /// Says whether there is no need to look again soon.
     async fn once(&mut self) -> bool {
+        if !self.common.state.borrow().connected
+            && let Err(Failed::Away(why) | Failed::Refused(why)) = update(&self.engine).await
+        {
+            self.trouble(&why);
+            return true;
+        }
+        let told = self.tell();
         let begun = (self.common.own_clock)();
         let sent = Instant::now();
-        let told = self.tell();
         match function(&self.engine, "feedbell_tick", told).await {
             Ok(answer) => {
                 let took = sent.elapsed();
                 if let Some(is_settled) = self.hear(&answer, begun.as_microsecond(), took) {
+                    self.tell_presence(&answer).await;
                     return is_settled;
                 }
                 self.trouble("answers what no hub would: is another program there?");
@@ -460,6 +571,21 @@ impl Pulse {
             Err(Failed::Away(why) | Failed::Refused(why)) => self.trouble(&why),
         }
         true
+    }
+
+    /// Says who listens here, and does what others ask for.
+    async fn tell_presence(&mut self, answer: &Value) {
+        let [.., orders, _, rows] = wire::array(answer).unwrap_or_default() else {
+            return;
+        };
+        for order in wire::array(orders).unwrap_or_default() {
+            presence::obey(&self.common, order);
+        }
+        let rows = wire::number(rows).unwrap_or(0);
+        let told = self.told.tell(&self.common, &self.engine, rows).await;
+        if let Err(Failed::Away(why) | Failed::Refused(why)) = told {
+            tracing::warn!(why, "others do not know who listens here");
+        }
     }
 
     fn tell(&mut self) -> Vec<Value> {
@@ -502,8 +628,7 @@ impl Pulse {
 
     /// Whether there is no need to look again soon; `None` for an answer without sense.
     fn hear(&mut self, answer: &Value, begun: i64, took: Duration) -> Option<bool> {
-        let [state, epoch, base, head, floor, time, due, why, _orders, nodes] =
-            wire::array(answer)?
+        let [state, epoch, base, head, floor, time, due, why, _, nodes, _] = wire::array(answer)?
         else {
             return None;
         };
@@ -530,7 +655,13 @@ impl Pulse {
         let nodes = wire::array(nodes)?.chunks_exact(3).map(|node| {
             Some(Member {
                 id: wire::text(&node[0])?.to_owned(),
-                reached: wire::number(&node[1])?,
+                reached: match wire::number(&node[1])? {
+                    0 => None,
+                    seq => Some(Position {
+                        epoch: shared.epoch,
+                        seq,
+                    }),
+                },
                 subscribers: wire::number(&node[2])?,
             })
         });
@@ -581,7 +712,11 @@ impl Pulse {
     fn trouble(&self, why: &str) {
         self.common.state.send_modify(|state| {
             if state.connected || state.trouble.as_deref() != Some(why) {
-                tracing::warn!(engine = self.engine.address(), why, "the backplane does not answer");
+                tracing::warn!(
+                    engine = self.engine.address(),
+                    why,
+                    "the backplane does not answer"
+                );
             }
             state.connected = false;
             state.open = false;
@@ -682,7 +817,11 @@ async fn follow(
                 break;
             }
             if let Some(why) = entry.unreadable {
-                tracing::error!(seq = entry.event.seq, why, "an outside program's publication is none");
+                tracing::error!(
+                    seq = entry.event.seq,
+                    why,
+                    "an outside program's publication is none"
+                );
             }
             events.push(entry.event);
         }
@@ -691,16 +830,18 @@ async fn follow(
             && log.head() > shared.base
         {
             let missing = first.seq - log.head() - 1;
-            tracing::error!(missing, "the log was cut before this node had read it: a gap");
+            tracing::error!(
+                missing,
+                "the log was cut before this node had read it: a gap"
+            );
         }
         if !events.is_empty() {
             log.follow(Step::Events(events)).await?;
         }
         if is_other {
             common.pulse.notify_one();
-            let known = state.wait_for(|state| {
-                state.shared.is_some_and(|now| now.epoch != shared.epoch)
-            });
+            let known =
+                state.wait_for(|state| state.shared.is_some_and(|now| now.epoch != shared.epoch));
             // Wrong once, it is looked at again.
             let _ = tokio::time::timeout(PULSE, known).await;
             return Ok(());

@@ -111,8 +111,9 @@ pub(super) async fn run(common: &Common, engine: &Engine, mut queue: mpsc::Recei
             state.open && epoch == Some(common.log.epoch())
         };
         let now = Instant::now();
-        let (late, in_time): (Vec<Job>, Vec<Job>) =
-            waiting.drain(..).partition(|job: &Job| job.until().is_some_and(|until| until <= now));
+        let (late, in_time): (Vec<Job>, Vec<Job>) = waiting
+            .drain(..)
+            .partition(|job: &Job| job.until().is_some_and(|until| until <= now));
         waiting = in_time;
         late.into_iter().for_each(|job| refuse(common, job, CLOSED));
         while is_open && !waiting.is_empty() && calls.len() < CALLS {
@@ -198,10 +199,17 @@ async fn append(common: &Common, engine: &Engine, jobs: Vec<Job>) -> Vec<Job> {
     let mut each = answers.iter();
     let mut newest = 0;
     for job in jobs {
-        let Job::Append { answer, publications, .. } = job else {
+        let Job::Append {
+            answer,
+            publications,
+            ..
+        } = job
+        else {
             continue;
         };
-        let stored = each.next().map(|answer| numbers(common, answer, publications.len()));
+        let stored = each
+            .next()
+            .map(|answer| numbers(common, answer, publications.len()));
         let stored = stored.unwrap_or(Err(HubError::Away { why: UNSURE }));
         if let Ok(stored) = &stored {
             newest = newest.max(stored.iter().flatten().copied().max().unwrap_or(0));
@@ -233,12 +241,19 @@ fn numbers(common: &Common, answer: &Value, count: usize) -> Result<Vec<Option<u
     };
     let later = numbers.iter().filter(|number| **number == 0).count() as u64;
     let stored = (numbers.len() as u64).saturating_sub(known + later);
-    for (result, count) in [("stored", stored), ("duplicate", known), ("scheduled", later)] {
+    for (result, count) in [
+        ("stored", stored),
+        ("duplicate", known),
+        ("scheduled", later),
+    ] {
         if count > 0 {
             common.metrics.published.add(result, count);
         }
     }
-    Ok(numbers.into_iter().map(|number| (number > 0).then_some(number)).collect())
+    Ok(numbers
+        .into_iter()
+        .map(|number| (number > 0).then_some(number))
+        .collect())
 }
 
 async fn cancel(common: &Common, engine: &Engine, job: Job) -> Vec<Job> {
@@ -290,7 +305,9 @@ async fn scheduled(engine: &Engine, job: Job) -> Vec<Job> {
 /// Until when the engine may take these, in its own microseconds.
 fn deadline(common: &Common, jobs: &[Job]) -> Value {
     let until = jobs.iter().filter_map(Job::until).min();
-    let left = until.map_or(PATIENCE, |until| until.saturating_duration_since(Instant::now()));
+    let left = until.map_or(PATIENCE, |until| {
+        until.saturating_duration_since(Instant::now())
+    });
     let now = (common.clock)().as_microsecond();
     let left = i64::try_from(left.as_micros()).unwrap_or(0);
     now.saturating_add(left).to_string().into()
@@ -352,7 +369,9 @@ impl Verdict {
         }
         if !again.is_empty() {
             // Until a pulse says otherwise; else they would be tried without end.
-            common.state.send_if_modified(|state| mem::replace(&mut state.open, false));
+            common
+                .state
+                .send_if_modified(|state| mem::replace(&mut state.open, false));
         }
         again
     }
@@ -360,7 +379,10 @@ impl Verdict {
 
 fn refuse(common: &Common, job: Job, why: &'static str) {
     if let Job::Append { publications, .. } = &job {
-        common.metrics.published.add("failed", publications.len() as u64);
+        common
+            .metrics
+            .published
+            .add("failed", publications.len() as u64);
     }
     job.refuse(why);
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use fred::types::Value;
 use sse::{EventId, EventName};
 
+use crate::Epoch;
 use crate::inbound;
 use crate::log::{Copied, Upcoming};
 use crate::message::MessageId;
 use crate::publication::{Audience, Publication};
-use crate::Epoch;
 
 /// Marks in an entry.
 const FACT: char = 'f';
@@ -98,10 +98,9 @@ pub(super) fn entry(value: &Value) -> Option<Entry> {
     let (flags, retry, event) = (line()?, line()?, line()?);
     let (message, key) = (line()?, line()?);
     let read = match document {
-        Some(document) => bytes(document)
-            .map_or(Err("it is no text".to_owned()), |body| {
-                inbound::document(body).map_err(|refusal| refusal.why)
-            }),
+        Some(document) => bytes(document).map_or(Err("it is no text".to_owned()), |body| {
+            inbound::document(body).map_err(|refusal| refusal.why)
+        }),
         None => Ok(Publication {
             event: EventName::parse(event).ok(),
             retry: retry.parse().ok().map(Duration::from_millis),
@@ -187,7 +186,20 @@ pub(super) fn scheduled(row: &Value) -> Option<(Upcoming, Publication)> {
     let [due, entry, fields @ ..] = array(row)? else {
         return None;
     };
-    let [_, ttl, flags, retry, event, message, key, sequence, audience, data, ..] = fields else {
+    let [
+        _,
+        ttl,
+        flags,
+        retry,
+        event,
+        message,
+        key,
+        sequence,
+        audience,
+        data,
+        ..,
+    ] = fields
+    else {
         return None;
     };
     let flags = text(flags)?;

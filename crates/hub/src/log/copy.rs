@@ -159,7 +159,11 @@ pub(super) fn events(db: &Connection, after: u64) -> rusqlite::Result<Vec<Copied
     let mut rows = select.query(params![after.cast_signed(), MOST as i64])?;
     let (mut events, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let text = |column| row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from);
+        let text = |column| {
+            row.get_ref(column)?
+                .as_str_or_null()
+                .map_err(rusqlite::Error::from)
+        };
         let audience = text(10)?.unwrap_or_default();
         let retry: Option<i64> = row.get(4)?;
         let publication = Publication {

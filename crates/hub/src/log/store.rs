@@ -11,7 +11,8 @@ use rusqlite::{
 use sse::{EventId, EventName};
 
 use super::ledger::{
-    self, BOARD, DUE, DUE_BYTES, Deleted, Extent, Known, Ledger, Most, Origin, Schedule, Unneeded, Upcoming,
+    self, BOARD, DUE, DUE_BYTES, Deleted, Extent, Known, Ledger, Most, Origin, Schedule, Unneeded,
+    Upcoming,
 };
 use crate::message::MessageId;
 use crate::publication::{Address, Audience, Filter, Publication};
