@@ -25,7 +25,7 @@ use crate::{
 /// So long a condition is waited for. Only a run that fails waits this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 /// Longer than a node may take for an answer.
 const ANSWER: Duration = Duration::from_secs(30);
 /// Lines of what a node said that a failure shows.
@@ -150,17 +150,32 @@ impl Crowd {
         self.subscribe(specs.collect()).await;
     }
 
+    /// These subscribers; once each has a place.
     pub(crate) async fn subscribe(&mut self, specs: Vec<Spec>) {
         for spec in specs {
-            let heard = Arc::<Mutex<Heard>>::default();
-            let (world, own) = (Arc::clone(&self.world), spec.clone());
-            self.subscribers
-                .spawn(subscribe(world, own, Arc::clone(&heard)));
-            self.members.push((spec, heard));
+            self.member(spec, Heard::default());
         }
         let seated = || self.each(|heard| heard.first.is_some());
-        self.until("all have a place", || seated().iter().all(|seated| *seated))
-            .await;
+        let all = || seated().iter().all(|seated| *seated);
+        self.until("all have a place", all).await;
+    }
+
+    /// One that comes with a place that it has from elsewhere.
+    pub(crate) fn come_from(&mut self, spec: Spec, place: Place) {
+        let heard = Heard {
+            first: Some(place),
+            last_event_id: place.to_string(),
+            ..Heard::default()
+        };
+        self.member(spec, heard);
+    }
+
+    fn member(&mut self, spec: Spec, heard: Heard) {
+        let heard = Arc::new(Mutex::new(heard));
+        let (world, own) = (Arc::clone(&self.world), spec.clone());
+        let listens = subscribe(world, own, Arc::clone(&heard));
+        self.subscribers.spawn(listens);
+        self.members.push((spec, heard));
     }
 
     /// So many publishers begin.

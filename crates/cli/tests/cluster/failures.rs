@@ -1,6 +1,6 @@
 //! What ends, stands still, is cut off or comes back as it was before.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use crate::{
     cluster::{Cluster, backplane, json, start},
@@ -183,22 +183,37 @@ async fn a_node_that_is_cut_off_keeps_its_subscribers_and_catches_up() {
         crowd.answered(either(60, 1000)).await;
         wire.set(state);
         let before = crowd.each(|heard| heard.beats);
+        // Who comes from another node knows more than this one can.
+        for _ in 0..either(3, 30) {
+            let (_, place) = crowd.publish_at(To::Everyone, 0).await;
+            let spec = Spec {
+                user: Some(1),
+                node: 2,
+                stays: true,
+                ..Spec::default()
+            };
+            crowd.come_from(spec, place);
+        }
         let refused = (0..4).map(|_| refused_at(&crowd, 2));
         for answer in futures::future::join_all(refused).await {
             assert_eq!(answer.status(), 503, "{state:?}: {}", answer.text());
         }
-        // The others go on, and the one that is cut off gives signs of life.
-        crowd.answered(either(60, 1000)).await;
+        // The others go on, and the one that is cut off gives signs of life. Whoever asks it to
+        // publish waits for seconds.
+        crowd.answered(either(10, 100)).await;
         let alive = || {
             let now = crowd.each(|heard| heard.beats);
-            let own = (0..crowd.count()).filter(|&index| crowd.spec(index).node == 2);
+            let own = (0..before.len()).filter(|&index| crowd.spec(index).node == 2);
             own.into_iter().all(|index| now[index] >= before[index] + 3)
         };
         crowd
             .until("signs of life of the node cut off", alive)
             .await;
         wire.set(State::Whole);
+        let healed = Instant::now();
         crowd.publish_at(To::Everyone, 2).await;
+        let took = healed.elapsed().as_secs_f64();
+        println!("{state:?}: published there again {took:.1} s after it was whole");
     }
     crowd.settle().await;
     assert_eq!(
