@@ -1,6 +1,6 @@
 //! An engine and its nodes.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{net::SocketAddr, process::Command, time::Instant};
 
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
@@ -48,6 +48,13 @@ impl Cluster {
     /// The subscribers and publishers of this cluster.
     pub(crate) fn crowd(&self, name: &'static str) -> Crowd {
         crowd(name, &self.nodes)
+    }
+
+    pub(crate) fn signal(&self, node: usize, signal: &str) {
+        let child = self.nodes[node].child.as_ref().unwrap();
+        let id = child.id().unwrap().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Ends a node without a word.

@@ -1,14 +1,18 @@
 //! What ends, stands still, is cut off or comes back as it was before.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 use crate::{
     cluster::{Cluster, backplane, json, start},
-    crowd::{Crowd, ask, either, events_of},
+    crowd::{Crowd, LOOK, PATIENCE, ask, either, events_of, is_long},
     http::Answer,
     judge::Rules,
-    ledger::{Outcome, Place, To},
-    publisher::Publisher,
+    ledger::{Outcome, Place, To, USERS},
+    publisher::{Publisher, place_in},
     subscriber::{Heard, Spec},
     wire::{State, Wire},
 };
@@ -36,9 +40,15 @@ async fn an_engine_that_is_killed_and_has_its_file_loses_nothing() {
     let mut crowd = cluster.crowd("engine killed");
     crowd.subscribe_many(either(60, 600)).await;
     crowd.publish(either(4, 8));
-    for _ in 0..either(2, 15) {
-        crowd.answered(either(100, 2000)).await;
+    for round in 0..either(4, 20) {
+        crowd.answered(either(50, 2000)).await;
         cluster.engine.kill().await;
+        if is_long() && round % 2 == 1 {
+            // So long that publishers are told.
+            let told = || crowd.world.unavailable.load(Ordering::Relaxed);
+            let before = told();
+            crowd.until("503", || told() > before).await;
+        }
         cluster.engine.begin().await;
     }
     crowd.answered(either(100, 2000)).await;
@@ -89,6 +99,117 @@ async fn an_engine_restored_from_an_older_copy_begins_a_new_epoch() {
     crowd.answered(either(100, 3000)).await;
     let rules = Rules::gaps(crowd.count(), 1, 2);
     crowd.finish(&rules).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_is_emptied_while_it_runs_begins_a_new_epoch() {
+    let cluster = Cluster::start(&[]).await;
+    let mut crowd = cluster.crowd("engine flushed");
+    crowd.subscribe_many(either(60, 600)).await;
+    crowd.publish(either(4, 8));
+    crowd.answered(either(100, 3000)).await;
+    let (_, old) = crowd.publish_one(To::Everyone).await;
+    assert_eq!(cluster.engine.ask(&["FLUSHALL"]).await, "OK");
+    new_epoch(&mut crowd, old).await;
+    crowd.answered(either(100, 3000)).await;
+    let rules = Rules::gaps(crowd.count(), 1, 2);
+    crowd.finish(&rules).await;
+}
+
+/// A node that may know more than the engine is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_and_a_node_that_end_together_and_come_back_lose_nothing() {
+    let mut cluster = Cluster::start(&[]).await;
+    let mut crowd = cluster.crowd("engine and node killed");
+    crowd.subscribe_many(either(60, 600)).await;
+    crowd.publish(either(4, 8));
+    for node in (0..3).cycle().take(either(2, 12)) {
+        crowd.answered(either(50, 1000)).await;
+        cluster.kill(node).await;
+        cluster.engine.kill().await;
+        cluster.engine.begin().await;
+        start(&mut cluster.nodes[node..=node]).await;
+    }
+    crowd.answered(either(50, 1000)).await;
+    let rules = Rules::no_gap(crowd.count());
+    crowd.finish(&rules).await;
+}
+
+/// Nobody knows what a node has that stood still while the engine came back: nothing is left out
+/// silently.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_stands_still_while_the_engine_restarts_is_told_of_the_new_epoch() {
+    let mut cluster = Cluster::start(&[]).await;
+    let mut crowd = cluster.crowd("node stopped, engine killed");
+    crowd.subscribe_many(either(30, 300)).await;
+    crowd.publish(3);
+    crowd.answered(50).await;
+    crowd.settle().await;
+    let (_, old) = crowd.publish_one(To::Everyone).await;
+    cluster.signal(2, "-STOP");
+    let number = crowd
+        .world
+        .ledger
+        .write(To::Everyone, "to who stands still");
+    let mut publisher = Publisher::new(Arc::clone(&crowd.world));
+    let waits = tokio::spawn(async move { publisher.once(number, 2).await });
+    cluster.engine.kill().await;
+    cluster.engine.begin().await;
+    crowd.publish_at(To::Everyone, 0).await;
+    cluster.signal(2, "-CONT");
+    let answer = waits.await.unwrap();
+    match answer.as_ref().and_then(place_in) {
+        Some(place) => {
+            assert_ne!(place.epoch, old.epoch);
+            crowd.world.ledger.note(number, Outcome::At(place));
+        }
+        None => assert!(answer.is_none_or(|answer| answer.status() == 503)),
+    }
+    new_epoch(&mut crowd, old).await;
+    crowd.publish(3);
+    crowd.answered(50).await;
+    let rules = Rules::gaps(crowd.count(), 1, 2);
+    crowd.finish(&rules).await;
+}
+
+/// It is taken for dead, and is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_stands_still_for_long_goes_on_where_it_was() {
+    let mut cluster = Cluster::start(&[]).await;
+    let mut crowd = cluster.crowd("node stopped");
+    crowd.subscribe_many(either(30, 300)).await;
+    crowd.publish(3);
+    crowd.answered(50).await;
+    crowd.settle().await;
+    cluster.signal(2, "-STOP");
+    let node = crowd.world.nodes[0];
+    members(node, 2).await;
+    for nth in 0..either(50, 1000) {
+        crowd.publish_at(To::User(nth % USERS), nth % 2).await;
+    }
+    cluster.signal(2, "-CONT");
+    members(node, 3).await;
+    crowd.publish(3);
+    crowd.answered(50).await;
+    crowd.settle().await;
+    let connections = crowd.each(|heard| heard.connections);
+    assert_eq!(connections, vec![1; crowd.count()]);
+    let rules = Rules::no_gap(crowd.count());
+    crowd.finish(&rules).await;
+}
+
+/// Waits until a node says that so many are there.
+async fn members(node: SocketAddr, many: usize) {
+    let began = Instant::now();
+    loop {
+        let status = json(node, "/hub/status").await;
+        let nodes = status["backplane"]["nodes"].as_array();
+        if nodes.is_some_and(|nodes| nodes.len() == many) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "not {many} nodes: {status}");
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 fn gaps(crowd: &Crowd) -> Vec<usize> {
@@ -198,9 +319,10 @@ async fn a_node_that_is_cut_off_keeps_its_subscribers_and_catches_up() {
         for answer in futures::future::join_all(refused).await {
             assert_eq!(answer.status(), 503, "{state:?}: {}", answer.text());
         }
-        // The others go on, and the one that is cut off gives signs of life. Whoever asks it to
-        // publish waits for seconds.
-        crowd.answered(either(10, 100)).await;
+        // The others go on, and the one that is cut off gives signs of life.
+        for nth in 0..either(30, 300) {
+            crowd.publish_at(To::User(nth % USERS), nth % 2).await;
+        }
         let alive = || {
             let now = crowd.each(|heard| heard.beats);
             let own = (0..before.len()).filter(|&index| crowd.spec(index).node == 2);
