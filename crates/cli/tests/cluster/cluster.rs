@@ -38,8 +38,9 @@ impl Cluster {
     pub(crate) async fn planned(options: &[&str]) -> Self {
         let turn = turn().await;
         let engine = Engine::start().await;
+        let url = engine.url();
         Self {
-            nodes: (0..3).map(|_| node(engine.address(), options)).collect(),
+            nodes: (0..3).map(|_| node(&url, options)).collect(),
             engine,
             _turn: turn,
         }
@@ -64,7 +65,7 @@ impl Cluster {
 }
 
 /// A node that is not started yet, on a port of its own for good.
-pub(crate) fn node(engine: SocketAddr, options: &[&str]) -> Hub {
+pub(crate) fn node(engine: &str, options: &[&str]) -> Hub {
     let mut node = alone(options);
     node.options.extend(backplane(engine));
     node
@@ -86,8 +87,8 @@ pub(crate) fn alone(options: &[&str]) -> Hub {
 }
 
 /// The options that join a node to others.
-pub(crate) fn backplane(engine: SocketAddr) -> [String; 2] {
-    ["--backplane".to_owned(), format!("redis://{engine}")]
+pub(crate) fn backplane(engine: &str) -> [String; 2] {
+    ["--backplane".to_owned(), engine.to_owned()]
 }
 
 /// Starts nodes, and waits until all of them are ready.

@@ -128,10 +128,24 @@ impl Crowd {
     }
 
     /// Waits for a condition; otherwise shows how things stand.
-    pub(crate) async fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
-        let began = Instant::now();
+    pub(crate) async fn until(&self, what: &str, is_so: impl FnMut() -> bool) {
+        self.until_still(what, || 0, is_so).await;
+    }
+
+    /// The same for as long as something moves.
+    async fn until_still(
+        &self,
+        what: &str,
+        moves: impl Fn() -> usize,
+        mut is_so: impl FnMut() -> bool,
+    ) {
+        let (mut before, mut since) = (moves(), Instant::now());
         while !is_so() {
-            if began.elapsed() > PATIENCE {
+            let now = moves();
+            if now != before {
+                (before, since) = (now, Instant::now());
+            }
+            if since.elapsed() > PATIENCE {
                 self.fail(&format!("waited in vain: {what}"));
             }
             tokio::time::sleep(LOOK).await;
@@ -192,7 +206,8 @@ impl Crowd {
         let answered = || self.world.answered.load(Ordering::Relaxed);
         let wanted = answered() + more;
         let what = format!("{more} more publications are answered");
-        self.until(&what, || answered() >= wanted).await;
+        self.until_still(&what, answered, || answered() >= wanted)
+            .await;
     }
 
     /// The publishers stop, each once its last publication is answered.
@@ -267,10 +282,10 @@ impl Crowd {
         self.quiet().await;
         let (last, place) = self.publish_one(To::Everyone).await;
         let all = || self.each(|heard| heard.ends_with(last));
-        self.until("the last publication reaches all", || {
-            all().iter().all(|has| *has)
-        })
-        .await;
+        let came = || self.each(|heard| heard.items.len()).iter().sum();
+        let what = "the last publication reaches all";
+        self.until_still(what, came, || all().iter().all(|has| *has))
+            .await;
         place
     }
 

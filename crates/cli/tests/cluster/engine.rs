@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use crate::crowd::until;
+use crate::crowd::{LOOK, PATIENCE, until};
 
 /// One engine. It dies with this value.
 #[derive(Debug)]
@@ -24,11 +24,18 @@ pub(crate) struct Engine {
 impl Engine {
     /// A new and empty engine; what it confirms is on disk.
     pub(crate) async fn start() -> Self {
-        let options = ["--appendonly", "yes", "--appendfsync", "always"];
-        Self::with(&options).await
+        Self::with(&[]).await
     }
 
-    pub(crate) async fn with(options: &[&str]) -> Self {
+    /// A replica of another one, reached there; once it has caught up.
+    pub(crate) async fn replica_of(primary: SocketAddr) -> Self {
+        let port = primary.port().to_string();
+        let replica = Self::with(&["--replicaof", "127.0.0.1", &port]).await;
+        replica.replicates("master_link_status:up").await;
+        replica
+    }
+
+    async fn with(options: &[&str]) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("feedbell-engine-")
             .tempdir();
@@ -46,6 +53,10 @@ impl Engine {
         ([127, 0, 0, 1], self.port).into()
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -56,7 +67,8 @@ impl Engine {
         let mut command = tokio::process::Command::new("redis-server");
         command
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--logfile"])
+            .args(["--appendonly", "yes", "--appendfsync", "always"])
+            .args(["--repl-diskless-sync-delay", "0", "--save", "", "--logfile"])
             .arg(self.folder.path().join("log"))
             .arg("--dir")
             .arg(self.data())
@@ -134,17 +146,101 @@ impl Engine {
 
     /// What the engine's own tool gets for an answer; empty while it does not answer.
     pub(crate) async fn ask(&self, command: &[&str]) -> String {
-        let port = self.port.to_string();
-        let mut tool = tokio::process::Command::new("redis-cli");
-        let output = tool.args(["-p", &port]).args(command).output().await;
-        let output = output.expect("these tests need redis-cli in the PATH");
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        ask(self.port, command).await
+    }
+
+    /// Waits until its replica, or its primary, says this in its state of replication.
+    pub(crate) async fn replicates(&self, wanted: &str) {
+        let began = std::time::Instant::now();
+        loop {
+            let said = self.ask(&["INFO", "replication"]).await;
+            if said.lines().any(|line| line.trim() == wanted) {
+                return;
+            }
+            assert!(began.elapsed() < PATIENCE, "no {wanted}: {said}");
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until a replica has all that this one has.
+    pub(crate) async fn replicated(&self, replica: &Engine) {
+        self.ask(&["WAIT", "1", "0"]).await;
+        let offset = async |engine: &Engine, name: &str| {
+            let said = engine.ask(&["INFO", "replication"]).await;
+            let line = said.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|number| number.trim().parse::<u64>().ok())
+        };
+        let wanted = offset(self, "master_repl_offset:").await;
+        let began = std::time::Instant::now();
+        while offset(replica, "slave_repl_offset:").await < wanted {
+            assert!(began.elapsed() < PATIENCE, "the replica stays behind");
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// What it said in its log.
     pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
+}
+
+/// What watches a primary and its replica, and has the replica take over. It dies with this value.
+#[derive(Debug)]
+pub(crate) struct Sentinel {
+    port: u16,
+    _folder: TempDir,
+    _child: Child,
+}
+
+impl Sentinel {
+    /// One that knows the replica too.
+    pub(crate) async fn start(primary: SocketAddr, replica: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (port, path) = (free_port(), folder.path().join("sentinel.conf"));
+        let configuration = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor bell 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds bell 500\nsentinel failover-timeout bell 3000\n",
+            folder.path().display(),
+            primary.port(),
+        );
+        std::fs::write(&path, configuration).unwrap();
+        let mut command = tokio::process::Command::new("redis-server");
+        let child = command
+            .arg(&path)
+            .arg("--sentinel")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn();
+        let replica = replica.port().to_string();
+        let began = std::time::Instant::now();
+        loop {
+            let known = ask(port, &["SENTINEL", "REPLICAS", "bell"]).await;
+            if known.lines().any(|line| line == replica) {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "the sentinel knows {known}");
+            tokio::time::sleep(LOOK).await;
+        }
+        Self {
+            port,
+            _folder: folder,
+            _child: child.unwrap(),
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let port = self.port;
+        format!("redis-sentinel://127.0.0.1:{port}?sentinelServiceName=bell")
+    }
+}
+
+async fn ask(port: u16, command: &[&str]) -> String {
+    let mut tool = tokio::process::Command::new("redis-cli");
+    let output = tool.args(["-p", &port.to_string()]).args(command).output();
+    let output = output.await;
+    let output = output.expect("these tests need redis-cli in the PATH");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -72,7 +72,7 @@ async fn an_engine_that_lost_everything_begins_a_new_epoch() {
     cluster.engine.kill().await;
     cluster.engine.wipe();
     cluster.engine.begin().await;
-    new_epoch(&mut crowd, old).await;
+    new_epoch(&crowd, old).await;
     crowd.answered(either(150, 5000)).await;
     let rules = Rules::gaps(crowd.count(), 1, 2);
     crowd.finish(&rules).await;
@@ -95,7 +95,7 @@ async fn an_engine_restored_from_an_older_copy_begins_a_new_epoch() {
     cluster.engine.end().await;
     cluster.engine.restore();
     cluster.engine.begin().await;
-    new_epoch(&mut crowd, old).await;
+    new_epoch(&crowd, old).await;
     crowd.answered(either(100, 3000)).await;
     let rules = Rules::gaps(crowd.count(), 1, 2);
     crowd.finish(&rules).await;
@@ -110,7 +110,7 @@ async fn an_engine_that_is_emptied_while_it_runs_begins_a_new_epoch() {
     crowd.answered(either(100, 3000)).await;
     let (_, old) = crowd.publish_one(To::Everyone).await;
     assert_eq!(cluster.engine.ask(&["FLUSHALL"]).await, "OK");
-    new_epoch(&mut crowd, old).await;
+    new_epoch(&crowd, old).await;
     crowd.answered(either(100, 3000)).await;
     let rules = Rules::gaps(crowd.count(), 1, 2);
     crowd.finish(&rules).await;
@@ -165,7 +165,7 @@ async fn a_node_that_stands_still_while_the_engine_restarts_is_told_of_the_new_e
         }
         None => assert!(answer.is_none_or(|answer| answer.status() == 503)),
     }
-    new_epoch(&mut crowd, old).await;
+    new_epoch(&crowd, old).await;
     crowd.publish(3);
     crowd.answered(50).await;
     let rules = Rules::gaps(crowd.count(), 1, 2);
@@ -199,7 +199,7 @@ async fn a_node_that_stands_still_for_long_goes_on_where_it_was() {
 }
 
 /// Waits until a node says that so many are there.
-async fn members(node: SocketAddr, many: usize) {
+pub(crate) async fn members(node: SocketAddr, many: usize) {
     let began = Instant::now();
     loop {
         let status = json(node, "/hub/status").await;
@@ -217,7 +217,7 @@ fn gaps(crowd: &Crowd) -> Vec<usize> {
 }
 
 /// Everybody who listens is told, and everybody who comes with a place of before.
-async fn new_epoch(crowd: &mut Crowd, old: Place) {
+pub(crate) async fn new_epoch(crowd: &Crowd, old: Place) {
     let all = || gaps(crowd) == vec![1; crowd.count()];
     crowd.until("all are told of the new epoch", all).await;
     let to = crowd.each(|heard| heard.gaps().next().map(|(_, to)| to.epoch));
@@ -294,7 +294,7 @@ async fn a_node_that_is_cut_off_keeps_its_subscribers_and_catches_up() {
     let wire = Wire::to(cluster.engine.address()).await;
     let options = &mut cluster.nodes[2].options;
     let at = options.len() - 2;
-    options.splice(at.., backplane(wire.address));
+    options.splice(at.., backplane(&wire.url()));
     start(&mut cluster.nodes).await;
     let mut crowd = cluster.crowd("node cut off");
     crowd.subscribe_many(either(60, 600)).await;

@@ -126,7 +126,7 @@ async fn lists(node: SocketAddr, many: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_history_of_a_single_node_becomes_that_of_all() {
     let cluster = Cluster::planned(&[]).await;
-    let engine = cluster.engine.address();
+    let engine = &cluster.engine.url();
     let mut first = alone(&[]);
     start(std::slice::from_mut(&mut first)).await;
     let mut all = [first, node(engine, &[]), node(engine, &[])];

@@ -17,6 +17,7 @@
 mod cluster;
 mod crowd;
 mod engine;
+mod failover;
 mod failures;
 #[path = "../hub_rig/http.rs"]
 mod http;

@@ -27,6 +27,7 @@ pub(crate) enum State {
 pub(crate) struct Wire {
     pub(crate) address: SocketAddr,
     state: watch::Sender<State>,
+    far: watch::Sender<SocketAddr>,
     _task: JoinSet<()>,
 }
 
@@ -35,15 +36,16 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (state, states) = watch::channel(State::Whole);
+        let (far, ends) = watch::channel(far);
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (near, _) = listener.accept().await.unwrap();
-                let mut states = states.clone();
+                let (mut states, far) = (states.clone(), ends.clone());
                 connections.spawn(async move {
                     // Either end may close it at any time.
-                    let _ = carry(near, far, &mut states).await;
+                    let _ = carry(near, &far, &mut states).await;
                 });
                 while connections.try_join_next().is_some() {}
             }
@@ -51,8 +53,18 @@ impl Wire {
         Self {
             address,
             state,
+            far,
             _task: task,
         }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// New connections go there from now on.
+    pub(crate) fn lead_to(&self, far: SocketAddr) {
+        self.far.send_replace(far);
     }
 
     pub(crate) fn set(&self, state: State) {
@@ -62,12 +74,13 @@ impl Wire {
 
 async fn carry(
     near: TcpStream,
-    far: SocketAddr,
+    far: &watch::Receiver<SocketAddr>,
     states: &mut watch::Receiver<State>,
 ) -> io::Result<()> {
     if passes(states).await.is_err() {
         return Ok(());
     }
+    let far = *far.borrow();
     let far = TcpStream::connect(far).await?;
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;
