@@ -213,14 +213,14 @@ pub(crate) async fn members(node: SocketAddr, many: usize) {
 }
 
 fn gaps(crowd: &Crowd) -> Vec<usize> {
-    crowd.each(|heard| heard.gaps().count())
+    crowd.each(|heard| heard.gaps)
 }
 
 /// Everybody who listens is told, and everybody who comes with a place of before.
 pub(crate) async fn new_epoch(crowd: &Crowd, old: Place) {
     let all = || gaps(crowd) == vec![1; crowd.count()];
     crowd.until("all are told of the new epoch", all).await;
-    let to = crowd.each(|heard| heard.gaps().next().map(|(_, to)| to.epoch));
+    let to = crowd.each(|heard| heard.led_to.map(|to| to.epoch));
     assert!(to.iter().all(|epoch| *epoch == to[0]), "{to:?}");
     assert_ne!(to[0], Some(old.epoch));
     for &node in &crowd.world.nodes {

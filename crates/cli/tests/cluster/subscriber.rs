@@ -70,6 +70,9 @@ pub(crate) struct Heard {
     /// The place it began at.
     pub(crate) first: Option<Place>,
     pub(crate) items: Vec<Item>,
+    /// The place that the newest gap led to, and how many there were: asked for again and again.
+    pub(crate) led_to: Option<Place>,
+    pub(crate) gaps: usize,
     /// What it should not have got, each in words.
     pub(crate) strange: Vec<String>,
     pub(crate) connections: usize,
@@ -134,6 +137,8 @@ impl Heard {
                 self.strange.push(format!("{event:?}"));
             }
             let from = said["from"].as_str().unwrap_or_default().to_owned();
+            self.led_to = Some(place);
+            self.gaps += 1;
             return self.items.push(Item::Gap { from, to: place });
         }
         let Some(number) = number_in(&event.data) else {
