@@ -3,9 +3,15 @@
 
 mod engine;
 mod import;
+#[cfg(test)]
+mod losses;
 pub(crate) mod node;
 mod presence;
 mod press;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod url;
 mod wire;
 
