@@ -34,6 +34,23 @@ serve-config-unknown = { $path }, line { $line }: there is no option “{ $key }
 serve-config-value = { $path }, line { $line }: { $key } cannot be this: { $why }.
 serve-config-variable = { $name } cannot be this: { $why }.
 
+## backplane
+
+serve-backplane-memory = A hub with a backplane keeps a copy of the log on disk. Leave out --memory or --backplane.
+serve-import-alone = There is nothing to import into: name the backplane with --backplane.
+backplane-scheme = An engine’s address begins with redis:// or valkey://, with TLS with rediss:// or valkeys://, and where Sentinel watches with redis-sentinel://.
+backplane-cluster = One log lies on one server, so a cluster adds nothing. Name one server, like redis://host:6379.
+backplane-host = The backplane’s address names no host. Write it like redis://host:6379, and in a password @ : / ? # % as %40 %3A %2F %3F %23 %25.
+backplane-port = The port in the backplane’s address is no number from 1 to 65535. In a password write @ : / ? # % as %40 %3A %2F %3F %23 %25.
+backplane-credentials = In the password of the backplane’s address write @ : / ? # % as %40 %3A %2F %3F %23 %25.
+backplane-database = A database is a number from 0 to 255, like redis://host:6379/0.
+backplane-parameters = A backplane’s address has no parameters, except with Sentinel: sentinelServiceName, node, sentinelUsername and sentinelPassword.
+backplane-sentinel = With Sentinel, write redis-sentinel://host:26379?sentinelServiceName=NAME, and &node=host:26379 for each further one.
+backplane-prefix = A prefix has 1 to 64 of the characters A-Z a-z 0-9 _ - . and :. Choose another --backplane-prefix.
+backplane-unencrypted = --backplane-ca is for TLS. Begin the backplane’s address with rediss://, or leave it out.
+backplane-certificates = No certificate can be read from { $path }: { $why }.
+backplane-wrong = There is no backplane: { $why }.
+
 ## backup
 
 backup-file = { $name } ({ $kib } KiB)

@@ -34,6 +34,23 @@ serve-config-unknown = { $path } 第 { $line } 行：没有选项“{ $key }”�
 serve-config-value = { $path } 第 { $line } 行：{ $key } 不能是这个值：{ $why }。
 serve-config-variable = { $name } 不能是这个值：{ $why }。
 
+## backplane
+
+serve-backplane-memory = 使用背板的广播站会在磁盘上保存一份日志副本。请去掉 --memory 或 --backplane。
+serve-import-alone = 没有可以导入的目标：请用 --backplane 指定背板。
+backplane-scheme = 引擎的地址以 redis:// 或 valkey:// 开头，使用 TLS 时以 rediss:// 或 valkeys:// 开头，由 Sentinel 监管时以 redis-sentinel:// 开头。
+backplane-cluster = 一份日志只在一台服务器上，集群没有用处。请指定一台服务器，例如 redis://host:6379。
+backplane-host = 背板的地址中没有主机。请写成 redis://host:6379，密码中的 @ : / ? # % 要写成 %40 %3A %2F %3F %23 %25。
+backplane-port = 背板地址中的端口不是 1 到 65535 之间的数字。密码中的 @ : / ? # % 要写成 %40 %3A %2F %3F %23 %25。
+backplane-credentials = 背板地址里的密码中，@ : / ? # % 要写成 %40 %3A %2F %3F %23 %25。
+backplane-database = 数据库是 0 到 255 之间的数字，例如 redis://host:6379/0。
+backplane-parameters = 背板的地址没有参数，使用 Sentinel 时除外：sentinelServiceName、node、sentinelUsername 和 sentinelPassword。
+backplane-sentinel = 使用 Sentinel 时请写成 redis-sentinel://host:26379?sentinelServiceName=NAME，其余每个 Sentinel 再加上 &node=host:26379。
+backplane-prefix = 前缀由 1 到 64 个字符组成，可用 A-Z a-z 0-9 _ - . 和 :。请换一个 --backplane-prefix。
+backplane-unencrypted = --backplane-ca 只用于 TLS。请让背板的地址以 rediss:// 开头，或去掉这个选项。
+backplane-certificates = 无法从 { $path } 读取证书：{ $why }。
+backplane-wrong = 无法使用背板：{ $why }。
+
 ## backup
 
 backup-file = { $name }（{ $kib } KiB）

@@ -278,6 +278,18 @@ pub(crate) struct Serve {
     /// Keep the log in memory only
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub(crate) memory: bool,
+    /// The Redis or Valkey that joins several hubs into one, like redis://host:6379
+    #[arg(long, value_name = "URL")]
+    pub(crate) backplane: Option<String>,
+    /// What the names of its keys begin with; hubs with different ones share an engine
+    #[arg(long, value_name = "NAME", default_value = "feedbell")]
+    pub(crate) backplane_prefix: String,
+    /// A PEM file of the authorities to trust there instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backplane_ca: Option<PathBuf>,
+    /// Make the log in the data folder, and its tokens, those of all; there must be no log at the backplane yet
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    pub(crate) import: bool,
     /// Let /sse and /test produce a counter, a clock and measurements
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub(crate) demo: bool,

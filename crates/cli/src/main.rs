@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod backplane;
 mod backup;
 mod check;
 mod control;

@@ -12,8 +12,8 @@ use anyhow::Context as _;
 use clap::{ArgMatches, CommandFactory as _};
 use front::{logging, places::Places};
 use hub::{
-    Doors, History, Hub, HubConfig, HubError, Local, LocalError, Rate, Store, Tls, TlsError,
-    TlsMode, Token, names_of,
+    Backplane, Doors, History, Hub, HubConfig, HubError, Local, LocalError, Rate, Store, Tls,
+    TlsError, TlsMode, Token, names_of,
 };
 use jiff::Timestamp;
 use notifier::view::Text;
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::{Arguments, Delivery, LogFormat, Serve, TlsOption},
+    backplane,
     exit::Ended,
     serve_config::{Source, Told, told},
     signals::Signals,
@@ -62,9 +63,18 @@ pub(crate) async fn serve(flags: &ArgMatches, terminal: &Terminal) -> anyhow::Re
     raise_open_files(told.options.max_streams);
 
     let options = told.options;
+    let backplane = match backplane(&options) {
+        Ok(backplane) => backplane,
+        Err(why) => return trouble(why),
+    };
     if !options.memory {
         std::fs::create_dir_all(&plan.folder).with_context(|| plan.folder.display().to_string())?;
     }
+    // What the hub is joined by, said once it listens.
+    let joined = backplane.as_ref().map(|backplane| {
+        let prefix = &options.backplane_prefix;
+        format!("backplane {backplane} (prefix {prefix})")
+    });
     let Some(tokens) = tokens(&options.tokens) else {
         return trouble(Text::new("serve-bad-token"));
     };
@@ -84,7 +94,8 @@ pub(crate) async fn serve(flags: &ArgMatches, terminal: &Terminal) -> anyhow::Re
         Ok(listener) => listener,
         Err(why) => return trouble(not_bound(options.listen, &why)),
     };
-    let config = config(options, &plan, tokens);
+    let mut config = config(options, &plan, tokens);
+    config.backplane = backplane;
     let hub = match tokio::task::spawn_blocking(move || Hub::open(config)).await? {
         Ok(hub) => hub,
         Err(why) => return trouble(notifier::hub_trouble(&why)),
@@ -107,7 +118,7 @@ pub(crate) async fn serve(flags: &ArgMatches, terminal: &Terminal) -> anyhow::Re
             None
         }
     };
-    introduce(&doors, terminal)?;
+    introduce(&doors, joined, terminal)?;
 
     let stop = CancellationToken::new();
     let mut serving = pin!(hub::serve_on(hub, doors, stop.clone().cancelled_owned()));
@@ -218,6 +229,25 @@ fn config(options: Serve, plan: &Plan, tokens: Vec<Token>) -> HubConfig {
     config
 }
 
+fn backplane(options: &Serve) -> Result<Option<Backplane>, Text> {
+    let Some(address) = &options.backplane else {
+        return match options.import {
+            true => Err(Text::new("serve-import-alone")),
+            false => Ok(None),
+        };
+    };
+    if options.memory {
+        return Err(Text::new("serve-backplane-memory"));
+    }
+    let ca = options.backplane_ca.as_deref();
+    let backplane = backplane::named(address, &options.backplane_prefix, ca)?;
+    Ok(Some(if options.import {
+        backplane.import()
+    } else {
+        backplane
+    }))
+}
+
 /// `None`: one of them is no token. An empty one is none either: whoever gives it
 /// meant to ask for one.
 fn tokens(secrets: &[String]) -> Option<Vec<Token>> {
@@ -252,7 +282,7 @@ fn own_certificate(options: &Serve, plan: &Plan) -> Result<Tls, TlsError> {
 
 /// Says where the hub is, the address first: scripts read that line.
 /// Says where it listens. Nobody reading it any more is no reason to end.
-fn introduce(doors: &Doors, terminal: &Terminal) -> std::io::Result<()> {
+fn introduce(doors: &Doors, joined: Option<String>, terminal: &Terminal) -> std::io::Result<()> {
     let address = doors.tcp.local_addr()?;
     let (plain, tls) = match &doors.tls {
         TlsMode::Off => (true, None),
@@ -270,6 +300,7 @@ fn introduce(doors: &Doors, terminal: &Terminal) -> std::io::Result<()> {
     if let Some(local) = &doors.local {
         say(format!("listening on {}", local.path().display()));
     }
+    joined.map(say);
     Ok(())
 }
 

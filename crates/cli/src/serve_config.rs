@@ -18,7 +18,7 @@ use clap::{
 use notifier::view::Text;
 use toml_edit::{Array, Document, Item, Value};
 
-use crate::{args::Serve, terminal::Terminal};
+use crate::{args::Serve, backplane, terminal::Terminal};
 
 /// What the names in the environment begin with.
 const PREFIX: &str = "FEEDBELL_SERVE_";
@@ -154,6 +154,10 @@ impl Told {
             if values.is_empty() {
                 let implied = implied.iter().find(|(name, _)| *name == setting.name);
                 values.extend(implied.map(|(_, value)| value.clone()));
+            }
+            if setting.name == "backplane" {
+                let values = values.iter_mut();
+                values.for_each(|value| *value = backplane::without_secrets(value));
             }
             if SECRET.contains(&setting.name.as_str()) {
                 values.iter_mut().for_each(|value| "…".clone_into(value));

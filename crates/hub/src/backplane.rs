@@ -3,7 +3,12 @@
 
 pub(crate) mod access;
 mod engine;
+mod import;
+pub(crate) mod node;
+mod presence;
+mod press;
 mod url;
+mod wire;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,12 +30,45 @@ pub struct Backplane {
 /// Why a node cannot work with its backplane as it was told to.
 #[derive(Debug, thiserror::Error)]
 pub enum BackplaneError {
-    /// Tell the user: the address is none of an engine.
-    #[error("{why}")]
-    Address {
-        /// What is wrong with it, without the password.
-        why: String,
-    },
+    /// Tell the user: the address is of another kind.
+    #[error(
+        "an engine's address begins with redis:// or valkey://, with TLS with rediss:// or \
+         valkeys://, and where Sentinel watches with redis-sentinel://"
+    )]
+    Scheme,
+    /// Tell the user: a cluster was named.
+    #[error("one log lies on one server, so a cluster adds nothing: write redis://host:6379")]
+    Cluster,
+    /// Tell the user: no host is named, or what is there is none.
+    #[error(
+        "the address names no host: write it like redis://host:6379, and in a password @ : / ? # % \
+         as %40 %3A %2F %3F %23 %25"
+    )]
+    Host,
+    /// Tell the user: the port is none, or the password ends too early.
+    #[error(
+        "a port is a number from 1 to 65535; in a password write @ : / ? # % as %40 %3A %2F %3F \
+         %23 %25"
+    )]
+    Port,
+    /// Tell the user: the password is not escaped.
+    #[error("in a password write @ : / ? # % as %40 %3A %2F %3F %23 %25")]
+    Credentials,
+    /// Tell the user: what follows the host is no number of a database.
+    #[error("a database is a number from 0 to 255, like redis://host:6379/0")]
+    Database,
+    /// Tell the user: there is something after a question mark.
+    #[error(
+        "an address has no parameters, except with Sentinel: sentinelServiceName, node, \
+         sentinelUsername, sentinelPassword"
+    )]
+    Parameters,
+    /// Tell the user: of Sentinel, something is missing.
+    #[error(
+        "with Sentinel, write redis-sentinel://host:26379?sentinelServiceName=NAME, and \
+         &node=host:26379 for each further one"
+    )]
+    Sentinel,
     /// Tell the user: the prefix cannot be one.
     #[error("a prefix has 1 to 64 of the characters A-Z a-z 0-9 _ - . :")]
     Prefix,
@@ -40,6 +78,15 @@ pub enum BackplaneError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        why: String,
+    },
+    /// Tell the user: certificates go with TLS alone.
+    #[error("certificates are for TLS: begin the address with rediss://")]
+    Unencrypted,
+    /// Tell the user: nothing says which certificates to trust.
+    #[error("the system's certificate authorities cannot be read: {why}")]
+    Authorities {
+        /// What the system says.
         why: String,
     },
     /// Try again later: the engine does not answer, or refuses.
@@ -54,11 +101,15 @@ pub enum BackplaneError {
 
 impl Backplane {
     /// The engine at this address: `redis://[user:password@]host[:port][/database]`,
-    /// `rediss://` for TLS, `valkey://` and `valkeys://` for the same.
+    /// `rediss://` for TLS, `valkey://` and `valkeys://` for the same, and with
+    /// `-sentinel` after these the addresses of Sentinels:
+    /// `redis-sentinel://host[:port][/database]?sentinelServiceName=NAME`, then
+    /// `&node=host:port` for each further one, `&sentinelUsername=` and
+    /// `&sentinelPassword=` for their own access.
     ///
     /// # Errors
     ///
-    /// [`BackplaneError::Address`].
+    /// One of the variants that are about addresses.
     pub fn new(address: &str) -> Result<Self, BackplaneError> {
         Ok(Self {
             config: url::parse(address)?,
@@ -87,8 +138,11 @@ impl Backplane {
     ///
     /// # Errors
     ///
-    /// [`BackplaneError::Certificates`].
+    /// [`BackplaneError::Certificates`], [`BackplaneError::Unencrypted`].
     pub fn trust(mut self, path: &Path) -> Result<Self, BackplaneError> {
+        if self.config.tls.is_none() {
+            return Err(BackplaneError::Unencrypted);
+        }
         self.config.tls = Some(url::trusting(path)?);
         self.ca = Some(path.to_owned());
         Ok(self)

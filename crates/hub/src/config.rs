@@ -282,6 +282,43 @@ pub enum HubError {
         /// What SQLite says; shared by all who were in the same transaction.
         source: Arc<rusqlite::Error>,
     },
+    /// Try again later: the backplane takes nothing now.
+    #[error("{why}")]
+    Away {
+        /// Why not, and what to do.
+        why: &'static str,
+    },
+    /// Tell the user: the log has a history of its own, which the nodes of a
+    /// backplane do not have.
+    #[error(
+        "{} holds a history of its own: start with --import to make it that of all nodes, or \
+         choose another data folder", path.display()
+    )]
+    OwnHistory {
+        /// The log.
+        path: PathBuf,
+    },
+    /// Tell the user: the log is a copy of one that several nodes share.
+    #[error(
+        "{} is a node's copy of a hub on a backplane: start with --backplane, or choose another \
+         data folder", path.display()
+    )]
+    IsCopy {
+        /// The log.
+        path: PathBuf,
+    },
+    /// Tell the user: a node keeps its copy on disk.
+    #[error("a node on a backplane keeps its copy of the log on disk, not in memory")]
+    CopyInMemory,
+    /// Tell the user: the history was not imported.
+    #[error("the history was not imported: {why}")]
+    NotImported {
+        /// Why not.
+        why: String,
+    },
+    /// Tell the user: the backplane cannot be used as it was given.
+    #[error(transparent)]
+    Backplane(#[from] crate::BackplaneError),
     /// Try again later, or take some back: no more fits among what is scheduled.
     #[error(
         "{most} publications, or 128 MiB of them, are scheduled already; try again when some \

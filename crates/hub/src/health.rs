@@ -22,7 +22,12 @@ pub(crate) fn alive(hub: &Hub) -> Result<(), &'static str> {
 }
 
 /// Ready: the log takes whatever may be published.
+/// A node that has caught up stays ready while its backplane is away: subscribers
+/// have their history and what comes later.
 pub(crate) async fn ready(hub: &Hub) -> Result<(), &'static str> {
+    if hub.node().is_some_and(|node| !node.state().ready) {
+        return Err("this node has not caught up with the others yet");
+    }
     hub.log().probe().await.map_err(|why| match why {
         full if full.is_disk_full() => FULL,
         HubError::NotStored { .. } => "the log cannot be written: look into what the hub says",
@@ -38,6 +43,12 @@ pub(crate) async fn ready(hub: &Hub) -> Result<(), &'static str> {
         Some(room) if room < ROOM => Err(FULL),
         _ => Ok(()),
     }
+}
+
+/// Whether publications are taken now; `None` for a hub that is alone, where
+/// ready says that.
+pub(crate) fn publishing(hub: &Hub) -> Option<bool> {
+    hub.node().map(|node| node.state().open)
 }
 
 /// Bytes that are free for us where this file lies, where the system says it.

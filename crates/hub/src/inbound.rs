@@ -212,7 +212,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
-fn document(body: &[u8]) -> Result<Publication, Refusal> {
+pub(crate) fn document(body: &[u8]) -> Result<Publication, Refusal> {
     let document: Document<'_> = serde_json::from_slice(body)
         .map_err(|error| Refusal::bad(format!("this is not a publication: {error}")))?;
     if document.data.is_none() && document.event.is_none() {

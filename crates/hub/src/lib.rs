@@ -89,7 +89,9 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     config: HubConfig,
-    log: log::Log,
+    /// Before the log, which it holds: dropped means closed.
+    node: Option<backplane::node::Node>,
+    log: Arc<log::Log>,
     stats: watch::Sender<HubStats>,
     random: Mutex<fastrand::Rng>,
     subscribers: Arc<subscribers::Subscribers>,
@@ -149,19 +151,44 @@ impl Hub {
     /// none ([`HubError::Origin`]).
     pub fn open(mut config: HubConfig) -> Result<Self, HubError> {
         config.check()?;
+        let own_clock = config.clock.clone();
+        let mut offset = None;
+        if config.backplane.is_some() {
+            let (clock, sets) = backplane::node::engine_clock(own_clock.clone());
+            config.clock = clock;
+            offset = Some(sets);
+        }
         let stats = watch::Sender::new(HubStats::default());
         let started = (config.clock)();
         let metrics = Arc::<metrics::Metrics>::default();
         // First of all: who holds its lock is alone with the folder.
         let log = log::Log::open(&mut config, stats.clone(), metrics.clone())?;
+        let log = Arc::new(log);
         // A source of chance that is the same at each start must not give ids
         // that are in the log already.
         let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
         let random = fastrand::Rng::with_seed(config.random.u64(..) ^ start);
         let subscribers = Arc::new(subscribers::Subscribers::default());
         let access = access::Access::open(&config, subscribers.clone())?;
+        let node = match (&config.backplane, offset, &config.store) {
+            (Some(backplane), Some(offset), _) => {
+                let parts = backplane::node::Parts {
+                    log: log.clone(),
+                    subscribers: subscribers.clone(),
+                    metrics: metrics.clone(),
+                    own_clock,
+                    offset,
+                };
+                Some(backplane::node::Node::start(backplane, &config, parts)?)
+            }
+            (_, _, Store::Path(path)) if log.was().origin.is_some() => {
+                return Err(HubError::IsCopy { path: path.clone() });
+            }
+            _ => None,
+        };
         Ok(Self(Arc::new(Inner {
             config,
+            node,
             log,
             stats,
             random: Mutex::new(random),
@@ -183,9 +210,20 @@ impl Hub {
     /// [`HubError::TooManyScheduled`] when it is due later and no more fit.
     /// [`HubError::TooLarge`] when the data has more than [`MAX_DATA`] bytes.
     pub async fn publish(&self, publication: Publication) -> Result<Receipt, HubError> {
-        let stored = self.0.log.append(vec![publication]).await?;
+        let stored = self.append(vec![publication]).await?;
         let seq = stored.first().ok_or(HubError::Stopped)?;
         Ok(self.receipt(*seq))
+    }
+
+    async fn append(&self, publications: Vec<Publication>) -> Result<Vec<Option<u64>>, HubError> {
+        let mut each = publications.iter().map(|one| one.data.len());
+        if let Some(len) = each.find(|len| *len > MAX_DATA) {
+            return Err(HubError::TooLarge { len });
+        }
+        match self.node() {
+            Some(node) => node.append(publications).await,
+            None => self.0.log.append(publications).await,
+        }
     }
 
     fn receipt(&self, seq: Option<u64>) -> Receipt {
@@ -205,7 +243,7 @@ impl Hub {
         &self,
         publications: Vec<Publication>,
     ) -> Result<Vec<Receipt>, HubError> {
-        let stored = self.0.log.append(publications).await?;
+        let stored = self.append(publications).await?;
         Ok(stored.into_iter().map(|seq| self.receipt(seq)).collect())
     }
 
@@ -216,7 +254,10 @@ impl Hub {
     ///
     /// [`HubError::NotStored`] when the log could not be written: try again.
     pub async fn cancel(&self, to: Audience, sequence: String) -> Result<u64, HubError> {
-        self.0.log.cancel(to, sequence).await
+        match self.node() {
+            Some(node) => node.cancel(&to, sequence).await,
+            None => self.0.log.cancel(to, sequence).await,
+        }
     }
 
     /// The numbers a front end shows, and their changes.
@@ -262,6 +303,11 @@ impl Hub {
 
     fn random(&self) -> &Mutex<fastrand::Rng> {
         &self.0.random
+    }
+
+    /// What it is one of, if it is one of several.
+    fn node(&self) -> Option<&backplane::node::Node> {
+        self.0.node.as_ref()
     }
 
     fn log(&self) -> &log::Log {

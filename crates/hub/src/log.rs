@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod alike;
+mod copy;
 mod disk;
 mod ledger;
 mod memory;
@@ -26,22 +27,31 @@ use crate::metrics::Metrics;
 use crate::publication::{Audience, Filter};
 use crate::record::{Record, View};
 use crate::window::{Page, Recent, Stretch, Window};
-use crate::{Epoch, HubConfig, HubError, HubStats, MAX_DATA, Position, Publication, Store};
+use crate::{Epoch, HubConfig, HubError, HubStats, Position, Publication, Store};
 
+pub(crate) use copy::{Copied, Step};
 use disk::{Disk, Opened};
-use ledger::Extent;
-pub(crate) use ledger::Upcoming;
+pub(crate) use ledger::{Extent, Origin, Upcoming};
 use memory::Memory;
 use writer::{Limits, State, Writer};
 
 /// The log of one hub.
 pub(crate) struct Log {
-    epoch: Epoch,
     kept: Kept,
     head: watch::Receiver<u64>,
     shared: Arc<Shared>,
     clock: Clock,
     metrics: Arc<Metrics>,
+    was: Was,
+}
+
+/// What a log was when it was opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Was {
+    /// Of which shared log it was a copy.
+    pub(crate) origin: Option<Origin>,
+    /// Whether it held nothing, nor ever had.
+    pub(crate) is_empty: bool,
 }
 
 /// Where it is kept.
@@ -53,6 +63,9 @@ enum Kept {
 
 /// What the writer tells and everybody reads.
 struct Shared {
+    epoch: AtomicU64,
+    /// As the last transaction left it.
+    extent: Mutex<Extent>,
     window: RwLock<Window>,
     floor: AtomicU64,
     /// Who hears of what is new, beside those who watch the head.
@@ -60,10 +73,12 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(window: Window, floor: u64) -> Self {
+    fn new(extent: Extent, window: Window) -> Self {
         Self {
+            epoch: AtomicU64::new(extent.epoch.number()),
+            extent: Mutex::new(extent),
             window: RwLock::new(window),
-            floor: AtomicU64::new(floor),
+            floor: AtomicU64::new(extent.floor),
             couriers: Mutex::default(),
         }
     }
@@ -89,6 +104,15 @@ impl Shared {
 
     fn write_window(&self) -> RwLockWriteGuard<'_, Window> {
         self.window.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_extent(&self, extent: Extent) {
+        self.epoch.store(extent.epoch.number(), Ordering::Release);
+        *self.extent.lock().unwrap_or_else(PoisonError::into_inner) = extent;
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch::from_number(self.epoch.load(Ordering::Acquire))
     }
 
     fn tell_floor(&self, floor: u64) {
@@ -146,6 +170,7 @@ impl Log {
                     head: 0,
                     floor: 0,
                     bytes: 0,
+                    origin: None,
                 };
                 (State::new(extent), Window::alone(), None)
             }
@@ -156,11 +181,15 @@ impl Log {
             }
         };
         let extent = state.extent;
+        let was = Was {
+            origin: extent.origin,
+            is_empty: extent.head == 0 && state.schedule.entries == 0,
+        };
         stats.send_modify(|stats| {
             stats.events = state.kept;
             stats.bytes = extent.bytes;
         });
-        let shared = Arc::new(Shared::new(window, extent.floor));
+        let shared = Arc::new(Shared::new(extent, window));
         let (head_writer, head) = watch::channel(extent.head);
         let writer = Writer {
             state,
@@ -170,6 +199,7 @@ impl Log {
             head: head_writer,
             stats,
             metrics: metrics.clone(),
+            follows: config.backplane.is_some(),
         };
         let kept = match opened {
             None => Memory::start(writer).map(Kept::Memory),
@@ -183,17 +213,17 @@ impl Log {
             source,
         })?;
         Ok(Self {
-            epoch: extent.epoch,
             kept,
             head,
             shared,
             clock: config.clock.clone(),
             metrics,
+            was,
         })
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
-        self.epoch
+        self.shared.epoch()
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -221,10 +251,6 @@ impl Log {
         &self,
         publications: Vec<Publication>,
     ) -> Result<Vec<Option<u64>>, HubError> {
-        let mut each = publications.iter().map(|one| one.data.len());
-        if let Some(len) = each.find(|len| *len > MAX_DATA) {
-            return Err(HubError::TooLarge { len });
-        }
         match &self.kept {
             Kept::Memory(memory) => {
                 let stored = memory.append(publications);
@@ -256,7 +282,7 @@ impl Log {
         after: Option<Upcoming>,
     ) -> Result<(Vec<Record>, Option<Upcoming>), HubError> {
         let position = Position {
-            epoch: self.epoch,
+            epoch: self.epoch(),
             seq: self.head(),
         };
         match &self.kept {
@@ -267,6 +293,48 @@ impl Log {
                     .await
             }
         }
+    }
+
+    /// Does as the log did of which this is a copy; returns once it is on disk.
+    pub(crate) async fn follow(&self, step: Step) -> Result<(), HubError> {
+        match &self.kept {
+            // Copies are kept on disk.
+            Kept::Memory(_) => Err(HubError::Stopped),
+            Kept::Disk(disk) => disk.follow(step).await,
+        }
+    }
+
+    /// Some of the events after `after` as they are kept, to be copied elsewhere.
+    pub(crate) async fn events(&self, after: u64) -> Result<Vec<Copied>, HubError> {
+        match &self.kept {
+            Kept::Memory(_) => Err(HubError::Stopped),
+            Kept::Disk(disk) => disk.read(move |db| copy::events(db, after)).await,
+        }
+    }
+
+    /// Some of what is scheduled after this entry; the entries' numbers with it.
+    pub(crate) async fn all_scheduled(
+        &self,
+        after: i64,
+    ) -> Result<Vec<(i64, Publication)>, HubError> {
+        match &self.kept {
+            Kept::Memory(_) => Err(HubError::Stopped),
+            Kept::Disk(disk) => disk.read(move |db| copy::scheduled(db, after)).await,
+        }
+    }
+
+    /// How far it goes; head and time belong together.
+    pub(crate) fn extent(&self) -> Extent {
+        *self
+            .shared
+            .extent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it was when it was opened.
+    pub(crate) fn was(&self) -> Was {
+        self.was
     }
 
     /// Writes, to see whether that is possible.
@@ -365,7 +433,7 @@ impl Log {
     }
 
     /// The place before the first event from `at` on, in Unix milliseconds.
-    pub(crate) async fn before(&self, at: i64) -> Result<u64, HubError> {
+    pub(crate) async fn place_before(&self, at: i64) -> Result<u64, HubError> {
         match &self.kept {
             Kept::Memory(memory) => memory.before(at),
             Kept::Disk(disk) => {
@@ -378,7 +446,7 @@ impl Log {
 
     /// The event that ntfy's clients know by this id.
     pub(crate) async fn by_message(&self, id: MessageId) -> Result<Option<u64>, HubError> {
-        let (epoch, head) = (self.epoch, self.head());
+        let (epoch, head) = (self.epoch(), self.head());
         let own = match &self.kept {
             Kept::Memory(memory) => memory.by_message(&id)?,
             Kept::Disk(disk) => {
@@ -433,6 +501,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::MAX_DATA;
     use crate::format::Format;
     use crate::publication::{Address, Topic};
 

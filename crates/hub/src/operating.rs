@@ -14,13 +14,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::access::Caller;
-use crate::health;
+use crate::backplane::node::{Member, Node};
 use crate::inbound::Refusal;
 use crate::metrics::{self, Process};
 use crate::peer::Peer;
 use crate::presence::Subscriber;
 use crate::publication::{Topic, Uid};
 use crate::routes::{Shared, Site, json, refuse};
+use crate::{Hub, health};
 
 /// Where the hub is operated.
 pub(crate) fn router() -> Router<Arc<Site>> {
@@ -37,7 +38,7 @@ pub(crate) fn router() -> Router<Arc<Site>> {
 async fn status(State(site): Shared) -> Response {
     let hub = &site.hub;
     let stats = *hub.watch().borrow();
-    let body = json!({
+    let mut body = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "epoch": hub.epoch().to_string(),
         "position": hub.position().to_string(),
@@ -47,21 +48,65 @@ async fn status(State(site): Shared) -> Response {
         "bytes": stats.bytes,
         "since": hub.started().as_millisecond(),
     });
+    if let (Some(node), Some(backplane)) = (hub.node(), &hub.config().backplane) {
+        let state = node.state();
+        let all: u64 = state.nodes.iter().map(|node| node.subscribers).sum();
+        if !state.nodes.is_empty() {
+            body["subscribers"] = all.into();
+        }
+        body["backplane"] = json!({
+            "engine": backplane.to_string(),
+            "connected": state.connected,
+            "publishing": state.open,
+            "ready": state.ready,
+            "lag": node.lag(),
+            "trouble": state.trouble,
+            "nodes": state.nodes.iter().map(|one| member(node, one)).collect::<Vec<_>>(),
+        });
+    }
     json(StatusCode::OK, &body)
+}
+
+fn member(own: &Node, node: &Member) -> serde_json::Value {
+    json!({
+        "id": node.id,
+        "own": node.id == own.id(),
+        "subscribers": node.subscribers,
+        "position": node.reached.map(|at| at.to_string()),
+    })
 }
 
 async fn subscribers(State(site): Shared) -> Response {
-    let listening: Vec<_> = site.hub.listening().iter().map(row).collect();
-    let body = json!({"subscribers": listening, "max": site.hub.config().max_streams});
+    let hub = &site.hub;
+    let own = hub.listening();
+    let own = own.iter().map(|own| row(own, &id_of(hub, own.id)));
+    let mut listening: Vec<_> = own.collect();
+    let mut body = json!({"max": hub.config().max_streams});
+    if let Some(node) = hub.node() {
+        let others = node.listening_elsewhere().await;
+        // Those of this node alone.
+        body["partial"] = others.is_none().into();
+        listening.extend(others.into_iter().flatten());
+    }
+    body["subscribers"] = listening.into();
     json(StatusCode::OK, &body)
 }
 
-fn row(subscriber: &Subscriber) -> serde_json::Value {
+/// What a subscriber is called at all nodes.
+fn id_of(hub: &Hub, id: u64) -> String {
+    match hub.node() {
+        Some(node) => format!("{}-{id}", node.id()),
+        None => id.to_string(),
+    }
+}
+
+/// A subscriber as the hub shows it.
+pub(crate) fn row(subscriber: &Subscriber, id: &str) -> serde_json::Value {
     let uids = subscriber.uids.iter().map(Uid::as_str);
     let topics = subscriber.topics.iter().map(Topic::as_str);
     json!({
         // A text, as all ids of the hub are.
-        "id": subscriber.id.to_string(),
+        "id": id,
         "uids": uids.collect::<Vec<_>>(),
         "topics": topics.collect::<Vec<_>>(),
         "device": subscriber.device,
@@ -88,19 +133,54 @@ async fn disconnect(
         Some("1") => true,
         Some(_) => return Err(Refusal::bad("ban is 1, or left out")),
     };
-    let listening = site.hub.listening();
-    let found = listening.iter().find(|own| own.id.to_string() == id);
-    let Some(found) = found else {
-        let why = "no subscriber has this id; see /hub/subscribers";
-        return Ok(refuse(StatusCode::NOT_FOUND, why));
+    let hub = &site.hub;
+    let listening = hub.listening();
+    let found = listening.iter().find(|own| id_of(hub, own.id) == id);
+    let gone = match found {
+        Some(found) => {
+            if ban {
+                for uid in &found.uids {
+                    hub.ban(uid).await?;
+                }
+            }
+            // Who is banned is gone already.
+            hub.disconnect(found.id);
+            true
+        }
+        None => disconnect_elsewhere(hub, &id, ban).await?,
+    };
+    if gone {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let why = "no subscriber has this id; see /hub/subscribers";
+    Ok(refuse(StatusCode::NOT_FOUND, why))
+}
+
+/// Ends a stream of another node; whether there is such a one.
+async fn disconnect_elsewhere(hub: &Hub, id: &str, ban: bool) -> Result<bool, Refusal> {
+    let Some((own, (node, nth))) = hub.node().zip(id.rsplit_once('-')) else {
+        return Ok(false);
+    };
+    let Some(others) = own.listening_elsewhere().await else {
+        let why = "the other nodes cannot be asked now; try again in a moment";
+        return Err(Refusal {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            why: why.to_owned(),
+        });
+    };
+    let Some(found) = others.iter().find(|row| row["id"] == id) else {
+        return Ok(false);
     };
     if ban {
-        for uid in &found.uids {
-            site.hub.ban(uid).await?;
+        for uid in found["uids"].as_array().into_iter().flatten() {
+            let uid = Uid::parse(uid.as_str().unwrap_or_default());
+            hub.ban(&uid.map_err(Refusal::bad)?).await?;
         }
     }
-    site.hub.disconnect(found.id);
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let Ok(nth) = nth.parse() else {
+        return Ok(false);
+    };
+    Ok(own.disconnect(node.to_owned(), nth).await)
 }
 
 async fn metrics(
@@ -147,19 +227,24 @@ fn is_from_here(peer: Peer, uri: &Uri, headers: &HeaderMap) -> bool {
 }
 
 async fn live(State(site): Shared) -> Response {
-    answer(health::alive(&site.hub))
+    answer(health::alive(&site.hub), None)
 }
 
 async fn ready(State(site): Shared) -> Response {
-    answer(health::ready(&site.hub).await)
+    let publishing = health::publishing(&site.hub);
+    answer(health::ready(&site.hub).await, publishing)
 }
 
-fn answer(health: Result<(), &str>) -> Response {
-    match health {
-        Ok(()) => json(StatusCode::OK, &json!({"healthy": true})),
+fn answer(health: Result<(), &str>, publishing: Option<bool>) -> Response {
+    let (status, mut body) = match health {
+        Ok(()) => (StatusCode::OK, json!({"healthy": true})),
         Err(why) => {
             let body = json!({"healthy": false, "error": why});
-            json(StatusCode::SERVICE_UNAVAILABLE, &body)
+            (StatusCode::SERVICE_UNAVAILABLE, body)
         }
+    };
+    if let Some(publishing) = publishing {
+        body["publishing"] = publishing.into();
     }
+    json(status, &body)
 }

@@ -23,6 +23,14 @@ pub struct Position {
 impl Epoch {
     const DIGITS: usize = 10;
 
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
     pub(crate) fn random(random: &mut fastrand::Rng) -> Self {
         Self(random.u64(..1 << (4 * Self::DIGITS)))
     }

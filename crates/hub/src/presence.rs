@@ -66,7 +66,7 @@ impl Hub {
     }
 }
 
-fn subscriber(place: &Place, head: u64) -> Subscriber {
+pub(crate) fn subscriber(place: &Place, head: u64) -> Subscriber {
     let visitor = &place.visitor;
     let (mut uids, mut topics) = (Vec::new(), Vec::new());
     for address in &*visitor.addresses {

@@ -837,11 +837,19 @@ pub(crate) fn refuse(status: StatusCode, why: &str) -> Response {
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, scheme);
     }
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        let seconds = HeaderValue::from_static("5");
+    if let Some(seconds) = retry_after(status) {
         response.headers_mut().insert(header::RETRY_AFTER, seconds);
     }
     response
+}
+
+/// When to try again, for what passes by itself.
+pub(crate) fn retry_after(status: StatusCode) -> Option<HeaderValue> {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Some(HeaderValue::from_static("5")),
+        StatusCode::SERVICE_UNAVAILABLE => Some(HeaderValue::from_static("2")),
+        _ => None,
+    }
 }
 
 pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Response {

@@ -19,7 +19,7 @@ use crate::publication::Filter;
 use crate::record::{Record, View};
 use crate::subscribers::{Cut, Seat};
 use crate::window::Page;
-use crate::{Hub, HubError, Position};
+use crate::{Epoch, Hub, HubError, Position};
 
 /// What a subscriber asks for.
 #[derive(Debug, Default)]
@@ -55,6 +55,16 @@ pub(crate) enum Start {
     Latest,
 }
 
+impl Start {
+    /// The place in a log that it names.
+    fn position(&self) -> Option<Position> {
+        match self {
+            Self::After(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
 /// What a stream says before its first event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Opening {
@@ -83,6 +93,9 @@ pub(crate) async fn subscribe(
     request: Request,
     stop: CancellationToken,
 ) -> Result<Subscription, HubError> {
+    if let Some(node) = hub.node() {
+        node.settle(request.start.position()).await?;
+    }
     let head = hub.log().watch_head();
     let view = View {
         filter: request.filter,
@@ -145,6 +158,7 @@ pub(crate) async fn subscribe(
         listener: Listener {
             hub: hub.clone(),
             view,
+            epoch: position.epoch,
             cursor,
             said: cursor,
             control: request.control,
@@ -181,7 +195,7 @@ async fn resolve(start: &Start, view: &View, hub: &Hub) -> Result<Resolved, HubE
             let newest = log.newest(view).await?;
             at(newest.map_or(head, |seq| seq - 1).max(log.floor()))
         }
-        Start::From(time) => at(log.before(*time).await?),
+        Start::From(time) => at(log.place_before(*time).await?),
         Start::Message(id) => match log.by_message(id.clone()).await? {
             Some(seq) => {
                 let epoch = hub.epoch();
@@ -212,6 +226,15 @@ fn after(text: &str, view: &View, hub: &Hub) -> Resolved {
             cursor: unknown,
             gap,
         },
+        // Ahead of this node alone: it comes.
+        Ok(Position { seq, .. })
+            if seq > head && hub.node().is_some_and(|node| node.may_have(seq)) =>
+        {
+            Resolved {
+                cursor: seq,
+                gap: None,
+            }
+        }
         // Ahead of the log: it lost events that this subscriber has seen.
         Ok(Position { seq, .. }) if seq > head => Resolved { cursor: head, gap },
         Ok(Position { seq, .. }) if seq < floor => Resolved { cursor: floor, gap },
@@ -241,6 +264,8 @@ pub(crate) struct Subscription {
 pub(crate) struct Listener {
     hub: Hub,
     pub(crate) view: View,
+    /// Of the ids that the subscriber has.
+    epoch: Epoch,
     /// Up to here the log has been looked at.
     pub(crate) cursor: u64,
     /// The last id the subscriber has; events for others move only the cursor.
@@ -257,8 +282,9 @@ impl Listener {
     pub(crate) fn advance(&mut self, page: Page) -> BytesMut {
         let mut out = BytesMut::new();
         if page.floor > self.cursor {
-            // History went faster than this subscriber.
+            // History went faster than this subscriber, or began anew.
             let from = self.position(self.cursor).to_string();
+            self.epoch = self.hub.epoch();
             let to = self.position(page.floor);
             let now = self.hub.log().now();
             self.view.format.gap(&from, to, now, &mut out);
@@ -314,7 +340,7 @@ impl Listener {
 
     fn position(&self, seq: u64) -> Position {
         Position {
-            epoch: self.hub.epoch(),
+            epoch: self.epoch,
             seq,
         }
     }
@@ -335,7 +361,9 @@ impl Subscription {
     pub(crate) fn is_plain(&self) -> bool {
         let View { filter, format, .. } = &self.listener.view;
         let plain = *format == Format::Sse && filter.everyone;
-        plain && !self.poll && self.scheduled.is_none() && self.demo.is_none()
+        // No courier waits for a log that is behind its subscriber.
+        let is_ahead = self.listener.cursor > *self.head.borrow();
+        plain && !is_ahead && !self.poll && self.scheduled.is_none() && self.demo.is_none()
     }
 
     /// Takes the stream's first bytes.
@@ -463,7 +491,10 @@ impl Subscription {
     /// A page of what is still to come.
     async fn upcoming(&mut self, after: Option<Upcoming>) -> Result<Option<Bytes>, HubError> {
         let Listener { hub, view, .. } = &self.listener;
-        let (records, next) = hub.log().scheduled(view, after).await?;
+        let (records, next) = match hub.node() {
+            Some(node) => node.scheduled(&view.filter, after, hub.position()).await?,
+            None => hub.log().scheduled(view, after).await?,
+        };
         self.scheduled = next.map(Some);
         let mut out = BytesMut::new();
         let wanted = |record: &&Record| view.format.takes(record);

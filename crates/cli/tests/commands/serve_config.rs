@@ -179,6 +179,76 @@ fn secrets_are_not_shown() {
     );
 }
 
+#[test]
+fn the_password_of_a_backplane_is_not_shown() {
+    let home = Home::new();
+    let file = home.file("backplane = \"redis://bell:sesame@host:6380/1\"\n");
+    let from_file = home.print(&["--config", &file], &[]);
+    assert_eq!(
+        line(&from_file, "backplane"),
+        format!("backplane = \"redis://…@host:6380/1\" # {file}:1")
+    );
+    assert_eq!(
+        line(&from_file, "backplane-prefix"),
+        "backplane-prefix = \"feedbell\" # default"
+    );
+    let variable = "FEEDBELL_SERVE_BACKPLANE";
+    let wrong = home.print(&[], &[(variable, "redis://:ses/ame@host")]);
+    assert_eq!(
+        line(&wrong, "backplane"),
+        format!("backplane = \"…\" # {variable}")
+    );
+}
+
+#[test]
+fn a_backplane_that_cannot_be_one_is_one_sentence() {
+    let home = Home::new();
+    let serve = |arguments: &[&str], language: &str| {
+        let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut command = home.command(&all);
+        let ran = Ran::from(command.env("LANG", language).output().unwrap());
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
+        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+        ran.err
+    };
+    let file = home.file("memory = true\n");
+    let plain = "redis://127.0.0.1:1";
+    for (arguments, says) in [
+        (&["--memory", "--backplane", plain][..], "--memory"),
+        (&["--config", &file, "--backplane", plain], "--memory"),
+        (&["--import"], "--backplane"),
+        (&["--backplane", "redis-cluster://host"], "cluster"),
+        (&["--backplane", "localhost"], "redis://"),
+        (&["--backplane", "redis://:ses/ame@host"], "%2F"),
+        (&["--backplane", "redis://host/ses"], "database"),
+        (
+            &["--backplane", plain, "--backplane-prefix", "a b"],
+            "--backplane-prefix",
+        ),
+        (
+            &["--backplane", plain, "--backplane-ca", "/nowhere.pem"],
+            "rediss://",
+        ),
+        (
+            &[
+                "--backplane",
+                "rediss://host",
+                "--backplane-ca",
+                "/nowhere.pem",
+            ],
+            "/nowhere.pem",
+        ),
+    ] {
+        let said = serve(arguments, "C.UTF-8");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert!(!said.contains("ses/ame"), "{said}");
+    }
+    let said = serve(&["--backplane", "redis://"], "zh_CN.UTF-8");
+    assert!(said.contains("地址中没有主机"), "{said}");
+    // Nothing was made before it was refused.
+    assert!(!home.path().join("data").exists());
+}
+
 /// The example shows the defaults, and each line of it works.
 #[test]
 fn the_example_is_true() {

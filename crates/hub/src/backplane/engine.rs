@@ -81,11 +81,6 @@ impl Engine {
         &self.address
     }
 
-    /// Whether there is a connection now.
-    pub(super) fn is_connected(&self) -> bool {
-        self.client.is_connected()
-    }
-
     /// The full name of one of the hub's keys. All are in one hash slot.
     pub(super) fn key(&self, name: &str) -> String {
         format!("{{{}}}:{name}", self.prefix)

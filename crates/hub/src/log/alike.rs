@@ -149,10 +149,11 @@ fn limits() -> Limits {
 fn writer(state: State, window: Window, clock: &Clock) -> (Writer, watch::Receiver<u64>) {
     let (head, told) = watch::channel(state.extent.head);
     let writer = Writer {
+        follows: false,
         state,
         limits: limits(),
         clock: clock.clone(),
-        shared: Arc::new(Shared::new(window, state.extent.floor)),
+        shared: Arc::new(Shared::new(state.extent, window)),
         head,
         stats: watch::Sender::default(),
         metrics: Arc::default(),
@@ -199,7 +200,12 @@ impl Both {
         let board = self.memory.board().now_or_never().unwrap().unwrap();
         assert_eq!(board, store::board(&self.db, head, now).unwrap());
         for at in [-1000, -100, -1, 0, 1].map(|seconds| now + seconds * 1000) {
-            let place = self.memory.before(at).now_or_never().unwrap().unwrap();
+            let place = self
+                .memory
+                .place_before(at)
+                .now_or_never()
+                .unwrap()
+                .unwrap();
             let expected = store::newest_before(&self.db, at, floor, head).unwrap();
             assert_eq!(place, expected);
         }
@@ -262,7 +268,10 @@ fn run(steps: Vec<Step>) {
     let state = State::new(store::extent(&db).unwrap());
     let (own, head) = writer(state, Window::alone(), &clock);
     let memory = Log {
-        epoch,
+        was: Was {
+            origin: None,
+            is_empty: true,
+        },
         head,
         shared: own.shared.clone(),
         metrics: own.metrics.clone(),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::copy::Step;
 use super::store::{self, Found, Stored};
 use super::stretches::Stretches;
 use super::writer::{State, Writer};
@@ -57,6 +58,11 @@ enum Job {
     Probe {
         answer: Answer<()>,
     },
+    /// Does as the log did of which this is a copy.
+    Copy {
+        step: Step,
+        answer: Answer<()>,
+    },
     /// Give up what is too old.
     Trim,
 }
@@ -66,7 +72,7 @@ impl Job {
     fn publications(&self) -> u64 {
         match self {
             Self::Append { publications, .. } => publications.len() as u64,
-            Self::Cancel { .. } | Self::Probe { .. } | Self::Trim => 0,
+            Self::Cancel { .. } | Self::Probe { .. } | Self::Trim | Self::Copy { .. } => 0,
         }
     }
 }
@@ -187,6 +193,16 @@ impl Disk {
         tokio::time::timeout(patience, self.ask(|answer| Job::Probe { answer }))
             .await
             .unwrap_or(Err(HubError::Stopped))
+    }
+
+    /// Does as the log did of which this is a copy; returns once it is on disk.
+    pub(super) async fn follow(&self, step: Step) -> Result<(), HubError> {
+        let anew = matches!(step, Step::Anew { .. });
+        let done = self.ask(|answer| Job::Copy { step, answer }).await;
+        if anew {
+            self.stretches.clear();
+        }
+        done
     }
 
     pub(super) fn trim(&self) {
@@ -311,6 +327,10 @@ impl Thread {
                             work.clean_up();
                             Done::Nothing
                         }
+                        Job::Copy { step, .. } => {
+                            work.follow(mem::take(step))?;
+                            Done::Nothing
+                        }
                         Job::Probe { .. } => Done::Nothing,
                     })
                 });
@@ -329,7 +349,9 @@ impl Thread {
                         (Job::Cancel { answer, .. }, Done::Cancelled(count)) => {
                             let _ = answer.send(Ok(count));
                         }
-                        (Job::Probe { answer }, _) => drop(answer.send(Ok(()))),
+                        (Job::Probe { answer } | Job::Copy { answer, .. }, _) => {
+                            let _ = answer.send(Ok(()));
+                        }
                         _ => {}
                     }
                 }
@@ -344,7 +366,9 @@ impl Thread {
                     match job {
                         Job::Append { answer, .. } => drop(answer.send(Err(failed()))),
                         Job::Cancel { answer, .. } => drop(answer.send(Err(failed()))),
-                        Job::Probe { answer } => drop(answer.send(Err(failed()))),
+                        Job::Probe { answer } | Job::Copy { answer, .. } => {
+                            drop(answer.send(Err(failed())));
+                        }
                         Job::Trim => {}
                     }
                 }

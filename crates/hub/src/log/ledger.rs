@@ -78,6 +78,18 @@ pub(crate) struct Extent {
     pub(crate) floor: u64,
     /// Bytes of data and addresses.
     pub(crate) bytes: u64,
+    /// Set when the log is a copy of one that several nodes share.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// What is known of the log of which this is a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The number before the epoch's first.
+    pub(crate) base: u64,
+    /// When the newest event came into it, in Unix microseconds: no two have the
+    /// same time. 0: not known.
+    pub(crate) micros: i64,
 }
 
 /// What a publication already is when it comes a second time.
@@ -101,8 +113,8 @@ pub(crate) struct Schedule {
 /// A place among what is scheduled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Upcoming {
-    pub(super) due: i64,
-    pub(super) entry: i64,
+    pub(crate) due: i64,
+    pub(crate) entry: i64,
 }
 
 impl Upcoming {

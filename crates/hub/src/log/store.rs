@@ -11,7 +11,8 @@ use rusqlite::{
 use sse::{EventId, EventName};
 
 use super::ledger::{
-    self, BOARD, DUE, DUE_BYTES, Deleted, Extent, Known, Ledger, Most, Schedule, Unneeded, Upcoming,
+    self, BOARD, DUE, DUE_BYTES, Deleted, Extent, Known, Ledger, Most, Origin, Schedule, Unneeded,
+    Upcoming,
 };
 use crate::message::MessageId;
 use crate::publication::{Address, Audience, Filter, Publication};
@@ -20,7 +21,7 @@ use crate::window::{Entry, Page, Stretch};
 use crate::{Epoch, Position};
 
 /// The layout this version writes, in `PRAGMA user_version`.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 
 /// Most events of one read.
 const MOST: usize = Stretch::MOST;
@@ -85,6 +86,12 @@ const SECOND: &str = "
     CREATE UNIQUE INDEX scheduled_message ON scheduled (message) WHERE message IS NOT NULL;
 ";
 
+/// What version 3 added: of which shared log this is a copy.
+const THIRD: &str = "
+    ALTER TABLE hub ADD COLUMN base INTEGER;
+    ALTER TABLE hub ADD COLUMN micros INTEGER NOT NULL DEFAULT 0;
+";
+
 /// Opens the writing side, without looking into the file yet.
 pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open(path)
@@ -121,6 +128,9 @@ pub(crate) fn prepare(db: &mut Connection, epoch: Epoch) -> rusqlite::Result<()>
         tx.execute_batch(SECOND)?;
         part_keys(&tx)?;
     }
+    if found < 3 {
+        tx.execute_batch(THIRD)?;
+    }
     if found < VERSION {
         tx.pragma_update(None, "user_version", VERSION)?;
     }
@@ -156,7 +166,7 @@ pub(crate) fn copy(db: &Connection, to: &Path) -> rusqlite::Result<()> {
 
 /// How far the log goes.
 pub(crate) fn extent(db: &Connection) -> rusqlite::Result<Extent> {
-    db.prepare_cached("SELECT epoch, head, floor, bytes FROM hub")?
+    db.prepare_cached("SELECT epoch, head, floor, bytes, base, micros FROM hub")?
         .query_row([], |row| {
             let epoch: String = row.get(0)?;
             let epoch = epoch.parse().map_err(|source| {
@@ -171,6 +181,13 @@ pub(crate) fn extent(db: &Connection) -> rusqlite::Result<Extent> {
                 head: number(row, 1)?,
                 floor: number(row, 2)?,
                 bytes: number(row, 3)?,
+                origin: match row.get::<_, Option<i64>>(4)? {
+                    None => None,
+                    Some(base) => Some(Origin {
+                        base: base.unsigned_abs(),
+                        micros: row.get(5)?,
+                    }),
+                },
             })
         })
 }
@@ -185,7 +202,7 @@ pub(crate) fn kept(db: &Connection) -> rusqlite::Result<(u64, i64)> {
 }
 
 /// Reads back the key that [`ledger::key_column`] wrote.
-fn key_of(column: &str) -> Option<EventId> {
+pub(super) fn key_of(column: &str) -> Option<EventId> {
     EventId::parse(column.split('\n').next()?).ok()
 }
 
@@ -206,7 +223,7 @@ pub(crate) fn schedule(db: &Connection) -> rusqlite::Result<Schedule> {
 }
 
 /// A transaction of the writing side.
-pub(super) struct Stored<'a>(Transaction<'a>);
+pub(super) struct Stored<'a>(pub(super) Transaction<'a>);
 
 impl<'a> Stored<'a> {
     pub(super) fn begin(db: &'a mut Connection) -> rusqlite::Result<Self> {
@@ -397,11 +414,12 @@ impl Ledger for Stored<'_> {
     /// Always a real write, so that a healthy answer means a healthy disk.
     fn commit(self, extent: &Extent) -> rusqlite::Result<Unneeded> {
         self.0
-            .prepare_cached("UPDATE hub SET head = ?1, floor = ?2, bytes = ?3")?
+            .prepare_cached("UPDATE hub SET head = ?1, floor = ?2, bytes = ?3, micros = ?4")?
             .execute([
                 extent.head.cast_signed(),
                 extent.floor.cast_signed(),
                 extent.bytes.cast_signed(),
+                extent.origin.map_or(0, |origin| origin.micros),
             ])?;
         self.0.commit()?;
         Ok(Unneeded::default())
@@ -409,7 +427,7 @@ impl Ledger for Stored<'_> {
 }
 
 /// A scheduled publication.
-fn publication(row: &Row<'_>) -> rusqlite::Result<Publication> {
+pub(super) fn publication(row: &Row<'_>) -> rusqlite::Result<Publication> {
     let text = |column| {
         row.get_ref(column)?
             .as_str_or_null()
@@ -750,7 +768,7 @@ fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::unsigned_abs)
 }
 

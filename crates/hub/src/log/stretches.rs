@@ -54,6 +54,13 @@ impl Stretches {
         })
     }
 
+    /// Forgets all of them.
+    pub(super) fn clear(&self) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.all.clear();
+        inner.bytes = 0;
+    }
+
     /// Keeps all events after `after` and up to `upto`; what nobody asked for
     /// the longest goes for it.
     pub(super) fn keep(&self, after: u64, upto: u64, entries: &[Arc<Entry>]) {

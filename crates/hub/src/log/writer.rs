@@ -14,7 +14,7 @@ use crate::config::{Clock, History};
 use crate::metrics::Metrics;
 use crate::publication::{Audience, Publication};
 use crate::record::{Record, expiry};
-use crate::window::Entry;
+use crate::window::{Entry, Window};
 use crate::{HubError, HubStats, Position};
 
 /// A wall clock may jump: a wait for it is never longer than this.
@@ -28,6 +28,9 @@ pub(super) struct Writer {
     pub(super) head: watch::Sender<u64>,
     pub(super) stats: watch::Sender<HubStats>,
     pub(super) metrics: Arc<Metrics>,
+    /// Whether it does nothing but what another log did: what is scheduled here is
+    /// on its way there.
+    pub(super) follows: bool,
 }
 
 /// What the last committed transaction left.
@@ -92,6 +95,8 @@ impl Limits {
 /// What a transaction leaves behind when it is committed.
 struct Committed {
     state: State,
+    /// Set when the window has to begin anew, after this number.
+    anew: Option<u64>,
     entries: Vec<Entry>,
     aside: Aside,
     unneeded: Unneeded,
@@ -112,6 +117,9 @@ impl Writer {
         if self.state.trimming {
             return Some(Duration::ZERO);
         }
+        if self.follows {
+            return None;
+        }
         let wait = self.state.schedule.next?.saturating_sub(self.now());
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0));
         Some(wait.min(LOOK_AGAIN))
@@ -119,7 +127,7 @@ impl Writer {
 
     /// Whether there is something to do that nobody asks for.
     pub(super) fn has_own_work(&self) -> bool {
-        let is_due = |due| due <= self.now();
+        let is_due = |due| !self.follows && due <= self.now();
         self.state.trimming || self.state.schedule.next.is_some_and(is_due)
     }
 
@@ -146,17 +154,24 @@ impl Writer {
         self.count(&committed);
         let Committed {
             state,
+            anew,
             entries,
             unneeded,
             ..
         } = committed;
         self.state = state;
+        // Before anything is told: an old number is no place of the new epoch, which
+        // is recognised, but no new one is of the old epoch.
+        self.shared.set_extent(state.extent);
         let Extent {
             head, floor, bytes, ..
         } = state.extent;
         // Nobody reads the new entries before the new head is told: whoever
         // came back with one of their numbers would seem to be ahead of it.
         let mut window = self.shared.write_window();
+        if let Some(after) = anew {
+            *window = Window::after(after);
+        }
         entries.into_iter().for_each(|entry| window.push(entry));
         window.release(unneeded.upto, &unneeded.among);
         self.shared.tell_floor(floor);
@@ -182,9 +197,11 @@ impl Writer {
             now: self.now(),
             limits: self.limits,
             state: self.state,
+            anew: None,
             entries: Vec::new(),
             aside: Aside::default(),
             added: 0,
+            follows: self.follows,
         };
         // What is due was published before what comes now.
         work.move_due()?;
@@ -193,6 +210,7 @@ impl Writer {
         let Work {
             mut ledger,
             mut state,
+            anew,
             entries,
             aside,
             ..
@@ -204,6 +222,7 @@ impl Writer {
         let unneeded = ledger.commit(&state.extent)?;
         let committed = Committed {
             state,
+            anew,
             entries,
             aside,
             unneeded,
@@ -229,14 +248,17 @@ impl Writer {
 
 /// A transaction under way.
 pub(super) struct Work<L> {
-    ledger: L,
+    pub(super) ledger: L,
     now: i64,
     limits: Limits,
-    state: State,
-    entries: Vec<Entry>,
+    pub(super) state: State,
+    /// Set when the window has to begin anew, after this number.
+    pub(super) anew: Option<u64>,
+    pub(super) entries: Vec<Entry>,
     aside: Aside,
     /// Bytes of the entries.
-    added: u64,
+    pub(super) added: u64,
+    follows: bool,
 }
 
 impl<L: Ledger> Work<L> {
@@ -244,7 +266,7 @@ impl<L: Ledger> Work<L> {
     /// once, as it leaves the one table in the transaction in which it comes
     /// into the other.
     fn move_due(&mut self) -> rusqlite::Result<()> {
-        if self.state.schedule.next.is_none_or(|due| due > self.now) {
+        if self.follows || self.state.schedule.next.is_none_or(|due| due > self.now) {
             return Ok(());
         }
         let (publications, bytes) = self.ledger.take_due(self.now)?;

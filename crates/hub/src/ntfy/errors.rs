@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::inbound::Refusal;
+use crate::routes::retry_after;
 use crate::{HubError, InvalidAddress};
 
 /// Why a request is refused. The code is ntfy's (source: ntfy's
@@ -93,6 +94,9 @@ impl IntoResponse for Problem {
             error: &self.why,
         };
         let mut response = super::json(status, &body);
+        if let Some(seconds) = retry_after(status) {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             let headers = response.headers_mut();

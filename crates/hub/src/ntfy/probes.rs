@@ -36,7 +36,7 @@ pub(super) async fn v1(
         ["stats"] => {
             let Position { seq, .. } = site.hub.position();
             let log = site.hub.log();
-            let before = log.before(log.now() - RATE_OVER * 1000).await?;
+            let before = log.place_before(log.now() - RATE_OVER * 1000).await?;
             let rate = seq.saturating_sub(before) as f64 / RATE_OVER as f64;
             ok(json!({"messages": seq, "messages_rate": rate}))
         }

@@ -1,0 +1,653 @@
+#!lua name=feedbell
+-- The log that several nodes share. Every function has one key, the log's own
+-- name `{prefix}:log`; the other keys have the same prefix and lie in its slot.
+--
+--   {prefix}:log        stream; an entry's id is its number in the hub, so the
+--                       stream's order is the hub's
+--   {prefix}:hub        hash: epoch, base, head, floor, micros, total, …
+--   {prefix}:ids        zset: what was published under an id, by its number
+--   {prefix}:due        zset: what is scheduled, by the time when it is due
+--   {prefix}:scheduled  hash: the same, what it is
+--   {prefix}:sequences  hash: which of it has this sequence and audience
+--   {prefix}:nodes      zset: when a node was last here, in microseconds
+--   {prefix}:members    hash: what it said then
+--   {prefix}:orders:N   list: what node N is asked to do
+--   {prefix}:presence:N hash: who listens at node N
+--
+-- An entry has `h`, lines of what is needed of it: epoch, time in microseconds,
+-- end of life in milliseconds, bytes so far, flags, retry, event, message, key;
+-- `a`, whom it is for, and `d`, its data; or `j`, the document that an outside
+-- program published.
+--
+-- Times are the engine's. No two entries of an epoch have the same one, so that a
+-- place in the log is known by number and time.
+
+local MOST_SCHEDULED = 100000
+local MOST_SCHEDULED_BYTES = 128 * 1024 * 1024
+local MOST_DATA = 1024 * 1024
+local MOST_ADDRESSED = 1000
+-- Most that is moved or taken away in one call: others wait for it.
+local MOST_MOVED = 256
+-- How long a node that says nothing is taken for alive, in microseconds.
+local ALIVE = 10 * 1000000
+-- Whoever was here so shortly before the engine stopped may know more than it.
+local RECENT = 3 * 1000000
+
+-- Not kept by the engine: after its restart, or at a replica that was promoted,
+-- nobody has vouched for what it remembers. By the name of the log.
+local vouched = {}
+
+local function now_micros()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+
+local function whole(number)
+  return string.format('%.0f', number)
+end
+
+local function key(log, name)
+  return string.sub(log, 1, -4) .. name
+end
+
+local FIELDS = { 'epoch', 'base', 'head', 'floor', 'micros', 'total', 'entry', 'held', 'seen', 'importing' }
+
+-- What is written down of the hub; nil when there is none.
+local function read_hub(log)
+  local found = redis.call('HMGET', key(log, 'hub'), unpack(FIELDS))
+  if not found[1] then return nil end
+  local hub = { epoch = found[1], importing = found[10] }
+  for nth = 2, 9 do
+    hub[FIELDS[nth]] = tonumber(found[nth] or 0)
+  end
+  return hub
+end
+
+local function write_hub(log, hub)
+  redis.call('HSET', key(log, 'hub'),
+    'head', whole(hub.head), 'floor', whole(hub.floor), 'micros', whole(hub.micros),
+    'total', whole(hub.total), 'entry', whole(hub.entry), 'held', whole(hub.held))
+end
+
+-- Sets what is known of an entry aside from its number.
+local function lines_of(entry)
+  local fields = entry[2]
+  local head
+  for nth = 1, #fields, 2 do
+    if fields[nth] == 'h' then head = fields[nth + 1] end
+  end
+  local lines = {}
+  for line in string.gmatch((head or '') .. '\n', '([^\n]*)\n') do
+    lines[#lines + 1] = line
+    if #lines == 4 then break end
+  end
+  return { epoch = lines[1], micros = tonumber(lines[2]) or 0, total = tonumber(lines[4]) or 0 }
+end
+
+local function entry_at(log, seq)
+  local id = whole(seq) .. '-0'
+  local found = redis.call('XRANGE', log, id, id)
+  return found[1] and lines_of(found[1])
+end
+
+-- A new log: no number of an older one comes again in it.
+local function renew(log, epoch, known, now)
+  local base = math.max(math.floor(now / 1000), known + 1)
+  local old = read_hub(log)
+  redis.call('DEL', log, key(log, 'ids'))
+  local hub = {
+    epoch = epoch, base = base, head = base, floor = base, micros = now, total = 0,
+    entry = old and old.entry or 0, held = old and old.held or 0, seen = now,
+  }
+  redis.call('HSET', key(log, 'hub'), 'epoch', epoch, 'base', whole(base), 'seen', whole(now))
+  redis.call('HDEL', key(log, 'hub'), 'importing')
+  write_hub(log, hub)
+  vouched[log] = { done = true }
+  return hub
+end
+
+local function id_member(id, audience)
+  if audience == '*' then return 'k:' .. id end
+  return 'k:' .. id .. '\n' .. redis.sha1hex(audience)
+end
+
+-- A publication is an array, as nodes send it.
+local DUE, TTL, FLAGS, RETRY, EVENT, MESSAGE, KEY, SEQUENCE, AUDIENCE, DATA, DOCUMENT =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+local WIDTH = 10
+
+local function store(log, hub, one, now)
+  hub.head = hub.head + 1
+  hub.micros = math.max(hub.micros + 1, now)
+  hub.total = hub.total + #one[DATA] + #one[AUDIENCE]
+  local expires = ''
+  if one[TTL] ~= '' then expires = whole(math.floor(now / 1000) + tonumber(one[TTL])) end
+  local head = table.concat({
+    hub.epoch, whole(hub.micros), expires, whole(hub.total), one[FLAGS], one[RETRY], one[EVENT],
+    one[MESSAGE], one[KEY],
+  }, '\n')
+  local id = whole(hub.head) .. '-0'
+  if one[DOCUMENT] then
+    redis.call('XADD', log, id, 'h', head, 'j', one[DATA])
+  else
+    redis.call('XADD', log, id, 'h', head, 'a', one[AUDIENCE], 'd', one[DATA])
+  end
+  local ids = key(log, 'ids')
+  if one[KEY] ~= '' then
+    redis.call('ZADD', ids, whole(hub.head), id_member(one[KEY], one[AUDIENCE]))
+  end
+  if one[MESSAGE] ~= '' then redis.call('ZADD', ids, whole(hub.head), 'm:' .. one[MESSAGE]) end
+  return hub.head
+end
+
+local function sequence_of(one)
+  if one[SEQUENCE] ~= '' then return one[SEQUENCE] end
+  return one[MESSAGE]
+end
+
+-- Takes something out of what is scheduled.
+local function unschedule(log, hub, entry, one)
+  redis.call('ZREM', key(log, 'due'), entry)
+  redis.call('HDEL', key(log, 'scheduled'), entry)
+  local sequence = sequence_of(one)
+  if sequence ~= '' then
+    redis.call('HDEL', key(log, 'sequences'), sequence .. '\n' .. one[AUDIENCE])
+  end
+  hub.held = hub.held - #one[DATA] - #one[AUDIENCE]
+end
+
+local function cancel(log, hub, audience, sequence)
+  local name = sequence .. '\n' .. audience
+  local entry = redis.call('HGET', key(log, 'sequences'), name)
+  if not entry then return 0 end
+  local packed = redis.call('HGET', key(log, 'scheduled'), entry)
+  if not packed then
+    redis.call('HDEL', key(log, 'sequences'), name)
+    return 0
+  end
+  local one = cmsgpack.unpack(packed)
+  unschedule(log, hub, entry, one)
+  local ids = key(log, 'ids')
+  if one[KEY] ~= '' then redis.call('ZREM', ids, id_member(one[KEY], one[AUDIENCE])) end
+  if one[MESSAGE] ~= '' then redis.call('ZREM', ids, 'm:' .. one[MESSAGE]) end
+  return 1
+end
+
+local function schedule(log, hub, one)
+  hub.entry = hub.entry + 1
+  hub.held = hub.held + #one[DATA] + #one[AUDIENCE]
+  local entry = string.format('%016.0f', hub.entry)
+  redis.call('ZADD', key(log, 'due'), one[DUE], entry)
+  redis.call('HSET', key(log, 'scheduled'), entry, cmsgpack.pack(one))
+  local sequence = sequence_of(one)
+  if sequence ~= '' then
+    redis.call('HSET', key(log, 'sequences'), sequence .. '\n' .. one[AUDIENCE], entry)
+  end
+  -- Without a number it goes with none of them.
+  local ids = key(log, 'ids')
+  if one[KEY] ~= '' then redis.call('ZADD', ids, '+inf', id_member(one[KEY], one[AUDIENCE])) end
+  if one[MESSAGE] ~= '' then redis.call('ZADD', ids, '+inf', 'm:' .. one[MESSAGE]) end
+end
+
+-- Puts into the log what is due; the order is that of the times.
+local function move_due(log, hub, now)
+  if hub.held <= 0 and redis.call('EXISTS', key(log, 'due')) == 0 then return end
+  local millis = whole(math.floor(now / 1000))
+  local due = redis.call('ZRANGEBYSCORE', key(log, 'due'), '-inf', millis, 'LIMIT', 0, MOST_MOVED)
+  for _, entry in ipairs(due) do
+    local packed = redis.call('HGET', key(log, 'scheduled'), entry)
+    if packed then
+      local one = cmsgpack.unpack(packed)
+      unschedule(log, hub, entry, one)
+      store(log, hub, one, now)
+    else
+      redis.call('ZREM', key(log, 'due'), entry)
+    end
+  end
+end
+
+local function next_due(log)
+  local first = redis.call('ZRANGE', key(log, 'due'), 0, 0, 'WITHSCORES')
+  return first[2] or ''
+end
+
+-- The number that it has; 0 for what is scheduled.
+local function take(log, hub, one, now)
+  local ids = key(log, 'ids')
+  local known = one[KEY] ~= '' and redis.call('ZSCORE', ids, id_member(one[KEY], one[AUDIENCE]))
+  known = known or (one[MESSAGE] ~= '' and redis.call('ZSCORE', ids, 'm:' .. one[MESSAGE]))
+  if known then
+    if known == 'inf' then return 0, true end
+    return tonumber(known), true
+  end
+  local sequence = sequence_of(one)
+  if sequence ~= '' then cancel(log, hub, one[AUDIENCE], sequence) end
+  if one[DUE] ~= '' and tonumber(one[DUE]) > math.floor(now / 1000) then
+    schedule(log, hub, one)
+    return 0, false
+  end
+  return store(log, hub, one, now), false
+end
+
+-- The hub, if it takes something now; otherwise why not.
+local function open(log, epoch, deadline, now)
+  local hub = read_hub(log)
+  if not hub then return nil, 'wait' end
+  if hub.importing then return nil, 'importing' end
+  if not (vouched[log] and vouched[log].done) then return nil, 'wait' end
+  if epoch and hub.epoch ~= epoch then return nil, 'epoch' end
+  if deadline > 0 and now > deadline then return nil, 'late' end
+  return hub
+end
+
+-- append: EPOCH DEADLINE JOBS {COUNT {publication}…}…
+-- Says {'ok', next due, time, {stored, known…, number…} or 'full' for each job}.
+local function append(keys, args)
+  local log, now = keys[1], now_micros()
+  local hub, why = open(log, args[1], tonumber(args[2]), now)
+  if not hub then return { why } end
+  move_due(log, hub, now)
+  local place, answers = 4, {}
+  for _ = 1, tonumber(args[3]) do
+    local count = tonumber(args[place])
+    place = place + 1
+    local publications, later, bytes = {}, 0, 0
+    for nth = 1, count do
+      local one = {}
+      for field = 1, WIDTH do one[field] = args[place + field - 1] end
+      place = place + WIDTH
+      publications[nth] = one
+      if one[DUE] ~= '' and tonumber(one[DUE]) > math.floor(now / 1000) then
+        later = later + 1
+        bytes = bytes + #one[DATA] + #one[AUDIENCE]
+      end
+    end
+    local full = later > 0 and (
+      redis.call('ZCARD', key(log, 'due')) + later > MOST_SCHEDULED
+      or hub.held + bytes > MOST_SCHEDULED_BYTES)
+    if full then
+      answers[#answers + 1] = 'full'
+    else
+      local numbers = { 0 }
+      for _, one in ipairs(publications) do
+        local number, known = take(log, hub, one, now)
+        numbers[#numbers + 1] = number
+        if known then numbers[1] = numbers[1] + 1 end
+      end
+      answers[#answers + 1] = numbers
+    end
+  end
+  write_hub(log, hub)
+  return { 'ok', next_due(log), whole(now), unpack(answers) }
+end
+
+-- cancel: EPOCH DEADLINE AUDIENCE SEQUENCE
+local function take_back(keys, args)
+  local log, now = keys[1], now_micros()
+  local hub, why = open(log, args[1], tonumber(args[2]), now)
+  if not hub then return { why } end
+  local count = cancel(log, hub, args[3], args[4])
+  write_hub(log, hub)
+  return { 'ok', count }
+end
+
+-- scheduled: DUE ENTRY COUNT. What is scheduled after that, the next first.
+local function scheduled(keys, args)
+  local log, rows = keys[1], {}
+  local due = redis.call('ZRANGEBYSCORE', key(log, 'due'), args[1], '+inf', 'WITHSCORES',
+    'LIMIT', 0, tonumber(args[3]) + 1000)
+  for nth = 1, #due, 2 do
+    local entry, at = due[nth], due[nth + 1]
+    if #rows == tonumber(args[3]) then break end
+    if tonumber(at) > tonumber(args[1]) or entry > args[2] then
+      local packed = redis.call('HGET', key(log, 'scheduled'), entry)
+      if packed then
+        local one = cmsgpack.unpack(packed)
+        rows[#rows + 1] = { at, entry, unpack(one, 1, WIDTH) }
+      end
+    end
+  end
+  return rows
+end
+
+-- Whether what a node knows is what is written here.
+local function agrees(log, hub, node)
+  if node.known > hub.head then return false end
+  if node.epoch ~= hub.epoch or node.applied <= hub.floor then return true end
+  local entry = entry_at(log, node.applied)
+  return entry ~= nil and entry.micros == node.micros
+end
+
+-- Who was here shortly before this engine was last written to.
+local function recent(log, hub)
+  local wanted = {}
+  for _, node in ipairs(redis.call('ZRANGEBYSCORE', key(log, 'nodes'), whole(hub.seen - RECENT), '+inf')) do
+    wanted[node] = true
+  end
+  return wanted
+end
+
+local function vouch(log, hub, node, now)
+  local round = vouched[log]
+  if round and round.done then return end
+  if not round then
+    round = { began = now, wanted = recent(log, hub) }
+    vouched[log] = round
+  end
+  round.wanted[node.id] = nil
+  if next(round.wanted) == nil then round.done = true end
+  return round
+end
+
+-- Gives up what is beyond every limit of all nodes. Who lags is waited for, until
+-- the log is twice as long.
+local function trim(log, hub, now)
+  local events, age, bytes, applied = 0, 0, 0, hub.head
+  for _, text in ipairs(redis.call('HVALS', key(log, 'members'))) do
+    local numbers = {}
+    for number in string.gmatch(text, '%S+') do numbers[#numbers + 1] = tonumber(number) or 0 end
+    applied = math.min(applied, numbers[1])
+    events, age, bytes = math.max(events, numbers[2]), math.max(age, numbers[3]), math.max(bytes, numbers[4])
+  end
+  if events == 0 then return end
+  local function is_over(seq, times)
+    if hub.head - seq >= events * times then return true end
+    local entry = entry_at(log, seq)
+    if not entry then return false end
+    return now - entry.micros > age * 1000 * times or hub.total - entry.total > bytes * times
+  end
+  local function last_over(from, to, times)
+    -- The older the sooner: all before one that is over are.
+    local low, high = from, to + 1
+    while high - low > 1 do
+      local middle = math.floor((low + high) / 2)
+      if is_over(middle, times) then low = middle else high = middle end
+    end
+    return low
+  end
+  local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+  if not first then return end
+  local start = tonumber(string.match(first[1], '^(%d+)'))
+  if not is_over(start, 1) then return end
+  local wanted = last_over(start, hub.head, 1)
+  local floor = math.min(wanted, applied)
+  if floor < wanted then floor = math.max(floor, last_over(start - 1, hub.head, 2)) end
+  if floor <= hub.floor then return end
+  hub.floor = floor
+  redis.call('XTRIM', log, 'MINID', whole(floor + 1) .. '-0')
+  redis.call('ZREMRANGEBYSCORE', key(log, 'ids'), '-inf', whole(floor))
+end
+
+-- Forgets nodes that said nothing for a while.
+local function bury(log, now)
+  local dead = redis.call('ZRANGEBYSCORE', key(log, 'nodes'), '-inf', whole(now - ALIVE))
+  for _, node in ipairs(dead) do
+    redis.call('ZREM', key(log, 'nodes'), node)
+    redis.call('HDEL', key(log, 'members'), node)
+    redis.call('DEL', key(log, 'presence:' .. node), key(log, 'orders:' .. node))
+  end
+end
+
+-- tick: NODE EPOCH BASE KNOWN APPLIED MICROS EVENTS AGE BYTES SUBSCRIBERS PROPOSAL
+-- Says {state, epoch, base, head, floor, time, next due, why there is a new epoch,
+-- {order…}, {node, applied, subscribers…}, rows of its presence}.
+local function tick(keys, args)
+  local log, now = keys[1], now_micros()
+  local node = {
+    id = args[1], epoch = args[2], base = tonumber(args[3]), known = tonumber(args[4]),
+    applied = tonumber(args[5]), micros = tonumber(args[6]),
+  }
+  local proposal, why = args[11], ''
+  local hub = read_hub(log)
+  if hub and hub.importing then
+    return { 'importing', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor), whole(now), '', '', {}, {}, 0 }
+  end
+  if not hub then
+    -- Said only to who has been here before.
+    if node.epoch ~= '' then why = 'empty' end
+    hub = renew(log, proposal, node.known, now)
+  elseif node.epoch ~= '' and node.epoch ~= hub.epoch and node.base > hub.base then
+    why = 'older'
+    hub = renew(log, proposal, math.max(node.known, hub.head), now)
+  elseif node.epoch ~= '' and node.epoch ~= hub.epoch and node.known > hub.base then
+    why = 'overtaken'
+    hub = renew(log, proposal, math.max(node.known, hub.head), now)
+  elseif not agrees(log, hub, node) then
+    why = 'older'
+    hub = renew(log, proposal, math.max(node.known, hub.head), now)
+  end
+  local round = vouch(log, hub, node, now)
+  if round and not round.done and now - round.began > ALIVE then
+    why = 'missing'
+    hub = renew(log, proposal, math.max(node.known, hub.head), now)
+  end
+  local is_open = vouched[log].done
+  redis.call('ZADD', key(log, 'nodes'), whole(now), node.id)
+  redis.call('HSET', key(log, 'members'), node.id,
+    table.concat({ whole(node.applied), args[7], args[8], args[9], args[10] }, ' '))
+  if is_open then
+    redis.call('HSET', key(log, 'hub'), 'seen', whole(now))
+    bury(log, now)
+    move_due(log, hub, now)
+    trim(log, hub, now)
+    write_hub(log, hub)
+  end
+  local orders = redis.call('LRANGE', key(log, 'orders:' .. node.id), 0, -1)
+  if #orders > 0 then redis.call('DEL', key(log, 'orders:' .. node.id)) end
+  local nodes = {}
+  local members = redis.call('HGETALL', key(log, 'members'))
+  for nth = 1, #members, 2 do
+    local applied, subscribers = string.match(members[nth + 1], '^(%S+) .- (%S+)$')
+    nodes[#nodes + 1] = members[nth]
+    nodes[#nodes + 1] = applied
+    nodes[#nodes + 1] = subscribers
+  end
+  return {
+    is_open and 'ok' or 'wait', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor),
+    whole(now), next_due(log), why, orders, nodes, redis.call('HLEN', key(log, 'presence:' .. node.id)),
+  }
+end
+
+-- leave: NODE. It goes with all it knows told: nobody waits for it.
+local function leave(keys, args)
+  local log, node = keys[1], args[1]
+  redis.call('ZREM', key(log, 'nodes'), node)
+  redis.call('HDEL', key(log, 'members'), node)
+  redis.call('DEL', key(log, 'presence:' .. node), key(log, 'orders:' .. node))
+  return 'ok'
+end
+
+-- import: STEP …: the history of a node that was alone becomes that of all.
+--   begin NODE EPOCH      only where there is no log
+--   event NODE {SEQ MICROS EXPIRES publication}…
+--   later NODE {publication}…
+--   end NODE HEAD FLOOR
+local function import(keys, args)
+  local log, step, node, now = keys[1], args[1], args[2], now_micros()
+  local hub = read_hub(log)
+  if step == 'begin' then
+    if hub and hub.importing ~= node then return { hub.importing and 'importing' or 'taken' } end
+    redis.call('DEL', log, key(log, 'ids'), key(log, 'due'), key(log, 'scheduled'),
+      key(log, 'sequences'), key(log, 'hub'))
+    redis.call('HSET', key(log, 'hub'), 'epoch', args[3], 'base', '0', 'head', '0', 'floor', '0',
+      'micros', '0', 'total', '0', 'entry', '0', 'held', '0', 'seen', whole(now), 'importing', node)
+    return { 'ok' }
+  end
+  if not hub or hub.importing ~= node then return { 'taken' } end
+  if step == 'event' then
+    for place = 3, #args, WIDTH + 3 do
+      local one = {}
+      for field = 1, WIDTH do one[field] = args[place + 2 + field] end
+      hub.total = hub.total + #one[DATA] + #one[AUDIENCE]
+      hub.head = tonumber(args[place])
+      hub.micros = math.max(hub.micros + 1, tonumber(args[place + 1]))
+      local head = table.concat({
+        hub.epoch, whole(hub.micros), args[place + 2], whole(hub.total), one[FLAGS], one[RETRY],
+        one[EVENT], one[MESSAGE], one[KEY],
+      }, '\n')
+      redis.call('XADD', log, args[place] .. '-0', 'h', head, 'a', one[AUDIENCE], 'd', one[DATA])
+      local ids = key(log, 'ids')
+      if one[KEY] ~= '' then redis.call('ZADD', ids, args[place], id_member(one[KEY], one[AUDIENCE])) end
+      if one[MESSAGE] ~= '' then redis.call('ZADD', ids, args[place], 'm:' .. one[MESSAGE]) end
+    end
+  elseif step == 'later' then
+    for place = 3, #args, WIDTH do
+      local one = {}
+      for field = 1, WIDTH do one[field] = args[place + field - 1] end
+      schedule(log, hub, one)
+    end
+  else
+    hub.head, hub.floor = tonumber(args[3]), tonumber(args[4])
+    write_hub(log, hub)
+    redis.call('HDEL', key(log, 'hub'), 'importing')
+    vouched[log] = { done = true }
+    return { 'ok', whole(hub.micros) }
+  end
+  write_hub(log, hub)
+  return { 'ok' }
+end
+
+local function refuse(why)
+  return redis.error_reply('FEEDBELL ' .. why)
+end
+
+local function has_control(text)
+  return string.find(text, '[%z\1-\31\127]') ~= nil or string.find(text, '\194[\128-\159]') ~= nil
+end
+
+local RESERVED = {
+  open = true, error = true, hello = true, gap = true, reset = true, ping = true, bye = true, presence = true,
+}
+
+local function text_of(value, what, most)
+  if type(value) == 'number' then
+    if value ~= math.floor(value) or math.abs(value) > 9007199254740991 then
+      return nil, what .. ' is a number that may be read in two ways: write it as a text'
+    end
+    value = whole(value)
+  end
+  if type(value) ~= 'string' then return nil, what .. ' is neither a text nor a number' end
+  if value == '' or #value > most or has_control(value) then
+    return nil, what .. ' has 1 to ' .. most .. ' bytes and no control characters'
+  end
+  return value
+end
+
+-- Bytes, whatever the order of letters is where the engine runs.
+local function is_before(one, other)
+  for nth = 1, math.min(#one, #other) do
+    local a, b = string.byte(one, nth), string.byte(other, nth)
+    if a ~= b then return a < b end
+  end
+  return #one < #other
+end
+
+-- Whom a document is for, as the log has it.
+local function audience_of(document)
+  local columns, seen, named = {}, {}, false
+  local function add(kind, value, what, most)
+    local text, why = text_of(value, what, most)
+    if not text then return why end
+    if kind == 't' and string.find(text, '[^%w_-]') then
+      return 'a topic has 1 to 64 of the characters A-Z a-z 0-9 _ -'
+    end
+    local column = kind .. text
+    if not seen[column] then
+      seen[column] = true
+      columns[#columns + 1] = column
+    end
+  end
+  for _, field in ipairs({ { 'uid', 'u', 128 }, { 'topic', 't', 64 } }) do
+    local name, kind, most = field[1], field[2], field[3]
+    local one, several = document[name], document[name .. 's']
+    if one ~= nil then
+      named = true
+      local why = add(kind, one, name, most)
+      if why then return nil, why end
+    end
+    if several ~= nil then
+      named = true
+      if type(several) ~= 'table' then return nil, name .. 's is not a list' end
+      for _, value in ipairs(several) do
+        local why = add(kind, value, name, most)
+        if why then return nil, why end
+      end
+    end
+  end
+  if not named then return '*' end
+  if #columns == 0 then return nil, 'the lists of uids and topics are empty' end
+  if #columns > MOST_ADDRESSED then return nil, 'more than ' .. MOST_ADDRESSED .. ' uids and topics' end
+  table.sort(columns, is_before)
+  return table.concat(columns, '\n')
+end
+
+local KNOWN = {
+  uid = true, uids = true, topic = true, topics = true, event = true, data = true, id = true,
+  ttl = true, retry = true,
+}
+
+local function is_whole(value, most)
+  return type(value) == 'number' and value >= 0 and value <= most and value == math.floor(value)
+end
+
+-- publish: DOCUMENT, as for POST /publish. Nodes read it with the same eyes as
+-- what comes over HTTP; here it is looked at as far as they must not refuse it.
+local function publish(keys, args)
+  local log, now = keys[1], now_micros()
+  if #args ~= 1 then return refuse('give one JSON document, as for POST /publish') end
+  if #args[1] > MOST_DATA then return refuse('the document has more than ' .. MOST_DATA .. ' bytes') end
+  local fine, document = pcall(cjson.decode, args[1])
+  if not fine or type(document) ~= 'table' or string.find(args[1], '^%s*{') == nil then
+    return refuse('this is not a JSON object')
+  end
+  for name, value in pairs(document) do
+    if not KNOWN[name] then return refuse('there is no field ' .. tostring(name)) end
+    if value == cjson.null and name ~= 'data' then return refuse(name .. ' is null: leave it out') end
+  end
+  if document.data == nil and document.event == nil then
+    return refuse('this says nothing: give it data or an event')
+  end
+  local audience, why = audience_of(document)
+  if not audience then return refuse(why) end
+  local id = ''
+  if document.id ~= nil then
+    id, why = text_of(document.id, 'id', 256)
+    if not id then return refuse(why) end
+  end
+  if document.event ~= nil then
+    local event = document.event
+    if type(event) ~= 'string' or event == '' or #event > 256 or has_control(event) or RESERVED[event] then
+      return refuse('this cannot be the name of an event')
+    end
+  end
+  if document.ttl ~= nil and not (is_whole(document.ttl, 315360000) and document.ttl > 0) then
+    return refuse('ttl is in seconds, from 1 to ten years')
+  end
+  if document.retry ~= nil and not is_whole(document.retry, 86400000) then
+    return refuse('retry is in milliseconds, up to one day')
+  end
+  local hub, state = open(log, nil, 0, now)
+  if not hub then
+    if state == 'importing' then return refuse('a history is being imported; try again later') end
+    return refuse('the nodes of the hub have not vouched for this engine yet; try again in a second')
+  end
+  move_due(log, hub, now)
+  local ttl = document.ttl and whole(document.ttl * 1000) or ''
+  local number = take(log, hub, { '', ttl, '', '', '', '', id, '', audience, args[1], true }, now)
+  write_hub(log, hub)
+  return hub.epoch .. '.' .. whole(number)
+end
+
+-- Raised with each change; what calls the functions of an older one may go on.
+local function version()
+  return 1
+end
+
+redis.register_function('feedbell_version', version)
+redis.register_function('feedbell_append', append)
+redis.register_function('feedbell_cancel', take_back)
+redis.register_function('feedbell_scheduled', scheduled)
+redis.register_function('feedbell_tick', tick)
+redis.register_function('feedbell_leave', leave)
+redis.register_function('feedbell_import', import)
+redis.register_function('feedbell_publish', publish)

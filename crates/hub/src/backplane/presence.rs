@@ -1,0 +1,112 @@
+//! Who listens at which node: each tells the engine of its own, and asks there for
+//! the others'.
+
+use std::collections::HashSet;
+
+use fred::types::Value;
+use serde_json::json;
+
+use super::engine::{Engine, Failed};
+use super::node::Common;
+use super::wire;
+use crate::operating;
+use crate::presence::subscriber;
+use crate::subscribers::Cut;
+
+/// Most rows that one command brings.
+const MOST_ROWS: usize = 500;
+/// How long an order waits for its node, in seconds.
+const ORDER: i64 = 30;
+const DISCONNECT: &str = "disconnect ";
+
+/// What this node has told of who listens.
+#[derive(Default)]
+pub(super) struct Told {
+    places: HashSet<u64>,
+}
+
+impl Told {
+    /// Tells what has changed; `known`: how many rows the engine has.
+    pub(super) async fn tell(
+        &mut self,
+        common: &Common,
+        engine: &Engine,
+        known: usize,
+    ) -> Result<(), Failed> {
+        let key = key(engine, &common.id);
+        if known != self.places.len() {
+            engine.call("DEL", vec![key.clone().into()]).await?;
+            self.places.clear();
+        }
+        let places = common.subscribers.list();
+        let here: HashSet<u64> = places.iter().map(|place| place.id).collect();
+        let gone: Vec<u64> = self.places.difference(&here).copied().collect();
+        for some in gone.chunks(MOST_ROWS) {
+            let ids = some.iter().map(|id| Value::from(id.to_string()));
+            engine
+                .call("HDEL", [vec![key.clone().into()], ids.collect()].concat())
+                .await?;
+            self.places.retain(|id| !some.contains(id));
+        }
+        let head = common.log.head();
+        let new = places
+            .iter()
+            .filter(|place| !self.places.contains(&place.id));
+        let new: Vec<_> = new.collect();
+        for some in new.chunks(MOST_ROWS) {
+            let mut arguments = vec![Value::from(key.clone())];
+            for place in some {
+                let id = format!("{}-{}", common.id, place.id);
+                let row = operating::row(&subscriber(place, head), &id);
+                arguments.extend([place.id.to_string().into(), row.to_string().into()]);
+            }
+            engine.call("HSET", arguments).await?;
+            self.places.extend(some.iter().map(|place| place.id));
+        }
+        Ok(())
+    }
+}
+
+/// Does what another node asked for.
+pub(super) fn obey(common: &Common, order: &Value) {
+    let id =
+        wire::text(order).and_then(|order| order.strip_prefix(DISCONNECT)?.parse::<u64>().ok());
+    if let Some(id) = id {
+        common
+            .subscribers
+            .cut(Cut::Disconnected, |place| place.id == id);
+    }
+}
+
+/// Who listens at this other node, as the hub shows it.
+pub(super) async fn listening(
+    engine: &Engine,
+    node: &str,
+    lag: u64,
+) -> Result<Vec<serde_json::Value>, Failed> {
+    let rows = engine.call("HVALS", vec![key(engine, node).into()]).await?;
+    let rows = wire::array(&rows).unwrap_or_default().iter();
+    let rows = rows.filter_map(|row| serde_json::from_str(wire::text(row)?).ok());
+    let mut rows: Vec<serde_json::Value> = rows.collect();
+    for row in &mut rows {
+        // What is known of it from here.
+        row["lag"] = json!(lag);
+    }
+    rows.sort_by_key(|row| row["since"].as_i64());
+    Ok(rows)
+}
+
+/// Asks a node to end a stream.
+pub(super) async fn disconnect(engine: &Engine, node: &str, id: u64) -> Result<(), Failed> {
+    let orders = engine.key(&format!("orders:{node}"));
+    let order = format!("{DISCONNECT}{id}");
+    engine
+        .call("RPUSH", vec![orders.clone().into(), order.into()])
+        .await?;
+    let forget = vec![orders.into(), ORDER.to_string().into()];
+    engine.call("EXPIRE", forget).await.map(drop)
+}
+
+fn key(engine: &Engine, node: &str) -> String {
+    engine.key(&format!("presence:{node}"))
+}

@@ -1,0 +1,213 @@
+//! A log that is the copy of one that several nodes share: its events have their
+//! numbers and times from there.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+use sse::EventName;
+
+use super::ledger::{Extent, Ledger as _, Origin, Schedule, key_column};
+use super::store::{self, Stored};
+use super::writer::Work;
+use crate::Epoch;
+use crate::message::MessageId;
+use crate::publication::{Audience, Publication};
+use crate::record::Record;
+use crate::window::Entry;
+use crate::{MAX_DATA, Position};
+
+/// An event as the shared log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Copied {
+    pub(crate) seq: u64,
+    /// When it came into the log, in Unix microseconds.
+    pub(crate) micros: i64,
+    /// Unix milliseconds from which on it is no longer delivered.
+    pub(crate) expires: Option<i64>,
+    /// The rest of it. Its time to live and when it is due are in the above.
+    pub(crate) publication: Publication,
+}
+
+/// What a copy does because the shared log did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing.
+    #[default]
+    Rest,
+    /// Takes these, in their order. Where numbers are missing, what was there is
+    /// given up, and all before it.
+    Events(Vec<Copied>),
+    /// Becomes the copy of another log, of which it has nothing yet.
+    Anew {
+        epoch: Epoch,
+        base: u64,
+        /// What is there begins after this number, which is higher than all that
+        /// this log had.
+        after: u64,
+    },
+    /// Its history has become that of the shared log, and what was scheduled is
+    /// scheduled there.
+    Shared(Origin),
+}
+
+impl Work<Stored<'_>> {
+    /// Takes a step of the shared log.
+    pub(super) fn follow(&mut self, step: Step) -> rusqlite::Result<()> {
+        match step {
+            Step::Rest => Ok(()),
+            Step::Events(events) => events.into_iter().try_for_each(|event| self.copy(event)),
+            Step::Anew { epoch, base, after } => self.start_anew(epoch, base, after),
+            Step::Shared(origin) => {
+                self.ledger.0.execute("DELETE FROM scheduled", [])?;
+                self.state.schedule = Schedule::default();
+                self.set_origin(origin)
+            }
+        }
+    }
+
+    fn copy(&mut self, event: Copied) -> rusqlite::Result<()> {
+        let Copied {
+            seq,
+            micros,
+            expires,
+            publication,
+        } = event;
+        let Extent { epoch, head, .. } = self.state.extent;
+        if seq <= head {
+            return Ok(());
+        }
+        if seq > head + 1 {
+            self.skip(seq - 1);
+        }
+        let key = key_column(&publication);
+        // It came again after it was forgotten there; here it goes later.
+        for (id, sql) in [
+            (key.as_deref(), "UPDATE log SET key = NULL WHERE key = ?1"),
+            (
+                publication.message.as_ref().map(MessageId::as_str),
+                "UPDATE log SET message = NULL WHERE message = ?1",
+            ),
+        ] {
+            if let Some(id) = id {
+                self.ledger.0.prepare_cached(sql)?.execute([id])?;
+            }
+        }
+        let state = &mut self.state;
+        state.last_at = state.last_at.max(micros / 1000);
+        let fact = publication.fact;
+        let record = Record {
+            expires,
+            ..Record::of(Position { epoch, seq }, state.last_at, publication)
+        };
+        let bytes = self.ledger.insert(&record, key, fact)?;
+        state.kept += 1;
+        state.extent.head = seq;
+        state.extent.bytes += bytes;
+        if let Some(origin) = &mut state.extent.origin {
+            origin.micros = micros;
+        }
+        self.added += bytes;
+        self.entries.push(Entry::new(record));
+        Ok(())
+    }
+
+    /// Gives up what there was, and goes on after this number.
+    fn skip(&mut self, after: u64) {
+        let extent = &mut self.state.extent;
+        (extent.head, extent.floor) = (after, after);
+        self.anew = Some(after);
+        self.entries.clear();
+    }
+
+    fn start_anew(&mut self, epoch: Epoch, base: u64, after: u64) -> rusqlite::Result<()> {
+        let tx = &self.ledger.0;
+        tx.execute_batch("DELETE FROM address; DELETE FROM log; DELETE FROM scheduled")?;
+        tx.execute("UPDATE hub SET epoch = ?1", [epoch.to_string()])?;
+        self.skip(after);
+        let state = &mut self.state;
+        state.extent.epoch = epoch;
+        state.extent.bytes = 0;
+        (state.kept, state.schedule) = (0, Schedule::default());
+        (state.recent, state.past) = (after, after);
+        // Times are those of the other log.
+        state.last_at = 0;
+        self.set_origin(Origin { base, micros: 0 })
+    }
+
+    fn set_origin(&mut self, origin: Origin) -> rusqlite::Result<()> {
+        self.state.extent.origin = Some(origin);
+        let base = origin.base.cast_signed();
+        self.ledger
+            .0
+            .execute("UPDATE hub SET base = ?1", [base])
+            .map(drop)
+    }
+}
+
+/// Most events, and most bytes of them, that are read at once to be copied.
+const MOST: usize = 256;
+const BYTES: usize = MAX_DATA;
+
+/// Some of the events after `after`.
+pub(super) fn events(db: &Connection, after: u64) -> rusqlite::Result<Vec<Copied>> {
+    let tx = db.unchecked_transaction()?;
+    let mut select = tx.prepare_cached(
+        "SELECT seq, at, expires, event, retry, fact, key, data, message, transient,
+             (SELECT group_concat(address, char(10)) FROM address WHERE address.seq = log.seq)
+         FROM log WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    let mut rows = select.query(params![after.cast_signed(), MOST as i64])?;
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let text = |column| {
+            row.get_ref(column)?
+                .as_str_or_null()
+                .map_err(rusqlite::Error::from)
+        };
+        let audience = text(10)?.unwrap_or_default();
+        let retry: Option<i64> = row.get(4)?;
+        let publication = Publication {
+            event: text(3)?.and_then(|name| EventName::parse(name).ok()),
+            key: text(6)?.and_then(store::key_of),
+            retry: retry.map(|millis| Duration::from_millis(millis.unsigned_abs())),
+            fact: row.get(5)?,
+            transient: row.get(9)?,
+            message: text(8)?.and_then(MessageId::parse),
+            ..Publication::new(Audience::from_column(audience), row.get::<_, String>(7)?)
+        };
+        bytes += publication.data.len();
+        events.push(Copied {
+            seq: store::number(row, 0)?,
+            micros: row.get::<_, i64>(1)?.saturating_mul(1000),
+            expires: row.get(2)?,
+            publication,
+        });
+        if bytes >= BYTES {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+/// Some of what is scheduled after `after`, each with its number.
+pub(super) fn scheduled(db: &Connection, after: i64) -> rusqlite::Result<Vec<(i64, Publication)>> {
+    let mut select = db.prepare_cached(
+        "SELECT entry, ttl, event, retry, fact, key, message, transient, audience, data, sequence,
+                due
+         FROM scheduled WHERE entry > ?1 ORDER BY entry LIMIT ?2",
+    )?;
+    let mut rows = select.query(params![after, MOST as i64])?;
+    let (mut all, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let publication = Publication {
+            due: jiff::Timestamp::from_millisecond(row.get(11)?).ok(),
+            ..store::publication(row)?
+        };
+        bytes += publication.data.len();
+        all.push((row.get(0)?, publication));
+        if bytes >= BYTES {
+            break;
+        }
+    }
+    Ok(all)
+}
