@@ -31,7 +31,7 @@ use crate::routes::cursor_header;
 use crate::subscribers::{Cut, Place, Subscribers};
 use crate::{Hub, HubConfig, HubError, Rate, Token};
 
-pub(crate) use changes::{Change, Everything, Place as Reached, Told, Upto};
+pub(crate) use changes::{Change, Place as Reached, Told, Upto};
 use credential::Credential;
 pub use file::{AccessFile, NewToken, TokenInfo};
 pub(crate) use need::Need;
@@ -261,6 +261,9 @@ impl Access {
             sharing: shared.then(Sharing::default),
         });
         state.catch_up(&mut state.file())?;
+        if state.place()?.1.is_some() {
+            state.join();
+        }
         let (stop, stopped) = sync_channel::<()>(0);
         let keeper = {
             let state = state.clone();
@@ -504,7 +507,8 @@ impl State {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> i64 {
+    /// In Unix milliseconds; at a node the engine's.
+    pub(crate) fn now(&self) -> i64 {
         (self.clock)().as_millisecond()
     }
 

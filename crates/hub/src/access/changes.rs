@@ -122,6 +122,9 @@ pub(super) enum Row {
     Ticket(TicketRow),
 }
 
+/// Rows as they are now, if they are.
+type Rows = Vec<(Key, Option<Row>)>;
+
 #[derive(Deserialize)]
 struct TokenText {
     hash: String,
@@ -342,7 +345,7 @@ impl AccessFile {
         to: Option<&Place>,
         own: Option<&Upto>,
         told: &[Told],
-    ) -> rusqlite::Result<Option<Vec<(Key, Option<Row>)>>> {
+    ) -> rusqlite::Result<Option<Rows>> {
         // What is lost with the power is told again, as the place is lost, too.
         let durable = told.iter().any(|told| !told.by_us);
         if !durable {
@@ -361,7 +364,7 @@ impl AccessFile {
         to: Option<&Place>,
         own: Option<&Upto>,
         told: &[Told],
-    ) -> rusqlite::Result<Option<Vec<(Key, Option<Row>)>>> {
+    ) -> rusqlite::Result<Option<Rows>> {
         if self.place()?.1.as_ref() != Some(from) {
             return Ok(None);
         }

@@ -36,6 +36,8 @@ pub(crate) struct Sharing {
     /// How many looks at the engine were asked for, and which were made.
     asked: AtomicU64,
     looked: watch::Sender<u64>,
+    /// Whether this node was ever told who may use the hub.
+    joined: watch::Sender<bool>,
     waiting: Mutex<Waiting>,
 }
 
@@ -103,6 +105,17 @@ impl Sharing {
     /// What the engine had when this look was asked for is here now.
     pub(crate) fn looked(&self, asked: u64) {
         self.looked.send_replace(asked);
+    }
+
+    /// Waits until this node has been told who may use the hub, once.
+    pub(crate) async fn joined(&self) {
+        let mut joined = self.joined.subscribe();
+        // Its sender lives as long as this.
+        let _ = joined.wait_for(|joined| *joined).await;
+    }
+
+    pub(super) fn has_joined(&self) -> bool {
+        *self.joined.borrow()
     }
 
     /// The engine answers.
@@ -196,6 +209,12 @@ impl Access {
     /// The rows of a node of a hub, for the backplane's task.
     pub(crate) fn shared(&self) -> Option<std::sync::Arc<State>> {
         self.state.sharing.is_some().then(|| self.state.clone())
+    }
+
+    /// Whether this is a node that was never told who may use the hub.
+    pub(crate) fn is_joining(&self) -> bool {
+        let sharing = self.state.sharing.as_ref();
+        sharing.is_some_and(|sharing| !sharing.has_joined())
     }
 
     /// Changes the file; returns when the other nodes can have that, too.
@@ -302,7 +321,9 @@ impl State {
     /// The engine has all rows of this node.
     pub(crate) fn set_replaced(&self, to: &Place, own: Option<&Upto>) -> Result<(), HubError> {
         let mut kept = self.file();
-        kept.file.set_replaced(to, own).map_err(trouble)
+        kept.file.set_replaced(to, own).map_err(trouble)?;
+        self.join();
+        Ok(())
     }
 
     /// Replaces all rows by the engine's, among which are this node's changes up
@@ -315,7 +336,9 @@ impl State {
     ) -> Result<(), HubError> {
         let mut kept = self.file();
         kept.file.replace(to, own, rows).map_err(trouble)?;
-        self.load(&mut kept)
+        self.load(&mut kept)?;
+        self.join();
+        Ok(())
     }
 
     /// Takes what changed from `from` to `to`, as the engine tells it, and ends the
@@ -363,6 +386,13 @@ impl State {
         }
         for (ip, count) in spent.wrong.into_iter().take(MOST_TOLD) {
             self.wrong.owe(ip, count, now);
+        }
+    }
+
+    /// From now on this node knows who may use the hub.
+    pub(super) fn join(&self) {
+        if let Some(sharing) = &self.sharing {
+            sharing.joined.send_replace(true);
         }
     }
 

@@ -97,14 +97,12 @@ local function change(keys, args)
   return {'done', refused}
 end
 
--- Which state this is, for a node that says who it is, and the engine's time.
+-- Which state this is, for a node that says who it is.
 local function state(keys, args)
   local known = redis.call('HMGET', keys[1], 'generation', 'number', 'last', 'from', 'base', 'node:' .. args[1])
   for at = 1, 6 do
     known[at] = known[at] or ''
   end
-  local now = redis.call('TIME')
-  known[7], known[8] = now[1], now[2]
   return known
 end
 

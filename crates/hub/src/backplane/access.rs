@@ -3,6 +3,7 @@
 //! changed there, and follows the stream. While the engine is away each node goes
 //! on with what it has.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use fred::types::Value;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::engine::{Engine, Failed};
-use super::{Backplane, BackplaneError};
+use super::{Backplane, BackplaneError, wire};
 use crate::HubError;
 use crate::access::{Change, Reached, Sharing, Spent, State, Told, Upto};
 
@@ -47,8 +48,6 @@ pub(crate) struct Replica {
     sent: i64,
     /// The newest entry of the stream that was looked at.
     seen: EntryId,
-    /// The engine's time at a moment, in Unix milliseconds.
-    time: Option<(i64, Instant)>,
     looked: Option<Instant>,
     /// Why the last try failed, once it was said.
     trouble: Option<String>,
@@ -128,8 +127,6 @@ struct Held {
     base: i64,
     /// Which of this node's changes are in it.
     own: Option<Upto>,
-    /// In Unix milliseconds.
-    time: i64,
 }
 
 impl Held {
@@ -171,7 +168,6 @@ impl Replica {
             reading: None,
             sent: 0,
             seen: (0, 0),
-            time: None,
             looked: None,
             trouble: None,
         })
@@ -219,7 +215,7 @@ impl Replica {
         tokio::select! {
             read = reading => {
                 self.reading = None;
-                self.follow(read?).await
+                self.follow(&read?).await
             }
             () = sharing.wanted() => {
                 let rested = self.looked.is_none_or(|looked| looked.elapsed() >= LOOKS_APART);
@@ -286,7 +282,6 @@ impl Replica {
             let (node, place) = self.with(State::place).await?;
             let held = self.held(&node).await?;
             self.looked = Some(Instant::now());
-            self.time = Some((held.time, Instant::now()));
             // What the engine has lost is sent again.
             self.sent = self.sent.min(held.own.as_ref().map_or(0, |own| own.id));
             let Some(place) = place else {
@@ -357,8 +352,8 @@ impl Replica {
             let mut answer = self.call("FCALL", "feedbell_change", arguments).await?;
             match answer.text()?.as_str() {
                 "done" => {
-                    let refused = list(answer.value()?)?;
-                    let refused: Vec<_> = refused.into_iter().filter_map(text).collect();
+                    let mut refused = Answer::of(&answer.value()?)?;
+                    let refused: Vec<_> = std::iter::from_fn(|| refused.text().ok()).collect();
                     self.sent = last;
                     self.with_sharing(|sharing| sharing.settled(last, &refused));
                 }
@@ -413,7 +408,7 @@ impl Replica {
     }
 
     /// Takes what a read of the stream has brought.
-    async fn follow(&mut self, read: Value) -> Result<(), Stopped> {
+    async fn follow(&mut self, read: &Value) -> Result<(), Stopped> {
         let entries = entries(read)?;
         if entries.is_empty() {
             return Ok(());
@@ -574,8 +569,8 @@ impl Replica {
             return Ok(());
         }
         let mut rows = Vec::new();
-        while let Some(key) = answer.next() {
-            rows.push((text(key).ok_or(Stopped::Answer)?, answer.text()?));
+        while let Ok(key) = answer.text() {
+            rows.push((key, answer.text()?));
         }
         let stranger = place.is_none_or(|place| {
             held.generation != place.generation && held.from != place.generation
@@ -604,12 +599,8 @@ impl Replica {
 
     /// Whether an entry is so young that what callers did counts.
     fn is_fresh(&self, (at, _): EntryId) -> bool {
-        let Some((time, then)) = self.time else {
-            return false;
-        };
-        let passed = i64::try_from(then.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let now = time.saturating_add(passed);
-        i64::try_from(at).is_ok_and(|at| now.saturating_sub(at) <= FRESH)
+        let age = |at| self.state.now().saturating_sub(at);
+        i64::try_from(at).is_ok_and(|at| age(at) <= FRESH)
     }
 
     async fn held(&self, node: &str) -> Result<Held, Stopped> {
@@ -622,7 +613,7 @@ impl Replica {
     /// What is in the stream after an entry, a part of it.
     async fn entries_after(&self, last: &str) -> Result<Vec<Entry>, Stopped> {
         let arguments = self.read_after(last, None);
-        entries(self.engine.call("XREAD", arguments).await?)
+        entries(&self.engine.call("XREAD", arguments).await?)
     }
 
     /// Waits for what comes into the stream.
@@ -654,7 +645,7 @@ impl Replica {
         all.extend(keys);
         all.extend(arguments);
         let answer = self.engine.call(command, all).await?;
-        Ok(Answer(list(answer)?.into_iter()))
+        Answer::of(&answer)
     }
 
     /// Runs `work` where blocking is fine.
@@ -676,11 +667,16 @@ impl Replica {
 }
 
 /// An answer of a function, part by part.
-struct Answer(std::vec::IntoIter<Value>);
+struct Answer(VecDeque<Value>);
 
 impl Answer {
+    fn of(value: &Value) -> Result<Self, Stopped> {
+        let parts = wire::array(value).ok_or(Stopped::Answer)?;
+        Ok(Self(parts.iter().cloned().collect()))
+    }
+
     fn next(&mut self) -> Option<Value> {
-        self.0.next()
+        self.0.pop_front()
     }
 
     fn value(&mut self) -> Result<Value, Stopped> {
@@ -688,7 +684,9 @@ impl Answer {
     }
 
     fn text(&mut self) -> Result<String, Stopped> {
-        self.next().and_then(text).ok_or(Stopped::Answer)
+        let value = self.next();
+        let text = value.as_ref().and_then(wire::text);
+        text.map(str::to_owned).ok_or(Stopped::Answer)
     }
 
     /// Of nothing: 0.
@@ -710,7 +708,6 @@ fn held(answer: &mut Answer) -> Result<Held, Stopped> {
             mark: mark.to_owned(),
         })
     });
-    let (seconds, micros) = (answer.number()?, answer.number()?);
     Ok(Held {
         generation,
         number,
@@ -718,29 +715,18 @@ fn held(answer: &mut Answer) -> Result<Held, Stopped> {
         from,
         base,
         own,
-        time: seconds.saturating_mul(1000).saturating_add(micros / 1000),
     })
 }
 
 /// The entries in the answer to XREAD of one stream.
-fn entries(read: Value) -> Result<Vec<Entry>, Stopped> {
-    let of_stream = match read {
-        Value::Null => return Ok(Vec::new()),
-        Value::Map(streams) => streams.inner().into_values().next(),
-        Value::Array(streams) => match streams.first() {
-            Some(Value::Array(stream)) => stream.get(1).cloned(),
-            _ => None,
-        },
-        _ => None,
-    };
-    let entries = list(of_stream.ok_or(Stopped::Answer)?)?;
-    entries.into_iter().map(entry).collect()
+fn entries(read: &Value) -> Result<Vec<Entry>, Stopped> {
+    wire::entries(read).iter().map(entry).collect()
 }
 
-fn entry(value: Value) -> Result<Entry, Stopped> {
-    let mut parts = Answer(list(value)?.into_iter());
+fn entry(value: &Value) -> Result<Entry, Stopped> {
+    let mut parts = Answer::of(value)?;
     let id = parts.text()?;
-    let what = what(Answer(list(parts.value()?)?.into_iter()));
+    let what = what(Answer::of(&parts.value()?)?);
     Ok(Entry {
         id: entry_id(&id).ok_or(Stopped::Answer)?,
         text: id,
@@ -762,8 +748,7 @@ fn what(mut fields: Answer) -> Option<What> {
     };
     let mut spent = None;
     let mut generation = false;
-    while let Some(name) = fields.next() {
-        let name = text(name)?;
+    while let Ok(name) = fields.text() {
         let value = fields.text().ok()?;
         match name.as_str() {
             "number" => rows.number = value.parse().ok()?,
@@ -795,17 +780,6 @@ fn what(mut fields: Answer) -> Option<What> {
         None if rows.number == 0 => What::Other,
         None => What::Rows(rows),
     })
-}
-
-fn list(value: Value) -> Result<Vec<Value>, Stopped> {
-    match value {
-        Value::Array(values) => Ok(values),
-        _ => Err(Stopped::Answer),
-    }
-}
-
-fn text(value: Value) -> Option<String> {
-    value.into_string()
 }
 
 fn entry_id(text: &str) -> Option<EntryId> {

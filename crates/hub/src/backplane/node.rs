@@ -6,7 +6,9 @@
 //! here. They know of each other only through [`State`].
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc as blocking};
 use std::thread::{self, JoinHandle};
@@ -19,10 +21,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Backplane;
+use super::access::Replica;
 use super::engine::{Engine, Failed};
 use super::presence::{self, Told};
 use super::press::{self, Job};
 use super::wire;
+use crate::access;
 use crate::config::{Clock, History};
 use crate::log::{Copied, Extent, Log, Origin, Step, Upcoming};
 use crate::metrics::Metrics;
@@ -48,6 +52,8 @@ const LAGS: Duration = Duration::from_secs(5);
 const WAITING: usize = 32 << 20;
 /// A place for what a publication is beside its data.
 const OVERHEAD: usize = 512;
+/// How long a new node waits at its start until it knows who may use the hub.
+const JOINING: Duration = Duration::from_secs(3);
 /// How long a reader waits for what it knows to be there.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -136,6 +142,8 @@ pub(crate) struct Parts {
     /// The clock without the engine's.
     pub(crate) own_clock: Clock,
     pub(crate) offset: Arc<AtomicI64>,
+    /// Who may use the hub.
+    pub(crate) access: Arc<access::State>,
 }
 
 impl Node {
@@ -159,6 +167,7 @@ impl Node {
             metrics,
             own_clock,
             offset,
+            access,
         } = parts;
         let common = Arc::new(Common {
             id: name(path),
@@ -190,6 +199,7 @@ impl Node {
             backplane: backplane.clone(),
             common: common.clone(),
             stop: stop.clone(),
+            access,
             import,
         };
         let thread = thread::Builder::new()
@@ -433,6 +443,7 @@ struct Worker {
     backplane: Backplane,
     common: Arc<Common>,
     stop: CancellationToken,
+    access: Arc<access::State>,
     import: bool,
 }
 
@@ -444,7 +455,7 @@ impl Worker {
         started: blocking::Sender<Result<(), HubError>>,
     ) {
         let begun = self.begin().await;
-        let (calls, reads) = match begun {
+        let (calls, reads, replica) = match begun {
             Ok(engines) => {
                 let _ = started.send(Ok(()));
                 engines
@@ -468,6 +479,7 @@ impl Worker {
             () = tail(&self.common, &reads) => {}
             () = asks => {}
             () = press::run(&self.common, &calls, queue) => {}
+            _ = replica => {}
             () = self.stop.cancelled() => {}
         }
         let left = function(
@@ -479,7 +491,7 @@ impl Worker {
         let _ = tokio::time::timeout(Duration::from_millis(500), left).await;
     }
 
-    async fn begin(&self) -> Result<(Engine, Engine), HubError> {
+    async fn begin(&self) -> Result<(Engine, Engine, Replicating), HubError> {
         let calls = Engine::connect(&self.backplane)?;
         let reads = Engine::connect(&self.backplane)?;
         if self.import {
@@ -487,9 +499,21 @@ impl Worker {
                 .await
                 .map_err(|why| HubError::NotImported { why })?;
         }
-        Ok((calls, reads))
+        let replica = Replica::connect(&self.backplane, self.access.clone())?;
+        let mut replica: Replicating = Box::pin(replica.run());
+        if let Some(sharing) = self.access.sharing() {
+            // Before it listens somewhere it should know the tokens of the others.
+            tokio::select! {
+                _ = &mut replica => {}
+                _ = tokio::time::timeout(JOINING, sharing.joined()) => {}
+            }
+        }
+        Ok((calls, reads, replica))
     }
 }
+
+/// Never ends by itself.
+type Replicating = Pin<Box<dyn Future<Output = Infallible>>>;
 
 /// Loads the functions where there are none, or older ones. Newer ones do what
 /// these do: nodes are updated one after another.
