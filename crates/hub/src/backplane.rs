@@ -1,6 +1,7 @@
 //! What joins nodes into one hub: a log in Redis or Valkey that every node
 //! appends to and copies from.
 
+pub(crate) mod access;
 mod engine;
 mod examine;
 mod import;
