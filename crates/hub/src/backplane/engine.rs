@@ -8,7 +8,7 @@ use fred::error::ErrorKind;
 use fred::interfaces::ClientLike as _;
 use fred::types::config::{ConnectionConfig, ReconnectPolicy, TcpConfig, UnresponsiveConfig};
 use fred::types::{Builder, ClusterHash, CustomCommand, RespVersion, Value};
-use socket2::TcpKeepalive;
+use fred_socket2::TcpKeepalive;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Backplane, BackplaneError};
