@@ -666,11 +666,16 @@ local function version()
   return 1
 end
 
-redis.register_function('feedbell_version', version)
-redis.register_function('feedbell_append', append)
-redis.register_function('feedbell_cancel', take_back)
-redis.register_function('feedbell_scheduled', scheduled)
-redis.register_function('feedbell_tick', tick)
-redis.register_function('feedbell_leave', leave)
-redis.register_function('feedbell_import', import)
-redis.register_function('feedbell_publish', publish)
+local function register(name, callback, ...)
+  redis.register_function({ function_name = 'feedbell_' .. name, callback = callback, flags = { ... } })
+end
+
+-- Where no memory is left, what gives some back goes on.
+register('version', version, 'no-writes')
+register('append', append)
+register('cancel', take_back, 'allow-oom')
+register('scheduled', scheduled, 'no-writes')
+register('tick', tick, 'allow-oom')
+register('leave', leave, 'allow-oom')
+register('import', import)
+register('publish', publish)

@@ -268,3 +268,33 @@ async fn an_entry_that_is_none_is_passed_over_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn where_no_memory_is_left_some_is_given_back() {
+    let server = Server::start();
+    let engine = Engine::connect(&server.backplane()).unwrap();
+    let (_, base) = joins(&engine, "n1").await;
+    for nth in 0..150 {
+        append(&engine, FIRST, &keyed(&nth.to_string())).await;
+    }
+    append(&engine, FIRST, &in_an_hour("later")).await;
+    server.say(&["CONFIG", "SET", "maxmemory", "1"]);
+    let mut arguments = vec![FIRST.into(), "0".into(), "1".into(), "1".into()];
+    wire::arguments(&keyed("full"), &mut arguments);
+    let refused = node::function(&engine, "feedbell_append", arguments).await;
+    assert!(matches!(refused, Err(Failed::Refused(why)) if why.starts_with("OOM")));
+    let id = format!("{}-0", base + 150);
+    let newest = server.say(&["XRANGE", "{feedbell}:log", &id, &id]);
+    let says = Says {
+        node: "n1",
+        epoch: FIRST,
+        base,
+        known: base + 150,
+        micros: newest.lines().nth(3).unwrap().parse().unwrap(),
+        proposal: SECOND,
+    };
+    assert_eq!(state(&tick(&engine, says).await), "ok");
+    assert_eq!(server.say(&["XLEN", "{feedbell}:log"]), "100");
+    let rows = ["0", "0", "9"].map(Value::from).to_vec();
+    assert_eq!(function(&engine, "feedbell_scheduled", rows).await.len(), 1);
+}
