@@ -298,3 +298,38 @@ async fn where_no_memory_is_left_some_is_given_back() {
     let rows = ["0", "0", "9"].map(Value::from).to_vec();
     assert_eq!(function(&engine, "feedbell_scheduled", rows).await.len(), 1);
 }
+
+/// Nodes read nothing else: what was taken would be for nobody.
+#[tokio::test]
+async fn an_outside_program_is_refused_what_is_not_utf8() {
+    let server = Server::start();
+    let engine = Engine::connect(&server.backplane()).unwrap();
+    joins(&engine, "n1").await;
+    let publish = async |data: &[u8]| {
+        let document = [&b"{\"data\":\""[..], data, b"\"}"].concat();
+        assert_eq!(
+            std::str::from_utf8(data).is_ok(),
+            match node::function(
+                &engine,
+                "feedbell_publish",
+                vec![Value::Bytes(document.into())],
+            )
+            .await
+            {
+                Ok(_) => true,
+                Err(Failed::Refused(why)) => !why.contains("UTF-8"),
+                Err(Failed::Away(why)) => panic!("{why}"),
+            },
+            "{data:?}"
+        );
+    };
+    for lead in 0x80..=0xff {
+        for next in [0x41, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0] {
+            publish(&[lead]).await;
+            publish(&[lead, next]).await;
+            publish(&[lead, next, 0x80]).await;
+            publish(&[lead, next, 0x80, 0x80]).await;
+            publish(&[0xe2, lead, next, 0x82, 0xac]).await;
+        }
+    }
+}
