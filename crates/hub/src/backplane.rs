@@ -1,12 +1,19 @@
 //! What joins nodes into one hub: a log in Redis or Valkey that every node
 //! appends to and copies from.
 
+pub(crate) mod access;
 mod engine;
 mod examine;
 mod import;
+#[cfg(test)]
+mod losses;
 pub(crate) mod node;
 mod presence;
 mod press;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod url;
 mod wire;
 
