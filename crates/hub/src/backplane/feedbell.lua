@@ -56,13 +56,13 @@ local function key(log, name)
   return string.sub(log, 1, -4) .. name
 end
 
-local FIELDS = { 'epoch', 'base', 'head', 'floor', 'micros', 'total', 'entry', 'held', 'seen', 'importing' }
+local FIELDS = { 'epoch', 'base', 'head', 'floor', 'micros', 'total', 'entry', 'held', 'seen', 'importing', 'term' }
 
 -- What is written down of the hub; nil when there is none.
 local function read_hub(log)
   local found = redis.call('HMGET', key(log, 'hub'), unpack(FIELDS))
   if not found[1] then return nil end
-  local hub = { epoch = found[1], importing = found[10] }
+  local hub = { epoch = found[1], importing = found[10], term = found[11] }
   for nth = 2, 9 do
     hub[FIELDS[nth]] = tonumber(found[nth] or 0)
   end
@@ -96,11 +96,26 @@ local function entry_at(log, seq)
   return found[1] and lines_of(found[1])
 end
 
+-- From now on it takes publications. What was written down of that goes to the
+-- replicas: where one was a primary before, it finds another mark than its own.
+local function open_up(log, hub, now)
+  hub.term = whole(now)
+  redis.call('HSET', key(log, 'hub'), 'term', hub.term)
+  vouched[log] = { done = true, term = hub.term }
+end
+
+local function is_open(log, hub)
+  local round = vouched[log]
+  return round ~= nil and round.done and round.term == hub.term
+end
+
 -- A new log: no number of an older one comes again in it.
 local function renew(log, epoch, known, now)
   local base = math.max(math.floor(now / 1000), known + 1)
   local old = read_hub(log)
-  redis.call('DEL', log, key(log, 'ids'))
+  redis.call('DEL', log)
+  -- What is scheduled is still to come, under its id.
+  redis.call('ZREMRANGEBYSCORE', key(log, 'ids'), '-inf', '(+inf')
   local hub = {
     epoch = epoch, base = base, head = base, floor = base, micros = now, total = 0,
     entry = old and old.entry or 0, held = old and old.held or 0, seen = now,
@@ -108,7 +123,7 @@ local function renew(log, epoch, known, now)
   redis.call('HSET', key(log, 'hub'), 'epoch', epoch, 'base', whole(base), 'seen', whole(now))
   redis.call('HDEL', key(log, 'hub'), 'importing')
   write_hub(log, hub)
-  vouched[log] = { done = true }
+  open_up(log, hub, now)
   return hub
 end
 
@@ -238,7 +253,7 @@ local function open(log, epoch, deadline, now)
   local hub = read_hub(log)
   if not hub then return nil, 'wait' end
   if hub.importing then return nil, 'importing' end
-  if not (vouched[log] and vouched[log].done) then return nil, 'wait' end
+  if not is_open(log, hub) then return nil, 'wait' end
   if epoch and hub.epoch ~= epoch then return nil, 'epoch' end
   if deadline > 0 and now > deadline then return nil, 'late' end
   return hub
@@ -337,14 +352,14 @@ local function recent(log, hub)
 end
 
 local function vouch(log, hub, node, now)
+  if is_open(log, hub) then return end
   local round = vouched[log]
-  if round and round.done then return end
-  if not round then
+  if not round or round.done then
     round = { began = now, wanted = recent(log, hub) }
     vouched[log] = round
   end
   round.wanted[node.id] = nil
-  if next(round.wanted) == nil then round.done = true end
+  if next(round.wanted) == nil then open_up(log, hub, now) end
   return round
 end
 
@@ -426,15 +441,15 @@ local function tick(keys, args)
     hub = renew(log, proposal, math.max(node.known, hub.head), now)
   end
   local round = vouch(log, hub, node, now)
-  if round and not round.done and now - round.began > ALIVE then
+  if round and not is_open(log, hub) and now - round.began > ALIVE then
     why = 'missing'
     hub = renew(log, proposal, math.max(node.known, hub.head), now)
   end
-  local is_open = vouched[log].done
+  local takes = is_open(log, hub)
   redis.call('ZADD', key(log, 'nodes'), whole(now), node.id)
   redis.call('HSET', key(log, 'members'), node.id,
     table.concat({ whole(node.applied), args[7], args[8], args[9], args[10] }, ' '))
-  if is_open then
+  if takes then
     redis.call('HSET', key(log, 'hub'), 'seen', whole(now))
     bury(log, now)
     move_due(log, hub, now)
@@ -452,7 +467,7 @@ local function tick(keys, args)
     nodes[#nodes + 1] = subscribers
   end
   return {
-    is_open and 'ok' or 'wait', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor),
+    takes and 'ok' or 'wait', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor),
     whole(now), next_due(log), why, orders, nodes, redis.call('HLEN', key(log, 'presence:' .. node.id)),
   }
 end
@@ -509,7 +524,7 @@ local function import(keys, args)
     hub.head, hub.floor = tonumber(args[3]), tonumber(args[4])
     write_hub(log, hub)
     redis.call('HDEL', key(log, 'hub'), 'importing')
-    vouched[log] = { done = true }
+    open_up(log, hub, now)
     return { 'ok', whole(hub.micros) }
   end
   write_hub(log, hub)
@@ -522,6 +537,19 @@ end
 
 local function has_control(text)
   return string.find(text, '[%z\1-\31\127]') ~= nil or string.find(text, '\194[\128-\159]') ~= nil
+end
+
+-- Whether every byte belongs to a character, and none of these is written longer
+-- than it has to be, or is half of one.
+local function is_utf8(text)
+  if not string.find(text, '[\128-\255]') then return true end
+  for _, wrong in ipairs({ '\224[\128-\159]', '\237[\160-\191]', '\240[\128-\143]', '\244[\144-\191]' }) do
+    if string.find(text, wrong) then return false end
+  end
+  text = string.gsub(text, '[\194-\223][\128-\191]', ' ')
+  text = string.gsub(text, '[\224-\239][\128-\191][\128-\191]', ' ')
+  text = string.gsub(text, '[\240-\244][\128-\191][\128-\191][\128-\191]', ' ')
+  return not string.find(text, '[\128-\255]')
 end
 
 local RESERVED = {
@@ -615,6 +643,7 @@ local function publish(keys, args)
   local log, now = keys[1], now_micros()
   if #args ~= 1 then return refuse('give one JSON document, as for POST /publish') end
   if #args[1] > MOST_DATA then return refuse('the document has more than ' .. MOST_DATA .. ' bytes') end
+  if not is_utf8(args[1]) then return refuse('this is not UTF-8') end
   local fine, document = pcall(cjson.decode, args[1])
   if not fine or type(document) ~= 'table' or string.find(args[1], '^%s*{') == nil then
     return refuse('this is not a JSON object')
@@ -664,11 +693,16 @@ local function version()
   return 1
 end
 
-redis.register_function('feedbell_version', version)
-redis.register_function('feedbell_append', append)
-redis.register_function('feedbell_cancel', take_back)
-redis.register_function('feedbell_scheduled', scheduled)
-redis.register_function('feedbell_tick', tick)
-redis.register_function('feedbell_leave', leave)
-redis.register_function('feedbell_import', import)
-redis.register_function('feedbell_publish', publish)
+local function register(name, callback, ...)
+  redis.register_function({ function_name = 'feedbell_' .. name, callback = callback, flags = { ... } })
+end
+
+-- Where no memory is left, what gives some back goes on.
+register('version', version, 'no-writes')
+register('append', append)
+register('cancel', take_back, 'allow-oom')
+register('scheduled', scheduled, 'no-writes')
+register('tick', tick, 'allow-oom')
+register('leave', leave, 'allow-oom')
+register('import', import)
+register('publish', publish)

@@ -6,7 +6,9 @@
 //! here. They know of each other only through [`State`].
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc as blocking};
 use std::thread::{self, JoinHandle};
@@ -19,10 +21,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Backplane;
+use super::access::Replica;
 use super::engine::{Engine, Failed};
 use super::presence::{self, Told};
 use super::press::{self, Job};
 use super::wire;
+use crate::access;
 use crate::config::{Clock, History};
 use crate::log::{Copied, Extent, Log, Origin, Step, Upcoming};
 use crate::metrics::Metrics;
@@ -40,14 +44,22 @@ const PULSE: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_millis(50);
 /// How long a read of the log waits for something new.
 const READ: Duration = Duration::from_secs(1);
-/// Most entries of one read.
-const MOST_READ: u64 = 500;
+/// Most entries of one read, and about how many bytes it brings: the engine cannot
+/// be told of the latter.
+const MOST_READ: usize = 500;
+const READ_BYTES: usize = 2 << 20;
+/// As long as nothing is known of how large they are.
+const FIRST_READ: usize = 32;
 /// How far back the head is looked for that a node must have reached to be ready.
 const LAGS: Duration = Duration::from_secs(5);
 /// Bytes of publications that may wait for the engine.
 const WAITING: usize = 32 << 20;
 /// A place for what a publication is beside its data.
 const OVERHEAD: usize = 512;
+/// How much later than the press refuses a job nobody waits for it any more.
+const GRACE: Duration = Duration::from_millis(500);
+/// How long a new node waits at its start until it knows who may use the hub.
+const JOINING: Duration = Duration::from_secs(3);
 /// How long a reader waits for what it knows to be there.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -136,6 +148,8 @@ pub(crate) struct Parts {
     /// The clock without the engine's.
     pub(crate) own_clock: Clock,
     pub(crate) offset: Arc<AtomicI64>,
+    /// Who may use the hub.
+    pub(crate) access: Arc<access::State>,
 }
 
 impl Node {
@@ -159,6 +173,7 @@ impl Node {
             metrics,
             own_clock,
             offset,
+            access,
         } = parts;
         let common = Arc::new(Common {
             id: name(path),
@@ -190,6 +205,7 @@ impl Node {
             backplane: backplane.clone(),
             common: common.clone(),
             stop: stop.clone(),
+            access,
             import,
         };
         let thread = thread::Builder::new()
@@ -213,10 +229,11 @@ impl Node {
         &self,
         publications: Vec<Publication>,
     ) -> Result<Vec<Option<u64>>, HubError> {
-        let room = self.room(&publications).await?;
-        self.ask(|answer| Job::Append {
+        let until = Instant::now() + press::PATIENCE;
+        let room = self.room(&publications, until).await?;
+        self.ask(until, |answer| Job::Append {
             publications,
-            until: Instant::now() + press::PATIENCE,
+            until,
             answer,
             _room: room,
         })
@@ -225,10 +242,11 @@ impl Node {
 
     /// Takes back what is scheduled; says how many publications that are.
     pub(crate) async fn cancel(&self, to: &Audience, sequence: String) -> Result<u64, HubError> {
-        self.ask(|answer| Job::Cancel {
+        let until = Instant::now() + press::PATIENCE;
+        self.ask(until, |answer| Job::Cancel {
             to: to.to_column(),
             sequence,
-            until: Instant::now() + press::PATIENCE,
+            until,
             answer,
         })
         .await
@@ -242,7 +260,9 @@ impl Node {
         after: Option<Upcoming>,
         position: Position,
     ) -> Result<(Vec<Record>, Option<Upcoming>), HubError> {
-        let rows = self.ask(|answer| Job::Scheduled { after, answer }).await?;
+        let until = Instant::now() + press::PATIENCE;
+        let rows = self.ask(until, |answer| Job::Scheduled { after, answer });
+        let rows = rows.await?;
         let next = (rows.len() == press::MOST_SCHEDULED).then(|| rows[rows.len() - 1].0);
         let own = rows.into_iter().filter(|(_, one)| filter.takes(&one.to));
         let records = own.map(|(place, one)| Record::of(position, place.due, one));
@@ -328,7 +348,11 @@ impl Node {
         head.saturating_sub(self.common.log.head())
     }
 
-    async fn room(&self, publications: &[Publication]) -> Result<OwnedSemaphorePermit, HubError> {
+    async fn room(
+        &self,
+        publications: &[Publication],
+        until: Instant,
+    ) -> Result<OwnedSemaphorePermit, HubError> {
         let each = publications.iter();
         let size: usize = each
             .map(|one| one.data.len() + one.to.size() + OVERHEAD)
@@ -336,7 +360,7 @@ impl Node {
         let size = u32::try_from(size.min(WAITING)).unwrap_or(u32::MAX);
         let room = self.waiting.clone().acquire_many_owned(size);
         // A publisher waits no longer for its turn than for its answer.
-        match tokio::time::timeout(press::PATIENCE, room).await {
+        match tokio::time::timeout_at(until, room).await {
             Ok(room) => room.map_err(|_| HubError::Stopped),
             Err(_) => Err(HubError::Away { why: press::BUSY }),
         }
@@ -344,14 +368,19 @@ impl Node {
 
     async fn ask<T>(
         &self,
+        until: Instant,
         job: impl FnOnce(oneshot::Sender<Result<T, HubError>>) -> Job,
     ) -> Result<T, HubError> {
         let (answer, answered) = oneshot::channel();
-        self.jobs
-            .send(job(answer))
+        let asked = async {
+            let sent = self.jobs.send(job(answer)).await;
+            sent.map_err(|_| HubError::Stopped)?;
+            answered.await.unwrap_or(Err(HubError::Stopped))
+        };
+        // What is not under way by then is refused; what is may be stored or not.
+        tokio::time::timeout_at(until + GRACE, asked)
             .await
-            .map_err(|_| HubError::Stopped)?;
-        answered.await.unwrap_or(Err(HubError::Stopped))
+            .unwrap_or(Err(HubError::Away { why: press::UNSURE }))
     }
 }
 
@@ -433,6 +462,7 @@ struct Worker {
     backplane: Backplane,
     common: Arc<Common>,
     stop: CancellationToken,
+    access: Arc<access::State>,
     import: bool,
 }
 
@@ -444,7 +474,7 @@ impl Worker {
         started: blocking::Sender<Result<(), HubError>>,
     ) {
         let begun = self.begin().await;
-        let (calls, reads) = match begun {
+        let (calls, reads, replica) = match begun {
             Ok(engines) => {
                 let _ = started.send(Ok(()));
                 engines
@@ -468,6 +498,7 @@ impl Worker {
             () = tail(&self.common, &reads) => {}
             () = asks => {}
             () = press::run(&self.common, &calls, queue) => {}
+            _ = replica => {}
             () = self.stop.cancelled() => {}
         }
         let left = function(
@@ -479,7 +510,7 @@ impl Worker {
         let _ = tokio::time::timeout(Duration::from_millis(500), left).await;
     }
 
-    async fn begin(&self) -> Result<(Engine, Engine), HubError> {
+    async fn begin(&self) -> Result<(Engine, Engine, Replicating), HubError> {
         let calls = Engine::connect(&self.backplane)?;
         let reads = Engine::connect(&self.backplane)?;
         if self.import {
@@ -487,9 +518,21 @@ impl Worker {
                 .await
                 .map_err(|why| HubError::NotImported { why })?;
         }
-        Ok((calls, reads))
+        let replica = Replica::connect(&self.backplane, self.access.clone())?;
+        let mut replica: Replicating = Box::pin(replica.run());
+        if let Some(sharing) = self.access.sharing() {
+            // Before it listens somewhere it should know the tokens of the others.
+            tokio::select! {
+                _ = &mut replica => {}
+                _ = tokio::time::timeout(JOINING, sharing.joined()) => {}
+            }
+        }
+        Ok((calls, reads, replica))
     }
 }
+
+/// Never ends by itself.
+type Replicating = Pin<Box<dyn Future<Output = Infallible>>>;
 
 /// Loads the functions where there are none, or older ones. Newer ones do what
 /// these do: nodes are updated one after another.
@@ -782,15 +825,19 @@ async fn follow(
         log.follow(step).await?;
         common.pulse.notify_one();
     }
+    let mut count = FIRST_READ;
+    // Where an entry lies that is none of ours, if nothing is behind it yet.
+    let mut passed: Option<String> = None;
     loop {
+        let after = passed.clone();
         let arguments = vec![
             "COUNT".into(),
-            MOST_READ.to_string().into(),
+            count.to_string().into(),
             "BLOCK".into(),
             READ.as_millis().to_string().into(),
             "STREAMS".into(),
             engine.key("log").into(),
-            wire::stream_id(log.head()).into(),
+            after.unwrap_or_else(|| wire::stream_id(log.head())).into(),
         ];
         let read = tokio::select! {
             read = engine.block(READ, "XREAD", arguments) => read,
@@ -810,25 +857,44 @@ async fn follow(
         for value in wire::entries(&read) {
             let Some(entry) = wire::entry(value) else {
                 tracing::error!(entry = ?value, "the log has an entry that is none of ours");
+                passed = wire::place(value).map(str::to_owned);
                 continue;
             };
+            passed = None;
             if entry.epoch != shared.epoch {
                 is_other = true;
                 break;
             }
             events.push(entry.event);
         }
+        let head = log.head();
         if let Some(first) = events.first()
-            && first.seq > log.head() + 1
-            && log.head() > shared.base
+            && first.seq > head + 1
         {
-            let missing = first.seq - log.head() - 1;
-            tracing::error!(
-                missing,
-                "the log was cut before this node had read it: a gap"
-            );
+            // A history that was imported has holes of its own; what was cut from
+            // the log lies below its floor.
+            let field = vec![engine.key("hub").into(), "floor".into()];
+            let floor = match engine.call("HGET", field).await {
+                Ok(floor) => wire::number::<u64>(&floor).unwrap_or(0),
+                Err(Failed::Away(why) | Failed::Refused(why)) => {
+                    tracing::debug!(why, "where the log begins is not known");
+                    continue;
+                }
+            };
+            if floor > head {
+                let missing = first.seq - head - 1;
+                tracing::error!(
+                    missing,
+                    "the log was cut before this node had read it: a gap"
+                );
+                let cut = floor.min(first.seq - 1);
+                log.follow(Step::Cut(cut)).await?;
+            }
         }
         if !events.is_empty() {
+            let bytes: usize = events.iter().map(|one| one.publication.data.len()).sum();
+            let each = bytes / events.len() + OVERHEAD;
+            count = (READ_BYTES / each).clamp(1, MOST_READ);
             log.follow(Step::Events(events)).await?;
         }
         if is_other {

@@ -352,7 +352,8 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
         Just(json!(null)),
         any::<bool>().prop_map(|it| json!(it)),
         any::<i32>().prop_map(|it| json!(it)),
-        any::<f64>().prop_map(|it| json!(it)),
+        // Lua does not know 1 from 1.0.
+        any::<i16>().prop_map(|it| json!(f64::from(it) + 0.5)),
         "[a-z\u{80}\u{9f}\n A-Z_0-9张-]{0,4}".prop_map(|it| json!(it)),
         prop::collection::vec("[a-z]{0,2}", 0..3).prop_map(|it| json!(it)),
         Just(json!("v1")),
@@ -387,6 +388,7 @@ fn nodes_read_what_the_engine_took_from_outside() {
         let read = runtime.block_on(engine.call("XREAD", read)).unwrap();
         for entry in wire::entries(&read) {
             let entry = wire::entry(entry).unwrap();
+            **last.borrow_mut() = wire::stream_id(entry.event.seq);
             // Whatever both take is the same to both.
             if let Ok(crate::inbound::Published::One(over_http)) =
                 crate::inbound::publish(Some("application/json"), None, text.as_bytes())
@@ -397,7 +399,6 @@ fn nodes_read_what_the_engine_took_from_outside() {
                 prop_assert_eq!(here, &Publication { to: here.to.clone(), ..over_http });
                 same.set(same.get() + 1);
             }
-            **last.borrow_mut() = wire::stream_id(entry.event.seq);
         }
     });
     let counts = (taken.get(), same.get());

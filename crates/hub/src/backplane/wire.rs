@@ -70,6 +70,11 @@ pub(super) struct Entry {
     pub(super) event: Copied,
 }
 
+/// Where an entry lies, whoever wrote it.
+pub(super) fn place(value: &Value) -> Option<&str> {
+    text(array(value)?.first()?)
+}
+
 /// Reads one entry; `None` when it is none of ours.
 pub(super) fn entry(value: &Value) -> Option<Entry> {
     let [id, fields] = array(value)? else {
