@@ -1,7 +1,7 @@
 //! Who listens at which node: each tells the engine of its own, and asks there for
 //! the others'.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use fred::types::Value;
 use serde_json::json;
@@ -11,7 +11,7 @@ use super::node::Common;
 use super::wire;
 use crate::operating;
 use crate::presence::subscriber;
-use crate::subscribers::{Changes, Cut};
+use crate::subscribers::Cut;
 
 /// Most rows that one command brings.
 const MOST_ROWS: usize = 500;
@@ -22,7 +22,7 @@ const DISCONNECT: &str = "disconnect ";
 /// What this node has told of who listens.
 #[derive(Default)]
 pub(super) struct Told {
-    places: BTreeSet<u64>,
+    places: HashSet<u64>,
 }
 
 impl Told {
@@ -38,7 +38,9 @@ impl Told {
             engine.call("DEL", vec![key.clone().into()]).await?;
             self.places.clear();
         }
-        let Changes { new, gone } = common.subscribers.changes(&self.places);
+        let places = common.subscribers.list();
+        let here: HashSet<u64> = places.iter().map(|place| place.id).collect();
+        let gone: Vec<u64> = self.places.difference(&here).copied().collect();
         for some in gone.chunks(MOST_ROWS) {
             let ids = some.iter().map(|id| Value::from(id.to_string()));
             engine
@@ -47,6 +49,10 @@ impl Told {
             self.places.retain(|id| !some.contains(id));
         }
         let head = common.log.head();
+        let new = places
+            .iter()
+            .filter(|place| !self.places.contains(&place.id));
+        let new: Vec<_> = new.collect();
         for some in new.chunks(MOST_ROWS) {
             let mut arguments = vec![Value::from(key.clone())];
             for place in some {
