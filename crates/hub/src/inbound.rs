@@ -212,7 +212,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
-pub(crate) fn document(body: &[u8]) -> Result<Publication, Refusal> {
+fn document(body: &[u8]) -> Result<Publication, Refusal> {
     let document: Document<'_> = serde_json::from_slice(body)
         .map_err(|error| Refusal::bad(format!("this is not a publication: {error}")))?;
     if document.data.is_none() && document.event.is_none() {
@@ -241,10 +241,9 @@ pub(crate) fn document(body: &[u8]) -> Result<Publication, Refusal> {
         (true, true) => return Err(Refusal::bad("the lists of uids and topics are empty")),
         (true, false) => Audience::Only(to),
     };
-    let data = match document.data.map(RawValue::get) {
+    let data = match document.data {
         None => String::new(),
-        Some(json) if json.starts_with('"') => serde_json::from_str(json).map_err(Refusal::bad)?,
-        Some(json) => compact(json),
+        Some(json) => data(json).map_err(Refusal::bad)?,
     };
     let id = match document.id {
         None => None,
@@ -260,6 +259,27 @@ pub(crate) fn document(body: &[u8]) -> Result<Publication, Refusal> {
         document.ttl,
         document.retry,
     )
+}
+
+/// A text is itself, everything else is JSON.
+fn data(json: &RawValue) -> serde_json::Result<String> {
+    match json.get() {
+        text if text.starts_with('"') => serde_json::from_str(text),
+        json => Ok(compact(json)),
+    }
+}
+
+/// The data of a document that was taken elsewhere. What cannot be read there is
+/// not lost: the whole of it is the data.
+pub(crate) fn data_of(document: &str) -> String {
+    #[derive(Deserialize)]
+    struct Data<'a> {
+        #[serde(borrow, default)]
+        data: Option<&'a RawValue>,
+    }
+    let read = serde_json::from_str::<Data<'_>>(document);
+    let read = read.and_then(|read| read.data.map_or(Ok(String::new()), data));
+    read.unwrap_or_else(|_| document.to_owned())
 }
 
 fn text(query: &[(String, String)], body: &[u8]) -> Result<Publication, Refusal> {

@@ -70,7 +70,9 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use access::{AccessFile, NewToken, TokenInfo};
-pub use backplane::{Backplane, BackplaneError};
+pub use backplane::{
+    Backplane, BackplaneError, EngineMemory, EngineRole, Examined, FoundHub, Persistence,
+};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;

@@ -22,10 +22,11 @@ pub(crate) enum Ending {
 /// One hub with data of its own. It dies with this value.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    home: TempDir,
-    options: Vec<String>,
-    address: Option<SocketAddr>,
-    child: Option<Child>,
+    pub(crate) home: TempDir,
+    /// What it is started with next time.
+    pub(crate) options: Vec<String>,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) child: Option<Child>,
 }
 
 /// How long a hub that was asked to end may take. Far more than it does: this is no measurement.
@@ -48,18 +49,13 @@ impl Hub {
         self.address.unwrap()
     }
 
-    /// Starts it, and waits until it listens.
-    pub(crate) async fn start(&mut self) {
+    /// What starts it.
+    pub(crate) fn command(&self) -> Command {
         let home = self.home.path();
         let listen = self
             .address
             .map_or("127.0.0.1:0".to_owned(), |own| own.to_string());
         let mut command = Command::new(env!("CARGO_BIN_EXE_feedbell"));
-        let err = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(home.join("err"))
-            .unwrap();
         command
             .args(["serve", "--listen", &listen, "--data"])
             .arg(home.join("hub"))
@@ -72,9 +68,19 @@ impl Hub {
             .env("XDG_STATE_HOME", home.join("state"))
             .env("XDG_RUNTIME_DIR", home.join("run"))
             .env("LANG", "C.UTF-8")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(err);
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts it, and waits until it listens.
+    pub(crate) async fn start(&mut self) {
+        let err = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.home.path().join("err"))
+            .unwrap();
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(err);
         let mut command = tokio::process::Command::from(command);
         let mut child = command.kill_on_drop(true).spawn().unwrap();
         let out = child.stdout.take().unwrap().into_owned_fd().unwrap();

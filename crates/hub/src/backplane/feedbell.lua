@@ -16,8 +16,8 @@
 --
 -- An entry has `h`, lines of what is needed of it: epoch, time in microseconds,
 -- end of life in milliseconds, bytes so far, flags, retry, event, message, key;
--- `a`, whom it is for, and `d`, its data; or `j`, the document that an outside
--- program published.
+-- `a`, whom it is for; and `d`, its data, or `j`, the document of an outside
+-- program in which those are.
 --
 -- Times are the engine's. No two entries of an epoch have the same one, so that a
 -- place in the log is known by number and time.
@@ -50,13 +50,13 @@ local function key(log, name)
   return string.sub(log, 1, -4) .. name
 end
 
-local FIELDS = { 'epoch', 'base', 'head', 'floor', 'micros', 'total', 'entry', 'held', 'seen', 'importing' }
+local FIELDS = { 'epoch', 'base', 'head', 'floor', 'micros', 'total', 'entry', 'held', 'seen', 'importing', 'term' }
 
 -- What is written down of the hub; nil when there is none.
 local function read_hub(log)
   local found = redis.call('HMGET', key(log, 'hub'), unpack(FIELDS))
   if not found[1] then return nil end
-  local hub = { epoch = found[1], importing = found[10] }
+  local hub = { epoch = found[1], importing = found[10], term = found[11] }
   for nth = 2, 9 do
     hub[FIELDS[nth]] = tonumber(found[nth] or 0)
   end
@@ -90,11 +90,26 @@ local function entry_at(log, seq)
   return found[1] and lines_of(found[1])
 end
 
+-- From now on it takes publications. What was written down of that goes to the
+-- replicas: where one was a primary before, it finds another mark than its own.
+local function open_up(log, hub, now)
+  hub.term = whole(now)
+  redis.call('HSET', key(log, 'hub'), 'term', hub.term)
+  vouched[log] = { done = true, term = hub.term }
+end
+
+local function is_open(log, hub)
+  local round = vouched[log]
+  return round ~= nil and round.done and round.term == hub.term
+end
+
 -- A new log: no number of an older one comes again in it.
 local function renew(log, epoch, known, now)
   local base = math.max(math.floor(now / 1000), known + 1)
   local old = read_hub(log)
-  redis.call('DEL', log, key(log, 'ids'))
+  redis.call('DEL', log)
+  -- What is scheduled is still to come, under its id.
+  redis.call('ZREMRANGEBYSCORE', key(log, 'ids'), '-inf', '(+inf')
   local hub = {
     epoch = epoch, base = base, head = base, floor = base, micros = now, total = 0,
     entry = old and old.entry or 0, held = old and old.held or 0, seen = now,
@@ -102,7 +117,7 @@ local function renew(log, epoch, known, now)
   redis.call('HSET', key(log, 'hub'), 'epoch', epoch, 'base', whole(base), 'seen', whole(now))
   redis.call('HDEL', key(log, 'hub'), 'importing')
   write_hub(log, hub)
-  vouched[log] = { done = true }
+  open_up(log, hub, now)
   return hub
 end
 
@@ -127,11 +142,7 @@ local function store(log, hub, one, now)
     one[MESSAGE], one[KEY],
   }, '\n')
   local id = whole(hub.head) .. '-0'
-  if one[DOCUMENT] then
-    redis.call('XADD', log, id, 'h', head, 'j', one[DATA])
-  else
-    redis.call('XADD', log, id, 'h', head, 'a', one[AUDIENCE], 'd', one[DATA])
-  end
+  redis.call('XADD', log, id, 'h', head, 'a', one[AUDIENCE], one[DOCUMENT] and 'j' or 'd', one[DATA])
   local ids = key(log, 'ids')
   if one[KEY] ~= '' then
     redis.call('ZADD', ids, whole(hub.head), id_member(one[KEY], one[AUDIENCE]))
@@ -234,7 +245,7 @@ local function open(log, epoch, deadline, now)
   local hub = read_hub(log)
   if not hub then return nil, 'wait' end
   if hub.importing then return nil, 'importing' end
-  if not (vouched[log] and vouched[log].done) then return nil, 'wait' end
+  if not is_open(log, hub) then return nil, 'wait' end
   if epoch and hub.epoch ~= epoch then return nil, 'epoch' end
   if deadline > 0 and now > deadline then return nil, 'late' end
   return hub
@@ -328,14 +339,14 @@ local function recent(log, hub)
 end
 
 local function vouch(log, hub, node, now)
+  if is_open(log, hub) then return end
   local round = vouched[log]
-  if round and round.done then return end
-  if not round then
+  if not round or round.done then
     round = { began = now, wanted = recent(log, hub) }
     vouched[log] = round
   end
   round.wanted[node.id] = nil
-  if next(round.wanted) == nil then round.done = true end
+  if next(round.wanted) == nil then open_up(log, hub, now) end
   return round
 end
 
@@ -417,15 +428,15 @@ local function tick(keys, args)
     hub = renew(log, proposal, math.max(node.known, hub.head), now)
   end
   local round = vouch(log, hub, node, now)
-  if round and not round.done and now - round.began > ALIVE then
+  if round and not is_open(log, hub) and now - round.began > ALIVE then
     why = 'missing'
     hub = renew(log, proposal, math.max(node.known, hub.head), now)
   end
-  local is_open = vouched[log].done
+  local takes = is_open(log, hub)
   redis.call('ZADD', key(log, 'nodes'), whole(now), node.id)
   redis.call('HSET', key(log, 'members'), node.id,
     table.concat({ whole(node.applied), args[7], args[8], args[9], args[10] }, ' '))
-  if is_open then
+  if takes then
     redis.call('HSET', key(log, 'hub'), 'seen', whole(now))
     bury(log, now)
     move_due(log, hub, now)
@@ -443,7 +454,7 @@ local function tick(keys, args)
     nodes[#nodes + 1] = subscribers
   end
   return {
-    is_open and 'ok' or 'wait', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor),
+    takes and 'ok' or 'wait', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor),
     whole(now), next_due(log), why, orders, nodes, redis.call('HLEN', key(log, 'presence:' .. node.id)),
   }
 end
@@ -500,7 +511,7 @@ local function import(keys, args)
     hub.head, hub.floor = tonumber(args[3]), tonumber(args[4])
     write_hub(log, hub)
     redis.call('HDEL', key(log, 'hub'), 'importing')
-    vouched[log] = { done = true }
+    open_up(log, hub, now)
     return { 'ok', whole(hub.micros) }
   end
   write_hub(log, hub)
@@ -513,6 +524,19 @@ end
 
 local function has_control(text)
   return string.find(text, '[%z\1-\31\127]') ~= nil or string.find(text, '\194[\128-\159]') ~= nil
+end
+
+-- Whether every byte belongs to a character, and none of these is written longer
+-- than it has to be, or is half of one.
+local function is_utf8(text)
+  if not string.find(text, '[\128-\255]') then return true end
+  for _, wrong in ipairs({ '\224[\128-\159]', '\237[\160-\191]', '\240[\128-\143]', '\244[\144-\191]' }) do
+    if string.find(text, wrong) then return false end
+  end
+  text = string.gsub(text, '[\194-\223][\128-\191]', ' ')
+  text = string.gsub(text, '[\224-\239][\128-\191][\128-\191]', ' ')
+  text = string.gsub(text, '[\240-\244][\128-\191][\128-\191][\128-\191]', ' ')
+  return not string.find(text, '[\128-\255]')
 end
 
 local RESERVED = {
@@ -542,14 +566,22 @@ local function is_before(one, other)
   return #one < #other
 end
 
+local PATHS = {
+  v1 = true, metrics = true, healthz = true, hub = true, message = true, publish = true, fact = true,
+  update = true,
+}
+
 -- Whom a document is for, as the log has it.
 local function audience_of(document)
   local columns, seen, named = {}, {}, false
   local function add(kind, value, what, most)
     local text, why = text_of(value, what, most)
     if not text then return why end
-    if kind == 't' and string.find(text, '[^%w_-]') then
+    if kind == 't' and (type(value) ~= 'string' or string.find(text, '[^%w_-]')) then
       return 'a topic has 1 to 64 of the characters A-Z a-z 0-9 _ -'
+    end
+    if kind == 't' and PATHS[text] then
+      return 'the topic ' .. text .. ' is a path of the hub; choose another name'
     end
     local column = kind .. text
     if not seen[column] then
@@ -567,8 +599,10 @@ local function audience_of(document)
     end
     if several ~= nil then
       named = true
-      if type(several) ~= 'table' then return nil, name .. 's is not a list' end
-      for _, value in ipairs(several) do
+      -- An empty one is the same here as an empty object.
+      if type(several) ~= 'table' or #several == 0 then return nil, name .. 's is not a list of some' end
+      for nth, value in pairs(several) do
+        if type(nth) ~= 'number' then return nil, name .. 's is not a list' end
         local why = add(kind, value, name, most)
         if why then return nil, why end
       end
@@ -590,12 +624,13 @@ local function is_whole(value, most)
   return type(value) == 'number' and value >= 0 and value <= most and value == math.floor(value)
 end
 
--- publish: DOCUMENT, as for POST /publish. Nodes read it with the same eyes as
--- what comes over HTTP; here it is looked at as far as they must not refuse it.
+-- publish: DOCUMENT, as for POST /publish. Nodes take the data from it as it was
+-- written: what is read here and written again would not be the same.
 local function publish(keys, args)
   local log, now = keys[1], now_micros()
   if #args ~= 1 then return refuse('give one JSON document, as for POST /publish') end
   if #args[1] > MOST_DATA then return refuse('the document has more than ' .. MOST_DATA .. ' bytes') end
+  if not is_utf8(args[1]) then return refuse('this is not UTF-8') end
   local fine, document = pcall(cjson.decode, args[1])
   if not fine or type(document) ~= 'table' or string.find(args[1], '^%s*{') == nil then
     return refuse('this is not a JSON object')
@@ -604,7 +639,7 @@ local function publish(keys, args)
     if not KNOWN[name] then return refuse('there is no field ' .. tostring(name)) end
     if value == cjson.null and name ~= 'data' then return refuse(name .. ' is null: leave it out') end
   end
-  if document.data == nil and document.event == nil then
+  if (document.data == nil or document.data == cjson.null) and document.event == nil then
     return refuse('this says nothing: give it data or an event')
   end
   local audience, why = audience_of(document)
@@ -633,7 +668,9 @@ local function publish(keys, args)
   end
   move_due(log, hub, now)
   local ttl = document.ttl and whole(document.ttl * 1000) or ''
-  local number = take(log, hub, { '', ttl, '', '', '', '', id, '', audience, args[1], true }, now)
+  local retry = document.retry and whole(document.retry) or ''
+  local number = take(log, hub,
+    { '', ttl, '', retry, document.event or '', '', id, '', audience, args[1], true }, now)
   write_hub(log, hub)
   return hub.epoch .. '.' .. whole(number)
 end
@@ -643,11 +680,16 @@ local function version()
   return 1
 end
 
-redis.register_function('feedbell_version', version)
-redis.register_function('feedbell_append', append)
-redis.register_function('feedbell_cancel', take_back)
-redis.register_function('feedbell_scheduled', scheduled)
-redis.register_function('feedbell_tick', tick)
-redis.register_function('feedbell_leave', leave)
-redis.register_function('feedbell_import', import)
-redis.register_function('feedbell_publish', publish)
+local function register(name, callback, ...)
+  redis.register_function({ function_name = 'feedbell_' .. name, callback = callback, flags = { ... } })
+end
+
+-- Where no memory is left, what gives some back goes on.
+register('version', version, 'no-writes')
+register('append', append)
+register('cancel', take_back, 'allow-oom')
+register('scheduled', scheduled, 'no-writes')
+register('tick', tick, 'allow-oom')
+register('leave', leave, 'allow-oom')
+register('import', import)
+register('publish', publish)

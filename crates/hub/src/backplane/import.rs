@@ -5,7 +5,8 @@ use fred::types::Value;
 use super::engine::{Engine, Failed};
 use super::node::{Common, function};
 use super::wire;
-use crate::log::{Origin, Step};
+use crate::log::{Copied, Origin, Step};
+use crate::publication::{Audience, Publication};
 
 /// Uploads events and what is scheduled, with their numbers and times, to where
 /// there is no log yet. Cut off, it begins anew at the next start; until it is
@@ -25,6 +26,19 @@ pub(super) async fn import(common: &Common, engine: &Engine) -> Result<(), Strin
             .for_each(|event| wire::imported(&event, &mut arguments));
         step(common, engine, "event", arguments).await?;
     }
+    // The newest events may be over: whoever copies the log gets to its end still.
+    let head = log.head();
+    if after < head {
+        let nothing = Copied {
+            seq: head,
+            micros: 0,
+            expires: Some(0),
+            publication: Publication::new(Audience::Only(Vec::new()), ""),
+        };
+        let mut arguments = Vec::new();
+        wire::imported(&nothing, &mut arguments);
+        step(common, engine, "event", arguments).await?;
+    }
     let (mut entry, mut scheduled) = (0, 0);
     loop {
         let page = log
@@ -39,10 +53,7 @@ pub(super) async fn import(common: &Common, engine: &Engine) -> Result<(), Strin
             .for_each(|(_, one)| wire::arguments(one, &mut arguments));
         step(common, engine, "later", arguments).await?;
     }
-    let end = vec![
-        log.head().to_string().into(),
-        log.floor().to_string().into(),
-    ];
+    let end = vec![head.to_string().into(), log.floor().to_string().into()];
     let said = step(common, engine, "end", end).await?;
     let micros = said.first().and_then(wire::number).unwrap_or(0);
     let origin = Origin { base: 0, micros };

@@ -44,14 +44,20 @@ const PULSE: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_millis(50);
 /// How long a read of the log waits for something new.
 const READ: Duration = Duration::from_secs(1);
-/// Most entries of one read.
-const MOST_READ: u64 = 500;
+/// Most entries of one read, and about how many bytes it brings: the engine cannot
+/// be told of the latter.
+const MOST_READ: usize = 500;
+const READ_BYTES: usize = 2 << 20;
+/// As long as nothing is known of how large they are.
+const FIRST_READ: usize = 32;
 /// How far back the head is looked for that a node must have reached to be ready.
 const LAGS: Duration = Duration::from_secs(5);
 /// Bytes of publications that may wait for the engine.
 const WAITING: usize = 32 << 20;
 /// A place for what a publication is beside its data.
 const OVERHEAD: usize = 512;
+/// How much later than the press refuses a job nobody waits for it any more.
+const GRACE: Duration = Duration::from_millis(500);
 /// How long a new node waits at its start until it knows who may use the hub.
 const JOINING: Duration = Duration::from_secs(3);
 /// How long a reader waits for what it knows to be there.
@@ -223,10 +229,11 @@ impl Node {
         &self,
         publications: Vec<Publication>,
     ) -> Result<Vec<Option<u64>>, HubError> {
-        let room = self.room(&publications).await?;
-        self.ask(|answer| Job::Append {
+        let until = Instant::now() + press::PATIENCE;
+        let room = self.room(&publications, until).await?;
+        self.ask(until, |answer| Job::Append {
             publications,
-            until: Instant::now() + press::PATIENCE,
+            until,
             answer,
             _room: room,
         })
@@ -235,10 +242,11 @@ impl Node {
 
     /// Takes back what is scheduled; says how many publications that are.
     pub(crate) async fn cancel(&self, to: &Audience, sequence: String) -> Result<u64, HubError> {
-        self.ask(|answer| Job::Cancel {
+        let until = Instant::now() + press::PATIENCE;
+        self.ask(until, |answer| Job::Cancel {
             to: to.to_column(),
             sequence,
-            until: Instant::now() + press::PATIENCE,
+            until,
             answer,
         })
         .await
@@ -252,7 +260,9 @@ impl Node {
         after: Option<Upcoming>,
         position: Position,
     ) -> Result<(Vec<Record>, Option<Upcoming>), HubError> {
-        let rows = self.ask(|answer| Job::Scheduled { after, answer }).await?;
+        let until = Instant::now() + press::PATIENCE;
+        let rows = self.ask(until, |answer| Job::Scheduled { after, answer });
+        let rows = rows.await?;
         let next = (rows.len() == press::MOST_SCHEDULED).then(|| rows[rows.len() - 1].0);
         let own = rows.into_iter().filter(|(_, one)| filter.takes(&one.to));
         let records = own.map(|(place, one)| Record::of(position, place.due, one));
@@ -338,7 +348,11 @@ impl Node {
         head.saturating_sub(self.common.log.head())
     }
 
-    async fn room(&self, publications: &[Publication]) -> Result<OwnedSemaphorePermit, HubError> {
+    async fn room(
+        &self,
+        publications: &[Publication],
+        until: Instant,
+    ) -> Result<OwnedSemaphorePermit, HubError> {
         let each = publications.iter();
         let size: usize = each
             .map(|one| one.data.len() + one.to.size() + OVERHEAD)
@@ -346,7 +360,7 @@ impl Node {
         let size = u32::try_from(size.min(WAITING)).unwrap_or(u32::MAX);
         let room = self.waiting.clone().acquire_many_owned(size);
         // A publisher waits no longer for its turn than for its answer.
-        match tokio::time::timeout(press::PATIENCE, room).await {
+        match tokio::time::timeout_at(until, room).await {
             Ok(room) => room.map_err(|_| HubError::Stopped),
             Err(_) => Err(HubError::Away { why: press::BUSY }),
         }
@@ -354,14 +368,19 @@ impl Node {
 
     async fn ask<T>(
         &self,
+        until: Instant,
         job: impl FnOnce(oneshot::Sender<Result<T, HubError>>) -> Job,
     ) -> Result<T, HubError> {
         let (answer, answered) = oneshot::channel();
-        self.jobs
-            .send(job(answer))
+        let asked = async {
+            let sent = self.jobs.send(job(answer)).await;
+            sent.map_err(|_| HubError::Stopped)?;
+            answered.await.unwrap_or(Err(HubError::Stopped))
+        };
+        // What is not under way by then is refused; what is may be stored or not.
+        tokio::time::timeout_at(until + GRACE, asked)
             .await
-            .map_err(|_| HubError::Stopped)?;
-        answered.await.unwrap_or(Err(HubError::Stopped))
+            .unwrap_or(Err(HubError::Away { why: press::UNSURE }))
     }
 }
 
@@ -806,15 +825,19 @@ async fn follow(
         log.follow(step).await?;
         common.pulse.notify_one();
     }
+    let mut count = FIRST_READ;
+    // Where an entry lies that is none of ours, if nothing is behind it yet.
+    let mut passed: Option<String> = None;
     loop {
+        let after = passed.clone();
         let arguments = vec![
             "COUNT".into(),
-            MOST_READ.to_string().into(),
+            count.to_string().into(),
             "BLOCK".into(),
             READ.as_millis().to_string().into(),
             "STREAMS".into(),
             engine.key("log").into(),
-            wire::stream_id(log.head()).into(),
+            after.unwrap_or_else(|| wire::stream_id(log.head())).into(),
         ];
         let read = tokio::select! {
             read = engine.block(READ, "XREAD", arguments) => read,
@@ -834,32 +857,44 @@ async fn follow(
         for value in wire::entries(&read) {
             let Some(entry) = wire::entry(value) else {
                 tracing::error!(entry = ?value, "the log has an entry that is none of ours");
+                passed = wire::place(value).map(str::to_owned);
                 continue;
             };
+            passed = None;
             if entry.epoch != shared.epoch {
                 is_other = true;
                 break;
             }
-            if let Some(why) = entry.unreadable {
-                tracing::error!(
-                    seq = entry.event.seq,
-                    why,
-                    "an outside program's publication is none"
-                );
-            }
             events.push(entry.event);
         }
+        let head = log.head();
         if let Some(first) = events.first()
-            && first.seq > log.head() + 1
-            && log.head() > shared.base
+            && first.seq > head + 1
         {
-            let missing = first.seq - log.head() - 1;
-            tracing::error!(
-                missing,
-                "the log was cut before this node had read it: a gap"
-            );
+            // A history that was imported has holes of its own; what was cut from
+            // the log lies below its floor.
+            let field = vec![engine.key("hub").into(), "floor".into()];
+            let floor = match engine.call("HGET", field).await {
+                Ok(floor) => wire::number::<u64>(&floor).unwrap_or(0),
+                Err(Failed::Away(why) | Failed::Refused(why)) => {
+                    tracing::debug!(why, "where the log begins is not known");
+                    continue;
+                }
+            };
+            if floor > head {
+                let missing = first.seq - head - 1;
+                tracing::error!(
+                    missing,
+                    "the log was cut before this node had read it: a gap"
+                );
+                let cut = floor.min(first.seq - 1);
+                log.follow(Step::Cut(cut)).await?;
+            }
         }
         if !events.is_empty() {
+            let bytes: usize = events.iter().map(|one| one.publication.data.len()).sum();
+            let each = bytes / events.len() + OVERHEAD;
+            count = (READ_BYTES / each).clamp(1, MOST_READ);
             log.follow(Step::Events(events)).await?;
         }
         if is_other {

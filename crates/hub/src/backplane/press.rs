@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use fred::types::Value;
 use futures::StreamExt as _;
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
@@ -31,7 +32,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(4);
 pub(super) const MOST_SCHEDULED: usize = 256;
 
 const CLOSED: &str = "the backplane takes nothing now; publish again in a few seconds";
-const UNSURE: &str = "the backplane was lost before it answered, so this may be stored or not; \
+pub(super) const UNSURE: &str = "the backplane was lost before it answered, so this may be stored or not; \
      publish again with the same `id` to have it once";
 pub(super) const BUSY: &str = "the backplane is too slow for all that is published; publish again \
      in a few seconds";
@@ -155,17 +156,21 @@ fn portion(waiting: &mut Vec<Job>) -> Vec<Job> {
 
 /// Does some jobs; gives back those that are to be tried again.
 async fn call(common: &Common, engine: &Engine, jobs: Vec<Job>) -> Vec<Job> {
-    let (mut appends, mut again) = (Vec::new(), Vec::new());
-    for job in jobs {
-        match &job {
-            Job::Append { .. } => appends.push(job),
-            Job::Cancel { .. } => again.extend(cancel(common, engine, job).await),
-            Job::Scheduled { .. } => again.extend(scheduled(engine, job).await),
+    let is_append = |job: &Job| matches!(job, Job::Append { .. });
+    let (appends, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_append);
+    // All at once: one that waits for the engine holds up no other.
+    let others = others.into_iter().map(async |job| match job {
+        Job::Cancel { .. } => cancel(common, engine, job).await,
+        _ => scheduled(engine, job).await,
+    });
+    let appends = async {
+        match appends.is_empty() {
+            true => Vec::new(),
+            false => append(common, engine, appends).await,
         }
-    }
-    if !appends.is_empty() {
-        again.extend(append(common, engine, appends).await);
-    }
+    };
+    let (others, mut again) = futures::join!(join_all(others), appends);
+    again.extend(others.into_iter().flatten());
     again
 }
 
@@ -197,7 +202,7 @@ async fn append(common: &Common, engine: &Engine, jobs: Vec<Job>) -> Vec<Job> {
     };
     is_due(common, wire::number(due).unwrap_or(0));
     let mut each = answers.iter();
-    let mut newest = 0;
+    let (mut newest, mut done) = (0, Vec::new());
     for job in jobs {
         let Job::Append {
             answer,
@@ -214,10 +219,14 @@ async fn append(common: &Common, engine: &Engine, jobs: Vec<Job>) -> Vec<Job> {
         if let Ok(stored) = &stored {
             newest = newest.max(stored.iter().flatten().copied().max().unwrap_or(0));
         }
-        let _ = answer.send(stored);
+        done.push((answer, stored));
     }
+    // Before anybody is told: whoever reads what it just published waits for this.
     if common.log.epoch() == epoch {
         common.given.fetch_max(newest, Ordering::AcqRel);
+    }
+    for (answer, stored) in done {
+        let _ = answer.send(stored);
     }
     Vec::new()
 }

@@ -68,8 +68,11 @@ pub(super) fn imported(event: &Copied, into: &mut Vec<Value>) {
 pub(super) struct Entry {
     pub(super) epoch: Epoch,
     pub(super) event: Copied,
-    /// What is wrong with it; then it is for nobody.
-    pub(super) unreadable: Option<String>,
+}
+
+/// Where an entry lies, whoever wrote it.
+pub(super) fn place(value: &Value) -> Option<&str> {
+    text(array(value)?.first()?)
 }
 
 /// Reads one entry; `None` when it is none of ours.
@@ -97,28 +100,18 @@ pub(super) fn entry(value: &Value) -> Option<Entry> {
     let _total = line()?;
     let (flags, retry, event) = (line()?, line()?, line()?);
     let (message, key) = (line()?, line()?);
-    let read = match document {
-        Some(document) => bytes(document).map_or(Err("it is no text".to_owned()), |body| {
-            inbound::document(body).map_err(|refusal| refusal.why)
-        }),
-        None => Ok(Publication {
-            event: EventName::parse(event).ok(),
-            retry: retry.parse().ok().map(Duration::from_millis),
-            fact: flags.contains(FACT),
-            transient: flags.contains(TRANSIENT),
-            message: MessageId::parse(message),
-            ..Publication::new(Audience::from_column(text(audience?)?), text(data?)?)
-        }),
-    };
-    let (publication, unreadable) = match read {
-        Ok(publication) => (publication, None),
-        // Its number is taken.
-        Err(why) => (Publication::new(Audience::Only(Vec::new()), ""), Some(why)),
+    let data = match (data, document) {
+        (Some(data), _) => text(data)?.to_owned(),
+        (None, document) => inbound::data_of(text(document?)?),
     };
     let publication = Publication {
+        event: EventName::parse(event).ok(),
+        retry: retry.parse().ok().map(Duration::from_millis),
+        fact: flags.contains(FACT),
+        transient: flags.contains(TRANSIENT),
+        message: MessageId::parse(message),
         key: EventId::parse(key).ok(),
-        ttl: None,
-        ..publication
+        ..Publication::new(Audience::from_column(text(audience?)?), data)
     };
     Some(Entry {
         epoch,
@@ -128,7 +121,6 @@ pub(super) fn entry(value: &Value) -> Option<Entry> {
             expires,
             publication,
         },
-        unreadable,
     })
 }
 
@@ -156,14 +148,6 @@ pub(super) fn text(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => Some(text),
         Value::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
-        _ => None,
-    }
-}
-
-fn bytes(value: &Value) -> Option<&[u8]> {
-    match value {
-        Value::String(text) => Some(text.as_bytes()),
-        Value::Bytes(bytes) => Some(bytes),
         _ => None,
     }
 }

@@ -34,9 +34,11 @@ pub(crate) enum Step {
     /// Nothing.
     #[default]
     Rest,
-    /// Takes these, in their order. Where numbers are missing, what was there is
-    /// given up, and all before it.
+    /// Takes these, in their order. Where numbers are missing, nothing is there.
     Events(Vec<Copied>),
+    /// Gives up all it has: the other log was cut up to here, and what this one
+    /// has not copied of that is lost to it.
+    Cut(u64),
     /// Becomes the copy of another log, of which it has nothing yet.
     Anew {
         epoch: Epoch,
@@ -56,6 +58,12 @@ impl Work<Stored<'_>> {
         match step {
             Step::Rest => Ok(()),
             Step::Events(events) => events.into_iter().try_for_each(|event| self.copy(event)),
+            Step::Cut(upto) => {
+                if upto > self.state.extent.head {
+                    self.skip(upto);
+                }
+                Ok(())
+            }
             Step::Anew { epoch, base, after } => self.start_anew(epoch, base, after),
             Step::Shared(origin) => {
                 self.ledger.0.execute("DELETE FROM scheduled", [])?;
@@ -77,7 +85,9 @@ impl Work<Stored<'_>> {
             return Ok(());
         }
         if seq > head + 1 {
-            self.skip(seq - 1);
+            // The window has no holes: it begins behind this one.
+            self.anew = Some(seq - 1);
+            self.entries.clear();
         }
         let key = key_column(&publication);
         // It came again after it was forgotten there; here it goes later.
@@ -210,4 +220,159 @@ pub(super) fn scheduled(db: &Connection, after: i64) -> rusqlite::Result<Vec<(i6
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::format::Format;
+    use crate::log::Log;
+    use crate::publication::Filter;
+    use crate::record::View;
+    use crate::{Backplane, HubConfig, HubError, Store};
+    use std::sync::Arc;
+    use tokio::sync::watch;
+
+    fn log(folder: &Path) -> Log {
+        let mut config = HubConfig::new(Store::Path(folder.join("hub.db")));
+        // It is only a mark here: nobody connects.
+        config.backplane = Some(Backplane::new("redis://127.0.0.1:1").unwrap());
+        Log::open(&mut config, watch::Sender::default(), Arc::default()).unwrap()
+    }
+
+    fn event(seq: u64, data: &str) -> Copied {
+        Copied {
+            seq,
+            micros: 1_795_000_000_000_000 + seq.cast_signed(),
+            expires: None,
+            publication: Publication {
+                key: Some(data.parse().unwrap()),
+                message: MessageId::parse("abcdefABCDEF").filter(|_| data == "twice"),
+                ..Publication::to_everyone(data)
+            },
+        }
+    }
+
+    fn epoch(seed: u64) -> Epoch {
+        Epoch::random(&mut fastrand::Rng::with_seed(seed))
+    }
+
+    async fn all(log: &Log) -> Vec<(u64, String)> {
+        let view = View {
+            filter: Filter::default(),
+            format: Format::Sse,
+            opened: 0,
+        };
+        let (mut at, mut frames) = (log.floor(), String::new());
+        while at < log.head() {
+            let page = log.read(&view, at).await.unwrap();
+            frames.push_str(std::str::from_utf8(&page.frames).unwrap());
+            at = page.scanned.max(page.floor);
+        }
+        let events = frames.split("\n\n").filter(|frame| !frame.is_empty());
+        let events = events.map(|frame| {
+            let (id, data) = frame.split_once("\ndata: ").unwrap();
+            let (own, seq) = id.trim_start_matches("id: ").split_once('.').unwrap();
+            assert_eq!(own, log.epoch().to_string());
+            (seq.parse().unwrap(), data.to_owned())
+        });
+        events.collect()
+    }
+
+    async fn anew(log: &Log, seed: u64, after: u64) -> Result<(), HubError> {
+        let epoch = epoch(seed);
+        let base = after;
+        log.follow(Step::Anew { epoch, base, after }).await
+    }
+
+    #[tokio::test]
+    async fn a_copy_has_the_numbers_of_the_log_and_what_is_missing_there_is_a_gap() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = log(folder.path());
+        anew(&copy, 1, 1000).await.unwrap();
+        assert_eq!((copy.floor(), copy.head()), (1000, 1000));
+        let events = vec![event(1001, "a"), event(1002, "b")];
+        copy.follow(Step::Events(events)).await.unwrap();
+        // Again, and with more.
+        let events = vec![event(1002, "b"), event(1003, "c")];
+        copy.follow(Step::Events(events)).await.unwrap();
+        let expected = [(1001, "a"), (1002, "b"), (1003, "c")];
+        let expected = expected.map(|(seq, data)| (seq, data.to_owned()));
+        assert_eq!(all(&copy).await, expected);
+        let extent = copy.extent();
+        let micros = event(1003, "c").micros;
+        assert_eq!(extent.origin, Some(Origin { base: 1000, micros }));
+        drop(copy);
+        let copy = log(folder.path());
+        assert_eq!(copy.was().origin, extent.origin);
+        assert_eq!(all(&copy).await, expected);
+        // What was never there is none, what was cut is.
+        let events = vec![event(1007, "d"), event(1008, "d2")];
+        copy.follow(Step::Events(events)).await.unwrap();
+        assert_eq!((copy.floor(), all(&copy).await.len()), (1000, 5));
+        copy.follow(Step::Cut(2000)).await.unwrap();
+        let events = vec![event(2001, "e"), event(2002, "f")];
+        copy.follow(Step::Events(events)).await.unwrap();
+        assert_eq!((copy.floor(), copy.head()), (2000, 2002));
+        let expected = [(2001, "e"), (2002, "f")].map(|(seq, data)| (seq, data.to_owned()));
+        assert_eq!(all(&copy).await, expected);
+        drop(copy);
+        assert_eq!(all(&log(folder.path())).await, expected);
+    }
+
+    #[tokio::test]
+    async fn another_epoch_leaves_nothing_of_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = log(folder.path());
+        anew(&copy, 1, 0).await.unwrap();
+        let events = (1..=300).map(|seq| event(seq, &seq.to_string())).collect();
+        copy.follow(Step::Events(events)).await.unwrap();
+        // Also what was read from disk is forgotten.
+        drop(copy);
+        let copy = log(folder.path());
+        assert_eq!(all(&copy).await.len(), 300);
+        let mut head = copy.watch_head();
+        head.mark_unchanged();
+        anew(&copy, 2, 5000).await.unwrap();
+        assert!(head.has_changed().unwrap());
+        assert_eq!(copy.epoch(), epoch(2));
+        let view = View {
+            filter: Filter::default(),
+            format: Format::Sse,
+            opened: 0,
+        };
+        let page = copy.read(&view, 120).await.unwrap();
+        assert_eq!((page.events, page.floor), (0, 5000));
+        copy.follow(Step::Events(vec![event(5001, "7")]))
+            .await
+            .unwrap();
+        assert_eq!(all(&copy).await, [(5001, "7".to_owned())]);
+        drop(copy);
+        let copy = log(folder.path());
+        assert_eq!(all(&copy).await, [(5001, "7".to_owned())]);
+        assert_eq!(copy.epoch(), epoch(2));
+    }
+
+    /// At the log ids are forgotten sooner than here, where what is too old goes
+    /// little by little.
+    #[tokio::test]
+    async fn an_id_that_comes_again_belongs_to_the_later_event() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = log(folder.path());
+        anew(&copy, 1, 0).await.unwrap();
+        let events = vec![event(1, "twice"), event(2, "once"), event(3, "twice")];
+        copy.follow(Step::Events(events)).await.unwrap();
+        let id = MessageId::parse("abcdefABCDEF").unwrap();
+        assert_eq!(copy.by_message(id).await.unwrap(), Some(3));
+        let kept = copy.events(0).await.unwrap();
+        let keys = kept
+            .iter()
+            .map(|one| one.publication.key.as_ref().map(|key| key.as_str()));
+        assert_eq!(
+            keys.collect::<Vec<_>>(),
+            [None, Some("once"), Some("twice")]
+        );
+    }
 }
