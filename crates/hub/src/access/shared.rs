@@ -289,9 +289,10 @@ impl State {
         self.file().file.rename_node().map_err(trouble)
     }
 
-    /// Drops changes after this one that later ones undo, if many wait.
-    pub(crate) fn compact(&self, after: i64) -> Result<(), HubError> {
-        self.file().file.compact(after).map_err(trouble)
+    /// Drops changes after this one that later ones undo, if more than `most` wait;
+    /// says how many wait then.
+    pub(crate) fn compact(&self, after: i64, most: i64) -> Result<i64, HubError> {
+        self.file().file.compact(after, most).map_err(trouble)
     }
 
     /// All rows of this node.

@@ -142,7 +142,13 @@ local function replace(keys, args)
   return {'done', number, id}
 end
 
+-- Which of these functions there are. Each version does what the ones before did.
+local function version()
+  return 1
+end
+
 redis.register_function('feedbell_change', change)
 redis.register_function('feedbell_access_replace', replace)
 redis.register_function{function_name = 'feedbell_access_state', callback = state, flags = {'no-writes'}}
 redis.register_function{function_name = 'feedbell_access_rows', callback = rows, flags = {'no-writes'}}
+redis.register_function{function_name = 'feedbell_access_version', callback = version, flags = {'no-writes'}}

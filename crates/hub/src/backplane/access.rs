@@ -17,7 +17,9 @@ use super::{Backplane, BackplaneError, wire};
 use crate::HubError;
 use crate::access::{Change, Reached, Sharing, Spent, State, Told, Upto};
 
+/// The functions at the engine, and which version of them.
 const LIBRARY: &str = include_str!("access.lua");
+const VERSION: i64 = 1;
 
 /// How often a node asks which state the engine has, and tells what callers did.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -31,6 +33,8 @@ const REST: Duration = Duration::from_millis(250);
 const ENTRIES: i64 = 64;
 /// For how long what callers did at another node counts, in milliseconds.
 const FRESH: i64 = 3000;
+/// The least of [`Replica::most_waiting`].
+const MOST_WAITING: i64 = 10_000;
 /// How often at once it is tried to be where the engine is.
 const TRIES: usize = 8;
 
@@ -49,6 +53,8 @@ pub(crate) struct Replica {
     /// The newest entry of the stream that was looked at.
     seen: EntryId,
     looked: Option<Instant>,
+    /// With how many changes that wait those are dropped that others undo.
+    most_waiting: i64,
     /// Why the last try failed, once it was said.
     trouble: Option<String>,
 }
@@ -171,6 +177,7 @@ impl Replica {
             sent: 0,
             seen: (0, 0),
             looked: None,
+            most_waiting: MOST_WAITING,
             trouble: None,
         })
     }
@@ -249,16 +256,22 @@ impl Replica {
             );
             self.trouble = Some(why);
         }
-        let sent = self.sent;
-        if let Err(error) = self.with(move |state| state.compact(sent)).await {
-            tracing::warn!(%error, "what changed here could not be looked through");
+        let (sent, most) = (self.sent, self.most_waiting);
+        match self.with(move |state| state.compact(sent, most)).await {
+            Ok(waiting) => self.most_waiting = MOST_WAITING.max(2 * waiting),
+            Err(error) => tracing::warn!(%error, "what changed here could not be looked through"),
         }
         tokio::time::sleep(REST).await;
     }
 
     /// Has the engine know what to do, and this node what the engine has.
     async fn join(&mut self) -> Result<(), Stopped> {
-        self.engine.load(LIBRARY).await?;
+        let version = vec!["feedbell_access_version".into(), 0.into()];
+        match self.engine.call("FCALL_RO", version).await {
+            Ok(version) if wire::number(&version).is_some_and(|it: i64| it >= VERSION) => {}
+            Err(Failed::Away(why)) => return Err(Failed::Away(why).into()),
+            Ok(_) | Err(Failed::Refused(_)) => self.engine.load(LIBRARY).await?,
+        }
         // What was sent may be lost with what the engine has lost.
         self.sent = 0;
         self.look().await?;
