@@ -32,11 +32,12 @@ const LAYOUT: &str = "
     CREATE TABLE shared (
         noting     INTEGER NOT NULL,
         node       TEXT NOT NULL,
+        family     TEXT NOT NULL,
         generation TEXT,
         number     INTEGER NOT NULL,
         last       TEXT NOT NULL
     ) STRICT;
-    INSERT INTO shared VALUES (0, '', NULL, 0, '');
+    INSERT INTO shared VALUES (0, '', '', NULL, 0, '');
 ";
 
 /// A table, and its rows' names and JSON; `{}` is the row.
@@ -87,6 +88,9 @@ pub(crate) struct Told {
 /// Up to where a node has what the engine has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
+    /// Of which hub: another one's rows are no older or newer ones.
+    pub(crate) family: String,
+    /// When the engine gets all rows anew, that is another one.
     pub(crate) generation: String,
     /// Changes since the hub began.
     pub(crate) number: i64,
@@ -193,7 +197,7 @@ impl AccessFile {
             )?;
         } else {
             tx.execute(
-                "UPDATE shared SET noting = 0, generation = NULL, number = 0, last = ''",
+                "UPDATE shared SET noting = 0, family = '', generation = NULL, number = 0, last = ''",
                 [],
             )?;
             tx.execute("DELETE FROM change", [])?;
@@ -208,7 +212,7 @@ impl AccessFile {
 
     /// What this node is called, and its place.
     pub(super) fn place(&self) -> rusqlite::Result<(String, Option<Place>)> {
-        let place = "SELECT node, generation, number, last FROM shared";
+        let place = "SELECT node, generation, number, last, family FROM shared";
         self.db.prepare_cached(place)?.query_row([], |row| {
             let generation: Option<String> = row.get(1)?;
             let place = generation.map(|generation| {
@@ -216,6 +220,7 @@ impl AccessFile {
                     generation,
                     number: row.get(2)?,
                     last: row.get(3)?,
+                    family: row.get(4)?,
                 })
             });
             Ok((row.get(0)?, place.transpose()?))
@@ -701,8 +706,8 @@ fn forget(tx: &Transaction<'_>, own: Option<&Upto>) -> rusqlite::Result<()> {
 fn set_place(tx: &Transaction<'_>, to: &Place) -> rusqlite::Result<()> {
     one(
         tx,
-        "UPDATE shared SET generation = ?1, number = ?2, last = ?3",
-        params![to.generation, to.number, to.last],
+        "UPDATE shared SET generation = ?1, number = ?2, last = ?3, family = ?4",
+        params![to.generation, to.number, to.last, to.family],
     )
 }
 

@@ -179,7 +179,8 @@ impl Sharing {
 
     /// Waits, but not for long, until this node has what the others have made.
     async fn look(&self) {
-        if self.is_away() {
+        let away = self.waiting().away;
+        if away.is_some_and(|since| since.elapsed() > LOOK) {
             return;
         }
         let mut looked = self.looked.subscribe();

@@ -122,8 +122,9 @@ struct Held {
     generation: String,
     number: i64,
     last: String,
-    /// The generation before, and how far the node was that began this one.
-    from: String,
+    /// Of which hub the rows are.
+    family: String,
+    /// How many changes the node knew that began this generation.
     base: i64,
     /// Which of this node's changes are in it.
     own: Option<Upto>,
@@ -132,6 +133,7 @@ struct Held {
 impl Held {
     fn reached(&self) -> Reached {
         Reached {
+            family: self.family.clone(),
             generation: self.generation.clone(),
             number: self.number,
             last: self.last.clone(),
@@ -295,7 +297,7 @@ impl Replica {
             if held.generation.is_empty() {
                 self.upload(&held, Some(&place)).await?;
             } else if held.generation != place.generation {
-                if held.from == place.generation && held.base < place.number {
+                if held.family == place.family && held.base < place.number {
                     // Who began it did not have all that this node has.
                     self.upload_over(&held, &place).await?;
                 } else {
@@ -480,9 +482,10 @@ impl Replica {
         let (node, _) = self.with(State::place).await?;
         let everything = self.with(State::everything).await?;
         let generation = format!("{:016x}", fastrand::u64(..));
-        let (from, base) = place.map_or((String::new(), 0), |place| {
-            (place.generation.clone(), place.number.max(held.number))
-        });
+        let (family, base) = place.map_or_else(
+            || (generation.clone(), 0),
+            |place| (place.family.clone(), place.number.max(held.number)),
+        );
         let (upto, mark) = everything
             .upto
             .as_ref()
@@ -493,7 +496,7 @@ impl Replica {
             held.generation.clone(),
             held.last.clone(),
             generation.clone(),
-            from,
+            family.clone(),
             base.to_string(),
             node,
             upto,
@@ -513,6 +516,7 @@ impl Replica {
             return Ok(());
         }
         let to = Reached {
+            family,
             generation,
             number: answer.number()?,
             last: answer.text()?,
@@ -572,9 +576,7 @@ impl Replica {
         while let Ok(key) = answer.text() {
             rows.push((key, answer.text()?));
         }
-        let stranger = place.is_none_or(|place| {
-            held.generation != place.generation && held.from != place.generation
-        });
+        let stranger = place.is_none_or(|place| held.family != place.family);
         if stranger && self.with(State::has_rows).await? {
             if rows.is_empty() || self.import && place.is_none() {
                 self.with(State::offer_all).await?;
@@ -701,7 +703,7 @@ impl Answer {
 
 fn held(answer: &mut Answer) -> Result<Held, Stopped> {
     let (generation, number, last) = (answer.text()?, answer.number()?, answer.text()?);
-    let (from, base, own) = (answer.text()?, answer.number()?, answer.text()?);
+    let (family, base, own) = (answer.text()?, answer.number()?, answer.text()?);
     let own = own.split_once(' ').and_then(|(id, mark)| {
         Some(Upto {
             id: id.parse().ok()?,
@@ -712,7 +714,7 @@ fn held(answer: &mut Answer) -> Result<Held, Stopped> {
         generation,
         number,
         last,
-        from,
+        family,
         base,
         own,
     })
