@@ -11,7 +11,7 @@ PROFILE := $(if $(RELEASE),release,debug)
 UI_PACKAGES := ui/node_modules/.package-lock.json
 UI_FILES := $(shell find ui locales -type f -not -path 'ui/node_modules/*' -not -path 'ui/dist/*' -not -path 'ui/dist-hub/*' 2>/dev/null)
 
-.PHONY: help run test build package lint bench ui ui-packages icons clean setup
+.PHONY: help run test proof build package lint bench ui ui-packages icons clean setup
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +22,9 @@ run: build ## build, then start the app with a hub and a feed to try (no display
 
 test: ## install what the tests need and run all of them
 	@scripts/test $(ONLY)
+
+proof: ui ## what breaks a hub of several nodes, for longer than in `make test`
+	@FEEDBELL_PROOF=1 scripts/test setup cluster
 
 build: ui ## build the window's pages and both programs, start nothing
 	@. scripts/env; echo "build: both programs ($(PROFILE))"; cargo build --locked --workspace --bins $(if $(RELEASE),--release)

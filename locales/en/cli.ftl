@@ -51,6 +51,49 @@ backplane-unencrypted = --backplane-ca is for TLS. Begin the backplane’s addre
 backplane-certificates = No certificate can be read from { $path }: { $why }.
 backplane-wrong = There is no backplane: { $why }.
 
+## doctor
+
+doctor-ok = ok: { $text }
+doctor-unknown = unknown: { $text }
+doctor-warning = warning: { $text }
+doctor-error = error: { $text }
+doctor-server = { $name } { $version } answers at { $address }.
+doctor-server-old = { $name } { $version } at { $address } is too old: it takes Redis 7.0 or Valkey 7.2, or newer ones.
+doctor-primary = It takes writes. { $replicas ->
+    [0] No replica copies from it.
+    [one] One replica copies from it.
+   *[other] { $replicas } replicas copy from it.
+}
+doctor-replica = It is a replica of { $of } and takes no writes. Name that one; or Sentinels, which know who takes them.
+doctor-sentinel = This is a Sentinel. Write redis-sentinel://host:26379?sentinelServiceName=NAME.
+doctor-cluster = It is a node of a cluster. The log lies on one of its nodes, and moves for nobody: better use a server of its own.
+doctor-persistence-always = What it acknowledges is on its disk (appendonly yes, appendfsync always).
+doctor-persistence-everysec = It writes each change down (appendonly yes, appendfsync everysec). When its machine dies, up to a second of what was acknowledged can be lost; when its program dies, nothing.
+doctor-persistence-some = It writes each change down (appendonly yes), and does not say how soon to the disk.
+doctor-persistence-no-fsync = It writes each change down, but the system chooses when to the disk (appendfsync no). When its machine dies, half a minute of what was acknowledged can be lost. Set appendfsync everysec.
+doctor-persistence-none = It does not write each change down (appendonly no). When it stops, what was acknowledged can be lost, and everyone who listens is told of a gap. Set appendonly yes.
+doctor-persistence-unknown = It does not say what it writes down. Look that appendonly is yes.
+doctor-clock = Its clock and the one of this machine differ by { $ms } ms.
+doctor-clock-ahead = Its clock is { $seconds } s ahead of the one of this machine. The hub goes by the engine’s clock, so this only confuses who reads logs. Set both by NTP.
+doctor-clock-behind = Its clock is { $seconds } s behind the one of this machine. The hub goes by the engine’s clock, so this only confuses who reads logs. Set both by NTP.
+doctor-memory = It uses { $used } of memory, at most { $max }, and deletes no keys for room (noeviction).
+doctor-memory-unlimited = It uses { $used } of memory, without a limit.
+doctor-memory-full = It uses { $used } of memory, at most { $max }. With more it takes nothing that is published. Raise maxmemory, or keep less with --keep-events, --keep-bytes and --keep-days.
+doctor-memory-evicts = With { $max } of memory it deletes keys (maxmemory-policy { $policy }), those of the hub too; { $used } are in use. Set maxmemory-policy noeviction.
+doctor-memory-policy-unknown = It uses { $used } of memory, at most { $max }, and does not say what it does then. Look that maxmemory-policy is noeviction.
+doctor-memory-unknown = It does not say how much memory it uses. Look that maxmemory-policy is noeviction.
+doctor-functions = This user may use the hub’s keys, and load and call functions.
+doctor-functions-refused = This user may not use the hub’s keys, or not load and call functions: { $why }
+doctor-hub-none = No hub is there yet with the prefix { $prefix }.
+doctor-hub = A hub is there with the prefix { $prefix }, at { $position }, { $nodes ->
+    [0] without a node now.
+    [one] with one node.
+   *[other] with { $nodes } nodes.
+}
+doctor-away = Nothing usable answers at { $address }: { $why }
+doctor-password = The engine at { $address } refuses the user or the password: { $why }. Write them like redis://user:password@host:6379, or redis://:password@host:6379 where there are no users.
+doctor-untrusted = The certificate of { $address } is not trusted: { $why }. Name the authority that signed it with --backplane-ca.
+
 ## backup
 
 backup-file = { $name } ({ $kib } KiB)

@@ -51,6 +51,47 @@ backplane-unencrypted = --backplane-ca 只用于 TLS。请让背板的地址以 
 backplane-certificates = 无法从 { $path } 读取证书：{ $why }。
 backplane-wrong = 无法使用背板：{ $why }。
 
+## doctor
+
+doctor-ok = 正常：{ $text }
+doctor-unknown = 未知：{ $text }
+doctor-warning = 警告：{ $text }
+doctor-error = 错误：{ $text }
+doctor-server = { $address } 上是 { $name } { $version }。
+doctor-server-old = { $address } 上的 { $name } { $version } 太旧：需要 Redis 7.0 或 Valkey 7.2，或更新的版本。
+doctor-primary = 它接受写入。{ $replicas ->
+    [0] 没有副本。
+   *[other] 有 { $replicas } 个副本。
+}
+doctor-replica = 它是 { $of } 的副本，不接受写入。请指定主服务器，或使用知道主服务器在哪里的 Sentinel。
+doctor-sentinel = 这是一个 Sentinel。请写成 redis-sentinel://host:26379?sentinelServiceName=NAME。
+doctor-cluster = 它是集群中的一个节点。日志只在其中一个节点上，也不会跟着迁移：最好使用单独的服务器。
+doctor-persistence-always = 它确认过的内容已经在磁盘上（appendonly yes，appendfsync always）。
+doctor-persistence-everysec = 每次修改都会写入文件（appendonly yes，appendfsync everysec）。它所在的机器崩溃时，最多可能丢失一秒内确认过的内容；只是程序崩溃时不会丢失。
+doctor-persistence-some = 每次修改都会写入文件（appendonly yes），但它没有说明多久写入磁盘。
+doctor-persistence-no-fsync = 每次修改都会写入文件，但何时写入磁盘由系统决定（appendfsync no）。它所在的机器崩溃时，可能丢失半分钟内确认过的内容。请设置 appendfsync everysec。
+doctor-persistence-none = 它不会把每次修改写入文件（appendonly no）。它停止时，确认过的内容可能丢失，所有监听者都会收到缺口通知。请设置 appendonly yes。
+doctor-persistence-unknown = 它没有说明会保存什么。请确认 appendonly 是 yes。
+doctor-clock = 它的时钟与本机相差 { $ms } 毫秒。
+doctor-clock-ahead = 它的时钟比本机快 { $seconds } 秒。广播站以引擎的时钟为准，所以只会让看日志的人困惑。请用 NTP 校准。
+doctor-clock-behind = 它的时钟比本机慢 { $seconds } 秒。广播站以引擎的时钟为准，所以只会让看日志的人困惑。请用 NTP 校准。
+doctor-memory = 它使用了 { $used } 内存，最多 { $max }，不会为腾出空间而删除键（noeviction）。
+doctor-memory-unlimited = 它使用了 { $used } 内存，没有上限。
+doctor-memory-full = 它使用了 { $used } 内存，最多 { $max }。达到上限后不再接受任何发布。请提高 maxmemory，或用 --keep-events、--keep-bytes 和 --keep-days 少保留一些。
+doctor-memory-evicts = 内存达到 { $max } 时它会删除键（maxmemory-policy { $policy }），包括广播站的键；现在用了 { $used }。请设置 maxmemory-policy noeviction。
+doctor-memory-policy-unknown = 它使用了 { $used } 内存，最多 { $max }，但没有说明达到上限后怎么办。请确认 maxmemory-policy 是 noeviction。
+doctor-memory-unknown = 它没有说明使用了多少内存。请确认 maxmemory-policy 是 noeviction。
+doctor-functions = 此用户可以使用广播站的键，也可以加载和调用函数。
+doctor-functions-refused = 此用户不能使用广播站的键，或不能加载和调用函数：{ $why }
+doctor-hub-none = 前缀 { $prefix } 下还没有广播站。
+doctor-hub = 前缀 { $prefix } 下有一个广播站，位置 { $position }，{ $nodes ->
+    [0] 现在没有节点。
+   *[other] 有 { $nodes } 个节点。
+}
+doctor-away = { $address } 没有可用的应答：{ $why }
+doctor-password = { $address } 上的引擎拒绝了用户或密码：{ $why }。请写成 redis://user:password@host:6379；没有用户时写成 redis://:password@host:6379。
+doctor-untrusted = { $address } 的证书不受信任：{ $why }。请用 --backplane-ca 指定签发它的机构。
+
 ## backup
 
 backup-file = { $name }（{ $kib } KiB）

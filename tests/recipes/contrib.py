@@ -1,22 +1,28 @@
 #!/usr/bin/env python3
 """The files in contrib/: the units as systemd reads them, with the real hub started
-as they start it, and the Containerfile's steps as far as they go without a registry."""
+as they start it, the Containerfile's steps as far as they go without a registry, and the
+cluster of compose.yaml, its containers as processes."""
 import json
 import os
 import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import traceback
+import urllib.request
 from pathlib import Path
 
+import yaml
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from run import BINARY, ROOT, Hub, Process, soon  # noqa: E402
+from run import BINARY, ROOT, Hub, Process, free_port, soon  # noqa: E402
 
 CONTRIB = ROOT / "contrib"
+TOKEN = "tk_0123456789abcdef"
 
 
 def settings(unit):
@@ -163,6 +169,149 @@ def the_container_is_not_root_and_says_how_it_is():
             process.stop()
 
 
+def compose():
+    return yaml.safe_load((CONTRIB / "compose.yaml").read_text(encoding="utf-8"))
+
+
+def nodes_of(document):
+    return {name: service for name, service in document["services"].items() if "build" in service}
+
+
+def environment_of(node, folder):
+    """What a node's container tells it, at home in a folder."""
+    told = {name: str(value) for name, value in node["environment"].items()}
+    # What nobody else may know is not in the file.
+    assert told["FEEDBELL_TOKEN"].startswith("${FEEDBELL_TOKEN:?"), told
+    told["FEEDBELL_TOKEN"] = TOKEN
+    return {**told, "HOME": str(folder), "PATH": os.environ["PATH"]}
+
+
+def the_cluster_names_what_there_is():
+    document = compose()
+    nodes, services = nodes_of(document), document["services"]
+    assert len(nodes) == 3, nodes.keys()
+    for name, service in services.items():
+        for needed in service.get("depends_on", ()):
+            assert needed in services, f"{name}: {needed}"
+        for mount in service["volumes"]:
+            source, target, *_ = mount.split(":")
+            assert (CONTRIB / source).exists() if "/" in source else source in document["volumes"], mount
+            if name in nodes:
+                (volume,) = [rest for word, rest in instructions() if word == "VOLUME"]
+                assert target == volume, mount
+    used = [service["volumes"][0].split(":")[0] for service in nodes.values()]
+    assert len(set(used)) == len(nodes), f"nodes share a folder: {used}"
+    for name, node in nodes.items():
+        build = node["build"]
+        context = CONTRIB / build["context"]
+        assert (context / build["dockerfile"]).samefile(CONTRIB / "Containerfile")
+        with tempfile.TemporaryDirectory() as folder:
+            environment = environment_of(node, folder)
+            said = subprocess.run([BINARY, "serve", "--print-config"], capture_output=True, text=True, env=environment)
+        assert said.returncode == 0, said.stderr
+        for variable in node["environment"]:
+            # A variable that no option has is not looked at, so its name must come back.
+            assert f"# {variable}\n" in said.stdout + "\n", f"{name}: serve does not know {variable}"
+    balancer = (CONTRIB / "haproxy.cfg").read_text(encoding="utf-8")
+    (port,) = [rest for word, rest in instructions() if word == "EXPOSE"]
+    servers = re.findall(r"^    server (\S+) (\S+):(\d+)$", balancer, re.MULTILINE)
+    assert servers == [(name, name, port) for name in nodes], servers
+    (published,) = services["balancer"]["ports"]
+    assert f"bind :{published.split(':')[-1]}\n" in balancer, published
+
+
+def the_cluster_is_one_hub():
+    for program in "haproxy", "redis-server":
+        if not shutil.which(program):
+            print(f"      skipped: {program} is not on this machine")
+            return
+    document = compose()
+    running = []
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        try:
+            engine = free_port()
+            command = shlex.split(document["services"]["redis"]["command"])
+            command += ["--port", str(engine), "--bind", "127.0.0.1", "--dir", str(folder)]
+            running.append(Process(command, stdout=subprocess.DEVNULL))
+            soon("Redis", lambda: reaches(engine))
+            hubs = {}
+            for name, node in nodes_of(document).items():
+                home = folder / name
+                home.mkdir()
+                environment = environment_of(node, home)
+                environment["FEEDBELL_SERVE_BACKPLANE"] = f"redis://127.0.0.1:{engine}"
+                hub = hubs[name] = Hub(home)
+                start = [BINARY, "serve", "--listen", f"127.0.0.1:{hub.port}", "--data", home, "--socket", "none"]
+                start += ["--heartbeat", "3600"]
+                hub.process = Process(start, env=environment, stdout=subprocess.DEVNULL)
+                running.append(hub.process)
+            front = Hub(folder)
+            balancer = (CONTRIB / "haproxy.cfg").read_text(encoding="utf-8")
+            balancer = balancer.replace("bind :2355", f"bind 127.0.0.1:{front.port}")
+            # Fewer: a machine for tests gives a process fewer open files.
+            balancer = re.sub(r"maxconn \d+", "maxconn 100", balancer)
+            balancer = re.sub(r"(timeout (?:client|server)) 60s", r"\1 1h", balancer)
+            for name, hub in hubs.items():
+                balancer = balancer.replace(f"{name}:2355", f"127.0.0.1:{hub.port}")
+            (folder / "haproxy.cfg").write_text(balancer, encoding="utf-8")
+            running.append(Process(["haproxy", "-q", "-f", folder / "haproxy.cfg"]))
+            for hub in hubs.values():
+                soon("a node", hub.answers)
+            soon("the balancer", front.answers)
+            answered = set()
+            soon("all behind the balancer", lambda: answered.add(who(front)) or len(answered) == len(hubs))
+
+            listen = [BINARY, "listen", "--json", f"{front.url}/events?uid=1"]
+            environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "FEEDBELL_FEED_TOKEN": TOKEN}
+            listeners = []
+            for _ in range(6):
+                listeners.append(Process(listen, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+                running.append(listeners[-1])
+            soon("two streams at each node", lambda: sorted(streams(front)) == [2, 2, 2])
+            send = [BINARY, "send", "--hub", front.url, "--to", "1"]
+            environment["FEEDBELL_TOKEN"] = TOKEN
+            subprocess.run([*send, "first"], check=True, env=environment, capture_output=True)
+            for listener in listeners:
+                assert json.loads(listener.process.stdout.readline())["data"] == "first"
+            # A node goes; its two come back elsewhere and have missed nothing.
+            hubs["node2"].stop()
+            subprocess.run([*send, "second"], check=True, env=environment, capture_output=True)
+            for listener in listeners:
+                assert json.loads(listener.process.stdout.readline())["data"] == "second"
+            # Who goes away is gone for the nodes at once: no sign of life finds it out here.
+            for listener in listeners:
+                listener.stop()
+            soon("nobody", lambda: sum(streams(front)) == 0)
+        finally:
+            for process in reversed(running):
+                process.stop()
+
+
+def reaches(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+def nodes_at(hub):
+    request = urllib.request.Request(f"{hub.url}/hub/status", headers={"Authorization": f"Bearer {TOKEN}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)["backplane"]["nodes"]
+
+
+def who(hub):
+    """The node that answers."""
+    return next(node["id"] for node in nodes_at(hub) if node["own"])
+
+
+def streams(hub):
+    """How many streams each node has."""
+    return [node["subscribers"] for node in nodes_at(hub)]
+
+
 def main():
     failed = 0
     for test in (
@@ -170,6 +319,8 @@ def main():
         the_system_unit_finds_its_folders,
         the_container_copies_what_its_build_needs,
         the_container_is_not_root_and_says_how_it_is,
+        the_cluster_names_what_there_is,
+        the_cluster_is_one_hub,
     ):
         name = test.__name__.replace("_", " ")
         try:
@@ -179,7 +330,7 @@ def main():
             failed += 1
             print(f"FAILED {name}", flush=True)
             traceback.print_exc()
-    print("      not done here: building the image, which needs a registry of images")
+    print("      not done here: building the images and starting compose.yaml, which need a registry of images")
     sys.exit(1 if failed else 0)
 
 

@@ -14,9 +14,9 @@ const EXIT_CODES: &str = "Exit codes:
   0  done
   1  trouble, said on standard error
   2  wrong usage
-  3  nothing answers: no Feedbell runs, or no hub is there
+  3  nothing answers: no Feedbell runs, or no hub or engine is there
   4  the server asked to stay away (204)
-  5  the token was refused (401, 403)
+  5  the token was refused (401, 403), or the engine's password
   6  another final status
   7  what came is no event stream
 
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Token(TokenCommand),
     /// Look step by step at what answers at an address
     Check(Check),
+    /// Look whether a Redis or Valkey can join hubs into one
+    Doctor(Doctor),
     /// Run the notifier in the terminal, without a window
     Run(Run),
     /// Say how the running Feedbell is
@@ -461,6 +463,33 @@ pub(crate) struct Check {
     /// How many seconds to wait for events
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) wait: u16,
+}
+
+/// The variables are those of `serve`, so that it looks at what that uses.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Its address, like redis://host:6379; a password is better off in the environment
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FEEDBELL_SERVE_BACKPLANE",
+        hide_env_values = true
+    )]
+    pub(crate) backplane: String,
+    /// What the names of the hub's keys begin with
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "feedbell",
+        env = "FEEDBELL_SERVE_BACKPLANE_PREFIX"
+    )]
+    pub(crate) backplane_prefix: String,
+    /// A PEM file of the authorities to trust there instead of the system's
+    #[arg(long, value_name = "FILE", env = "FEEDBELL_SERVE_BACKPLANE_CA")]
+    pub(crate) backplane_ca: Option<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod backplane;
 mod backup;
 mod check;
 mod control;
+mod doctor;
 mod exit;
 mod listen;
 mod papers;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
             Command::Backup(options) => backup::backup(&options, &terminal),
             Command::Token(command) => Box::pin(token::token(command, &terminal)).await,
             Command::Check(options) => check::check(options, &terminal).await,
+            Command::Doctor(options) => doctor::doctor(options, &terminal).await,
             Command::Run(options) => Box::pin(run::run(options, &terminal)).await,
             Command::Status { json } => control::status(json, &terminal).await,
             Command::Pause { span, end } => control::pause(span.or(end.moment()), &terminal).await,

@@ -4,11 +4,13 @@
 //! asked on every request is kept in memory; a thread notices what other
 //! processes change in the file and writes down, now and then, what was used.
 
+mod changes;
 mod credential;
 mod file;
 mod need;
 pub(crate) mod routes;
 mod secret;
+mod shared;
 mod ticket;
 
 use std::collections::{HashMap, HashSet};
@@ -29,10 +31,13 @@ use crate::routes::cursor_header;
 use crate::subscribers::{Cut, Place, Subscribers};
 use crate::{Hub, HubConfig, HubError, Rate, Token};
 
+pub(crate) use changes::{Change, Place as Reached, Told, Upto};
 use credential::Credential;
 pub use file::{AccessFile, NewToken, TokenInfo};
 pub(crate) use need::Need;
 pub(crate) use secret::Hash;
+use shared::SEEN_EVERY;
+pub(crate) use shared::{Sharing, Spent};
 use ticket::Ticket;
 
 /// How often the file is looked at for what other processes changed.
@@ -151,7 +156,7 @@ pub(crate) struct Access {
     keeper: Option<JoinHandle<()>>,
 }
 
-struct State {
+pub(crate) struct State {
     file: Mutex<Kept>,
     known: Mutex<Known>,
     configured: Vec<(u32, Token)>,
@@ -159,6 +164,8 @@ struct State {
     clock: Clock,
     publishing: Buckets<Publisher>,
     wrong: Buckets<std::net::IpAddr>,
+    /// Of a node of a hub with several.
+    sharing: Option<Sharing>,
 }
 
 /// The file, and which state of it is known.
@@ -187,7 +194,7 @@ struct Entry {
     noted: AtomicI64,
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Publisher {
     Owner(Owner),
     Ip(std::net::IpAddr),
@@ -231,7 +238,10 @@ impl Access {
         config: &HubConfig,
         subscribers: Arc<Subscribers>,
     ) -> Result<Self, HubError> {
-        let file = AccessFile::open(&config.store)?;
+        let mut file = AccessFile::open(&config.store)?;
+        let shared = config.backplane.is_some();
+        file.set_shared(shared)
+            .map_err(|source| HubError::Access { source })?;
         let configured = config
             .tokens
             .iter()
@@ -248,8 +258,12 @@ impl Access {
             clock: config.clock.clone(),
             publishing: Buckets::new(config.rate),
             wrong: Buckets::new(WRONG),
+            sharing: shared.then(Sharing::default),
         });
         state.catch_up(&mut state.file())?;
+        if state.place()?.1.is_some() {
+            state.join();
+        }
         let (stop, stopped) = sync_channel::<()>(0);
         let keeper = {
             let state = state.clone();
@@ -315,6 +329,10 @@ impl Access {
                         .await
                         .map_err(Refusal::from)?;
                     entry = self.state.by_hash(&hash);
+                    if entry.is_none() {
+                        self.state.look_at_others().await;
+                        entry = self.state.by_hash(&hash);
+                    }
                 }
                 let Some(entry) = entry else {
                     return Err(self.state.refuse(peer, "this token is not known here"));
@@ -326,7 +344,7 @@ impl Access {
                 })
             }
             Credential::Ticket(given) if need == Need::Listen => {
-                self.ticket_caller(peer, asks, &given, shown.resumes)
+                self.ticket_caller(peer, asks, &given, shown.resumes).await
             }
             Credential::Malformed(why) => Err(self.state.refuse(peer, why)),
             Credential::Nothing | Credential::Ticket(_) => {
@@ -416,10 +434,9 @@ impl Hub {
     /// [`HubError::NoSuchToken`], [`HubError::TooMany`],
     /// [`HubError::NoRandomness`] or [`HubError::Access`].
     pub async fn create_token(&self, new: NewToken) -> Result<(TokenInfo, Token), HubError> {
-        let made = self.access().run(|state| {
-            let mut kept = state.file();
+        let made = self.access().change(|state, kept| {
             let made = kept.file.create(new, (state.clock)())?;
-            state.load(&mut kept)?;
+            state.load(kept)?;
             Ok(made)
         });
         made.await
@@ -433,10 +450,9 @@ impl Hub {
     /// [`HubError::Access`].
     pub async fn revoke_token(&self, id: &str) -> Result<bool, HubError> {
         let id = id.to_owned();
-        let revoked = self.access().run(move |state| {
-            let mut kept = state.file();
+        let revoked = self.access().change(move |state, kept| {
             let was = kept.file.revoke(&id)?;
-            state.load(&mut kept)?;
+            state.load(kept)?;
             Ok(was)
         });
         revoked.await
@@ -458,10 +474,9 @@ impl Hub {
     /// [`HubError::TooMany`] or [`HubError::Access`].
     pub async fn ban(&self, uid: &Uid) -> Result<(), HubError> {
         let uid = uid.clone();
-        let banned = self.access().run(move |state| {
-            let mut kept = state.file();
+        let banned = self.access().change(move |state, kept| {
             kept.file.ban(&uid)?;
-            state.load(&mut kept)
+            state.load(kept)
         });
         banned.await
     }
@@ -473,10 +488,9 @@ impl Hub {
     /// [`HubError::Access`].
     pub async fn unban(&self, uid: &Uid) -> Result<bool, HubError> {
         let uid = uid.clone();
-        let unbanned = self.access().run(move |state| {
-            let mut kept = state.file();
+        let unbanned = self.access().change(move |state, kept| {
             let was = kept.file.unban(&uid)?;
-            state.load(&mut kept)?;
+            state.load(kept)?;
             Ok(was)
         });
         unbanned.await
@@ -493,7 +507,8 @@ impl State {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> i64 {
+    /// In Unix milliseconds; at a node the engine's.
+    pub(crate) fn now(&self) -> i64 {
         (self.clock)().as_millisecond()
     }
 
@@ -524,21 +539,15 @@ impl State {
             let before = std::mem::take(&mut *known);
             known.bans = bans.into_iter().collect();
             for (hash, info) in tokens {
-                let noted = info.used.map_or(0, jiff::Timestamp::as_millisecond);
                 let before = before.tokens.get(&hash);
-                let used = before.map_or(0, |before| before.used.load(Ordering::Relaxed));
-                let entry = Arc::new(Entry {
-                    hash,
-                    used: AtomicI64::new(used.max(noted)),
-                    noted: AtomicI64::new(noted),
-                    info,
-                });
+                let entry = Arc::new(Entry::new(hash, info, before.map(Arc::as_ref)));
                 known.by_id.insert(entry.info.id.clone(), entry.clone());
                 known.tokens.insert(hash, entry);
             }
             for row in tickets {
                 let hash = row.hash;
-                let ticket = Ticket::read(&row, before.tickets.get(&hash));
+                let here = self.sharing.is_none();
+                let ticket = Ticket::read(&row, before.tickets.get(&hash), here);
                 known.tickets.extend(ticket.map(|ticket| (hash, ticket)));
             }
         }
@@ -558,9 +567,13 @@ impl State {
         let now = self.now();
         let done = self.catch_up(&mut kept).and_then(|()| {
             if last || now.abs_diff(kept.noted) >= NOTE_EVERY.unsigned_abs() {
+                // What is known of the others is old while the engine is away.
+                if !last && self.sharing.as_ref().is_some_and(Sharing::is_away) {
+                    return Ok(());
+                }
                 kept.noted = now;
                 self.tidy_tickets(&mut kept, now)?;
-                self.note_used(&mut kept)?;
+                self.note_used(&mut kept, last)?;
             }
             Ok(())
         });
@@ -570,7 +583,11 @@ impl State {
     }
 
     /// Writes down what was used since the last time.
-    fn note_used(&self, kept: &mut Kept) -> Result<(), HubError> {
+    fn note_used(&self, kept: &mut Kept, last: bool) -> Result<(), HubError> {
+        let every = match self.sharing {
+            Some(_) if !last => SEEN_EVERY,
+            _ => 1,
+        };
         let (mut entries, mut tokens, mut tickets) = (Vec::new(), Vec::new(), Vec::new());
         {
             let mut known = self.known();
@@ -582,7 +599,7 @@ impl State {
                 }
             }
             for (hash, ticket) in &mut known.tickets {
-                if ticket.seen > ticket.noted {
+                if ticket.seen.saturating_sub(ticket.noted) >= every {
                     ticket.noted = ticket.seen;
                     tickets.push((*hash, ticket.seen));
                 }
@@ -643,6 +660,18 @@ impl Known {
 }
 
 impl Entry {
+    /// What is in the file, and what is known beyond that.
+    fn new(hash: Hash, info: TokenInfo, before: Option<&Self>) -> Self {
+        let noted = info.used.map_or(0, jiff::Timestamp::as_millisecond);
+        let used = before.map_or(0, |before| before.used.load(Ordering::Relaxed));
+        Self {
+            hash,
+            used: AtomicI64::new(used.max(noted)),
+            noted: AtomicI64::new(noted),
+            info,
+        }
+    }
+
     fn shown(&self) -> TokenInfo {
         let used = self.used.load(Ordering::Relaxed);
         let used = (used > 0).then(|| jiff::Timestamp::from_millisecond(used).ok());

@@ -1,7 +1,9 @@
 //! What joins nodes into one hub: a log in Redis or Valkey that every node
 //! appends to and copies from.
 
+pub(crate) mod access;
 mod engine;
+mod examine;
 mod import;
 #[cfg(test)]
 mod losses;
@@ -19,6 +21,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use fred::types::config::Config;
+
+pub use examine::{EngineMemory, EngineRole, Examined, FoundHub, Persistence};
 
 /// Where the log of several nodes lies, and how a node gets there.
 #[derive(Clone)]
@@ -92,6 +96,30 @@ pub enum BackplaneError {
     #[error("the system's certificate authorities cannot be read: {why}")]
     Authorities {
         /// What the system says.
+        why: String,
+    },
+    /// Try again later: nothing answers.
+    #[error("the engine at {address} does not answer: {why}")]
+    Away {
+        /// Where, without the password.
+        address: String,
+        /// What the system says.
+        why: String,
+    },
+    /// Tell the user: the password is wrong or missing.
+    #[error("the engine at {address} refuses the password: {why}")]
+    Refused {
+        /// Where, without the password.
+        address: String,
+        /// What the engine says.
+        why: String,
+    },
+    /// Tell the user: whoever answers there is not who it should be.
+    #[error("the certificate of {address} is not trusted: {why}")]
+    Untrusted {
+        /// Where, without the password.
+        address: String,
+        /// What is wrong with it.
         why: String,
     },
     /// Try again later: the engine does not answer, or refuses.

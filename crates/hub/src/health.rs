@@ -25,7 +25,7 @@ pub(crate) fn alive(hub: &Hub) -> Result<(), &'static str> {
 /// A node that has caught up stays ready while its backplane is away: subscribers
 /// have their history and what comes later.
 pub(crate) async fn ready(hub: &Hub) -> Result<(), &'static str> {
-    if hub.node().is_some_and(|node| !node.state().ready) {
+    if hub.node().is_some_and(|node| !node.state().ready) || hub.access().is_joining() {
         return Err("this node has not caught up with the others yet");
     }
     hub.log().probe().await.map_err(|why| match why {

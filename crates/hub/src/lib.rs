@@ -70,7 +70,9 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use access::{AccessFile, NewToken, TokenInfo};
-pub use backplane::{Backplane, BackplaneError};
+pub use backplane::{
+    Backplane, BackplaneError, EngineMemory, EngineRole, Examined, FoundHub, Persistence,
+};
 pub use config::{Clock, History, HubConfig, HubError, Rate, Store, Token};
 pub use local::{Local, LocalError};
 pub use message::MessageId;
@@ -169,20 +171,24 @@ impl Hub {
         let start = log.head() ^ log.now().cast_unsigned().rotate_left(20);
         let random = fastrand::Rng::with_seed(config.random.u64(..) ^ start);
         let subscribers = Arc::new(subscribers::Subscribers::default());
+        if let Store::Path(path) = &config.store
+            && config.backplane.is_none()
+            && log.was().origin.is_some()
+        {
+            return Err(HubError::IsCopy { path: path.clone() });
+        }
         let access = access::Access::open(&config, subscribers.clone())?;
-        let node = match (&config.backplane, offset, &config.store) {
-            (Some(backplane), Some(offset), _) => {
+        let node = match (&config.backplane, offset, access.shared()) {
+            (Some(backplane), Some(offset), Some(access)) => {
                 let parts = backplane::node::Parts {
                     log: log.clone(),
                     subscribers: subscribers.clone(),
                     metrics: metrics.clone(),
                     own_clock,
                     offset,
+                    access,
                 };
                 Some(backplane::node::Node::start(backplane, &config, parts)?)
-            }
-            (_, _, Store::Path(path)) if log.was().origin.is_some() => {
-                return Err(HubError::IsCopy { path: path.clone() });
             }
             _ => None,
         };

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::Rate;
 
 /// Most who are counted each for themselves; the others share one bucket.
 const MOST: usize = 10_000;
+/// For how many seconds somebody may have to wait for what they did elsewhere.
+const LONGEST_DEBT: f64 = 3600.0;
 
 /// Buckets of one size.
 pub(crate) struct Buckets<K> {
@@ -29,6 +31,8 @@ struct Bucket {
     left: f64,
     /// When `left` was right, in Unix milliseconds.
     at: i64,
+    /// Tries that the other nodes have not been told of.
+    spent: u32,
 }
 
 impl<K: Eq + Hash> Buckets<K> {
@@ -36,6 +40,7 @@ impl<K: Eq + Hash> Buckets<K> {
         let others = Bucket {
             left: f64::from(rate.burst),
             at: i64::MIN,
+            spent: 0,
         };
         Self {
             rate,
@@ -51,11 +56,12 @@ impl<K: Eq + Hash> Buckets<K> {
     /// More than are left are a debt, so that a large batch goes through once
     /// and is paid for afterwards.
     pub(crate) fn take(&self, who: K, count: u32, now: i64) -> Result<(), Duration> {
-        self.with(who, now, |left| {
-            if count > 0 && *left < 1.0 {
-                return Err(1.0 - *left);
+        self.with(who, now, |bucket| {
+            if count > 0 && bucket.left < 1.0 {
+                return Err(1.0 - bucket.left);
             }
-            *left -= f64::from(count);
+            bucket.left -= f64::from(count);
+            bucket.spent = bucket.spent.saturating_add(count);
             Ok(())
         })
         .map_err(|missing| {
@@ -66,11 +72,54 @@ impl<K: Eq + Hash> Buckets<K> {
 
     /// Whether a try would be refused, without taking one.
     pub(crate) fn is_empty(&self, who: K, now: i64) -> bool {
-        self.with(who, now, |left| *left < 1.0)
+        self.with(who, now, |bucket| bucket.left < 1.0)
     }
 
-    fn with<T>(&self, who: K, now: i64, then: impl FnOnce(&mut f64) -> T) -> T {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Takes tries that were made elsewhere, also when none are left; what has to
+    /// be paid for afterwards is bounded.
+    pub(crate) fn owe(&self, who: K, count: u32, now: i64) {
+        let most = f64::from(self.rate.burst) + LONGEST_DEBT * self.rate.per_second;
+        let inner = self.lock();
+        if inner.each.len() >= MOST && !inner.each.contains_key(&who) {
+            return;
+        }
+        drop(inner);
+        self.with(who, now, |bucket| {
+            // A large batch of their own may be a greater debt.
+            let least = bucket.left.min(-most);
+            bucket.left = (bucket.left - f64::from(count)).max(least);
+        });
+    }
+
+    /// The tries of each since the last time, of at most so many who tried; those
+    /// of the others come next time.
+    pub(crate) fn spent(&self, most: usize) -> Vec<(K, u32)>
+    where
+        K: Clone,
+    {
+        let mut inner = self.lock();
+        let spent = inner.each.iter().filter(|(_, bucket)| bucket.spent > 0);
+        let mut spent: Vec<_> = spent
+            .map(|(who, bucket)| (who.clone(), bucket.spent))
+            .collect();
+        if spent.len() > most {
+            spent.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));
+            spent.truncate(most);
+        }
+        for (who, _) in &spent {
+            if let Some(bucket) = inner.each.get_mut(who) {
+                bucket.spent = 0;
+            }
+        }
+        spent
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<K>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, who: K, now: i64, then: impl FnOnce(&mut Bucket) -> T) -> T {
+        let mut inner = self.lock();
         let Inner {
             each,
             others,
@@ -83,6 +132,7 @@ impl<K: Eq + Hash> Buckets<K> {
         let full = Bucket {
             left: f64::from(self.rate.burst),
             at: now,
+            spent: 0,
         };
         let bucket = if each.len() < MOST || each.contains_key(&who) {
             each.entry(who).or_insert(full)
@@ -90,7 +140,7 @@ impl<K: Eq + Hash> Buckets<K> {
             others
         };
         *bucket = bucket.refilled(&self.rate, now);
-        then(&mut bucket.left)
+        then(bucket)
     }
 }
 

@@ -69,7 +69,12 @@ impl Hub {
     /// [`create_token`](Self::create_token).
     pub fn check_address(&self, address: SocketAddr) -> Result<(), HubError> {
         let loopback = address.ip().to_canonical().is_loopback();
-        if loopback || !self.config().tokens.is_empty() || self.access().has_tokens() {
+        let access = self.access();
+        if loopback || !self.config().tokens.is_empty() || access.has_tokens() {
+            return Ok(());
+        }
+        // Where others are asked for a token, nobody gets in before there are any.
+        if access.is_joining() {
             return Ok(());
         }
         Err(HubError::TokenNeeded { address })

@@ -525,6 +525,11 @@ pub fn hub_trouble(why: &HubError) -> Text {
         return Text::new("hub-token");
     }
     let (id, path) = match why {
+        HubError::NotImported { why } => {
+            return Text::new("hub-not-imported").with("why", why.clone());
+        }
+        HubError::OwnHistory { path } => ("hub-own-history", path),
+        HubError::IsCopy { path } => ("hub-is-copy", path),
         HubError::InUse { path } => ("hub-in-use", path),
         HubError::Newer { path } => ("hub-newer", path),
         HubError::Damaged { path, .. } => ("hub-damaged", path),

@@ -9,6 +9,8 @@
 mod backup;
 #[cfg(target_os = "linux")]
 mod crowd;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod feeds;
 mod hubs;
 mod notifier;

@@ -180,6 +180,18 @@ impl Lines {
         }
     }
 
+    /// Skips to a line like this; false when there is none until the end.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn has(&self, is_it: impl Fn(&str) -> bool) -> bool {
+        loop {
+            match self.0.recv_timeout(PATIENCE) {
+                Ok(line) if is_it(&line) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
     /// What comes until the end.
     pub(crate) fn rest(&self) -> Vec<String> {
         let mut rest = Vec::new();

@@ -9,12 +9,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior, params};
 
+use super::changes::{self, copy_aside};
 use super::secret::{self, Hash};
 use crate::publication::{Topic, Uid};
 use crate::{HubError, Store, Token};
 
 /// The layout this version writes, in `PRAGMA user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Most tokens of one hub.
 const MOST_TOKENS: usize = 1000;
@@ -25,7 +26,7 @@ const LONGEST_NAME: usize = 100;
 /// Most uids and topics of one token, as of one subscriber.
 pub(super) const MOST_FIXED: usize = 64;
 
-/// Lists of uids and topics are JSON arrays. Times are Unix milliseconds.
+/// What version 1 has; [`changes`] has the rest. Lists of uids and topics are JSON arrays. Times are Unix milliseconds.
 /// A ticket's `owner` says which token made it.
 const LAYOUT: &str = "
     CREATE TABLE token (
@@ -131,7 +132,7 @@ pub(super) struct TicketRow {
 /// the hub runs or does not. A hub that runs notices within a second.
 pub struct AccessFile {
     path: PathBuf,
-    db: Connection,
+    pub(super) db: Connection,
 }
 
 impl AccessFile {
@@ -169,8 +170,12 @@ impl AccessFile {
         };
         let db = Connection::open(&path).map_err(refused)?;
         db.busy_timeout(Duration::from_secs(5)).map_err(refused)?;
-        if version(&db).map_err(refused)? > VERSION {
+        let version = version(&db).map_err(refused)?;
+        if version > VERSION {
             return Err(HubError::Newer { path });
+        }
+        if (1..VERSION).contains(&version) {
+            copy_aside(&db, &path, &format!(".v{version}.bak")).map_err(unopened)?;
         }
         let mut file = Self {
             path: path.clone(),
@@ -215,8 +220,12 @@ impl AccessFile {
         let tx = self
             .db
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if version(&tx)? == 0 {
+        let version = version(&tx)?;
+        if version == 0 {
             tx.execute_batch(LAYOUT)?;
+        }
+        if version < 2 {
+            changes::prepare(&tx)?;
             tx.pragma_update(None, "user_version", VERSION)?;
         }
         tx.commit()
@@ -286,8 +295,13 @@ impl AccessFile {
                 most: MOST_TOKENS,
             });
         }
+        // Two nodes that make one at a time know nothing of each other.
+        let shared = "SELECT noting FROM shared";
+        let shared: bool = tx
+            .query_row(shared, [], |row| row.get(0))
+            .map_err(trouble)?;
         let id = loop {
-            let id = secret::id()?;
+            let id = secret::id(if shared { 10 } else { 4 })?;
             let taken: bool = tx
                 .query_row(
                     "SELECT EXISTS (SELECT 1 FROM token WHERE id = ?1 OR name = ?1)",
@@ -416,16 +430,7 @@ impl AccessFile {
     pub(super) fn tickets(&self) -> rusqlite::Result<Vec<TicketRow>> {
         self.db
             .prepare_cached("SELECT hash, owner, uids, topics, opened, seen FROM ticket")?
-            .query_map([], |row| {
-                Ok(TicketRow {
-                    hash: hash(row, 0)?,
-                    owner: row.get(1)?,
-                    uids: uids(row, 2)?,
-                    topics: topics(row, 3)?,
-                    opened: row.get(4)?,
-                    seen: row.get(5)?,
-                })
-            })?
+            .query_map([], ticket)?
             .collect()
     }
 
@@ -433,7 +438,8 @@ impl AccessFile {
     pub(super) fn put_ticket(&mut self, ticket: &TicketRow) -> Result<(), HubError> {
         self.db
             .execute(
-                "INSERT INTO ticket VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO ticket (hash, owner, uids, topics, opened, seen)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![
                     ticket.hash.bytes(),
                     ticket.owner,
@@ -447,15 +453,13 @@ impl AccessFile {
             .map_err(trouble)
     }
 
-    /// Writes down that a ticket has opened its stream.
-    pub(super) fn set_opened(&mut self, hash: &Hash, now: i64) -> Result<(), HubError> {
-        self.db
-            .execute(
-                "UPDATE ticket SET opened = 1, seen = ?2 WHERE hash = ?1",
-                params![hash.bytes(), now],
-            )
-            .map(drop)
-            .map_err(trouble)
+    /// Writes down that a ticket has opened its stream; whether it had not yet.
+    pub(super) fn set_opened(&mut self, hash: &Hash, now: i64) -> Result<bool, HubError> {
+        let opened = self.db.execute(
+            "UPDATE ticket SET opened = 1, seen = ?2 WHERE hash = ?1 AND opened = 0",
+            params![hash.bytes(), now],
+        );
+        Ok(opened.map_err(trouble)? > 0)
     }
 
     pub(super) fn delete_tickets(&mut self, hashes: &[Hash]) -> Result<(), HubError> {
@@ -513,7 +517,7 @@ fn unreadable(source: impl std::error::Error + Send + Sync + 'static) -> rusqlit
     rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(source))
 }
 
-fn info(row: &Row<'_>) -> rusqlite::Result<TokenInfo> {
+pub(super) fn info(row: &Row<'_>) -> rusqlite::Result<TokenInfo> {
     let time = |millisecond| Timestamp::from_millisecond(millisecond).map_err(unreadable);
     Ok(TokenInfo {
         id: row.get(1)?,
@@ -529,17 +533,28 @@ fn info(row: &Row<'_>) -> rusqlite::Result<TokenInfo> {
     })
 }
 
-fn hash(row: &Row<'_>, column: usize) -> rusqlite::Result<Hash> {
+pub(super) fn ticket(row: &Row<'_>) -> rusqlite::Result<TicketRow> {
+    Ok(TicketRow {
+        hash: hash(row, 0)?,
+        owner: row.get(1)?,
+        uids: uids(row, 2)?,
+        topics: topics(row, 3)?,
+        opened: row.get(4)?,
+        seen: row.get(5)?,
+    })
+}
+
+pub(super) fn hash(row: &Row<'_>, column: usize) -> rusqlite::Result<Hash> {
     let bytes = row.get_ref(column)?.as_blob()?;
     Hash::read(bytes).ok_or(rusqlite::Error::InvalidQuery)
 }
 
-fn uids_column(uids: &[Uid]) -> String {
+pub(super) fn uids_column(uids: &[Uid]) -> String {
     let texts: Vec<_> = uids.iter().map(Uid::as_str).collect();
     serde_json::json!(texts).to_string()
 }
 
-fn topics_column(topics: &[Topic]) -> String {
+pub(super) fn topics_column(topics: &[Topic]) -> String {
     let texts: Vec<_> = topics.iter().map(Topic::as_str).collect();
     serde_json::json!(texts).to_string()
 }
@@ -566,7 +581,7 @@ fn list(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
 
 /// Makes the file if it is missing. One that is there is not opened: SQLite may
 /// have it open in this process, and would lose its locks when we close ours.
-fn private(path: &Path) -> io::Result<()> {
+pub(super) fn private(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -18,6 +18,27 @@ impl Hash {
         bytes.try_into().ok().map(Self)
     }
 
+    /// What [`hex`](Self::hex) wrote.
+    pub(crate) fn parse(hex: &str) -> Option<Self> {
+        let digit = |at: usize| char::from(*hex.as_bytes().get(at)?).to_digit(16);
+        if hex.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::try_from(digit(2 * at)? * 16 + digit(2 * at + 1)?).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    pub(crate) fn hex(&self) -> String {
+        use std::fmt::Write as _;
+        self.0.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -46,9 +67,9 @@ pub(crate) fn secret(prefix: &str) -> Result<String, HubError> {
     random(prefix, 32, LETTERS)
 }
 
-/// A new name for a token: four of `a-z 0-9`.
-pub(crate) fn id() -> Result<String, HubError> {
-    random("", 4, b"abcdefghijklmnopqrstuvwxyz0123456789")
+/// A new name for a token: so many of `a-z 0-9`.
+pub(crate) fn id(len: usize) -> Result<String, HubError> {
+    random("", len, b"abcdefghijklmnopqrstuvwxyz0123456789")
 }
 
 fn random(prefix: &str, len: usize, letters: &[u8]) -> Result<String, HubError> {
@@ -77,11 +98,14 @@ mod tests {
         assert!(one.starts_with("fb_"));
         assert!(one[3..].bytes().all(|b| b.is_ascii_alphanumeric()));
         assert_ne!(one, secret("fb_").unwrap());
-        assert_eq!(id().unwrap().len(), 4);
+        assert_eq!(id(4).unwrap().len(), 4);
         let (own, other) = (Hash::of(&one), Hash::of("fb_"));
         assert!(own.is(&Hash::of(&one)) && !own.is(&other));
         assert_eq!(Hash::read(own.bytes()), Some(own));
         assert_eq!(Hash::read(&[0; 31]), None);
+        assert_eq!(Hash::parse(&own.hex()), Some(own));
+        assert_eq!(Hash::parse(&own.hex()[1..]), None);
+        assert_eq!(Hash::parse(&"é".repeat(32)), None);
         assert_eq!(format!("{own:?}"), "Hash(…)");
     }
 }

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 
 use super::file::{MOST_FIXED, TicketRow, owner_of};
 use super::secret::{self, Hash};
+use super::shared::{Outcome, SEEN_EVERY};
 use super::{Access, Caller, Kept, Known, NotLetIn, Owner, Rights, State, addresses, unauthorized};
 use crate::HubError;
 use crate::inbound::Refusal;
@@ -19,6 +20,8 @@ use crate::publication::{Address, Topic, Uid};
 const OPENS: i64 = 60 * 1000;
 /// How long a ticket waits for its stream to come back.
 const RETURNS: i64 = 24 * 60 * 60 * 1000;
+/// How much longer a ticket is kept that another node may know more of.
+const SLACK: i64 = 10 * 1000;
 /// Most tickets of one token that have no open stream; the oldest go.
 const MOST_IDLE: usize = 256;
 
@@ -32,6 +35,9 @@ pub(super) struct Ticket {
     pub(super) seen: i64,
     /// The same as it is in the file.
     pub(super) noted: i64,
+    /// Whether no other node has it in use: it was made here, or its last stream
+    /// was opened here.
+    pub(super) here: bool,
 }
 
 /// Why a ticket opens nothing.
@@ -43,13 +49,15 @@ enum Void {
 
 impl Ticket {
     /// What is in the file, and what is known beyond that.
-    pub(super) fn read(row: &TicketRow, before: Option<&Self>) -> Option<Self> {
+    /// `here`: where it is, if it was not known.
+    pub(super) fn read(row: &TicketRow, before: Option<&Self>, here: bool) -> Option<Self> {
         Some(Self {
             owner: Owner::parse(&row.owner)?,
             only: addresses(&row.uids, &row.topics),
             opened: row.opened || before.is_some_and(|before| before.opened),
             seen: before.map_or(row.seen, |before| before.seen.max(row.seen)),
             noted: row.seen,
+            here: before.map_or(here, |before| before.here),
         })
     }
 
@@ -61,7 +69,7 @@ impl Ticket {
 }
 
 impl Owner {
-    fn column(&self) -> String {
+    pub(super) fn column(&self) -> String {
         match self {
             Self::Nobody => "nobody".to_owned(),
             Self::Local => "local".to_owned(),
@@ -70,7 +78,7 @@ impl Owner {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         Some(match text.split_once(' ') {
             None if text == "nobody" => Self::Nobody,
             None if text == "local" => Self::Local,
@@ -95,8 +103,7 @@ impl Access {
         let secret = secret::secret("ft_")?;
         let hash = Hash::of(&secret);
         let owner = caller.owner.clone();
-        let made = self.run(move |state| {
-            let mut kept = state.file();
+        let made = self.change(move |state, kept| {
             let now = state.now();
             if !state.stands(&state.known(), &owner) {
                 return Ok(false);
@@ -116,7 +123,7 @@ impl Access {
             for hash in surplus {
                 known.tickets.remove(&hash);
             }
-            let ticket = Ticket::read(&row, None);
+            let ticket = Ticket::read(&row, None, true);
             known.tickets.extend(ticket.map(|ticket| (hash, ticket)));
             Ok(true)
         });
@@ -130,8 +137,7 @@ impl Access {
     /// Takes a ticket back, and ends its stream; whether there was one.
     pub(crate) async fn drop_ticket(&self, ticket: &str) -> Result<bool, HubError> {
         let hash = Hash::of(ticket);
-        let dropped = self.run(move |state| {
-            let mut kept = state.file();
+        let dropped = self.change(move |state, kept| {
             kept.file.delete_tickets(&[hash])?;
             let mut known = state.known();
             let was = known.tickets.remove(&hash).is_some();
@@ -142,7 +148,7 @@ impl Access {
     }
 
     /// The caller that a ticket stands for, if it opens a stream now.
-    pub(super) fn ticket_caller(
+    pub(super) async fn ticket_caller(
         &self,
         peer: Peer,
         asks: bool,
@@ -150,7 +156,11 @@ impl Access {
         resumes: bool,
     ) -> Result<Caller, NotLetIn> {
         let hash = Hash::of(given);
-        let found = self.state.look(&hash, resumes, asks);
+        let mut found = self.state.look(&hash, resumes, asks);
+        if matches!(found, Err(Void::Unknown)) && self.state.may_try(peer).is_ok() {
+            self.state.look_at_others().await;
+            found = self.state.look(&hash, resumes, asks);
+        }
         let (owner, only, token) = found.map_err(|void| match void {
             Void::Unknown => self.state.refuse(peer, UNKNOWN),
             Void::Used => used().into(),
@@ -171,7 +181,7 @@ impl Access {
     /// Opens the stream of a ticket, once; `resumes`: or again.
     pub(crate) async fn open_ticket(&self, hash: Hash, resumes: bool) -> Result<(), Refusal> {
         let now = self.state.now();
-        let first = {
+        let (first, came) = {
             let mut known = self.state.known();
             let Some(ticket) = known.tickets.get_mut(&hash) else {
                 return Err(unauthorized(UNKNOWN));
@@ -180,12 +190,25 @@ impl Access {
                 return Err(used());
             }
             ticket.seen = now;
-            !std::mem::replace(&mut ticket.opened, true)
+            let came = !std::mem::replace(&mut ticket.here, true);
+            (!std::mem::replace(&mut ticket.opened, true), came)
         };
+        let mut came = came && !first;
         if first {
             // Before the stream opens: a restart must not forget it.
-            self.run(move |state| state.file().file.set_opened(&hash, now))
-                .await?;
+            let opened =
+                self.change_of(Some(hash), move |_, kept| kept.file.set_opened(&hash, now));
+            let (is_first, outcome) = opened.await?;
+            // Another node may have been first, and told so since the look above.
+            if self.state.sharing.is_some() && !is_first || outcome == Outcome::Refused {
+                if !resumes {
+                    return Err(used());
+                }
+                came = true;
+            }
+        }
+        if came {
+            self.run(move |state| state.claim(&hash)).await?;
         }
         Ok(())
     }
@@ -225,6 +248,17 @@ impl State {
         Ok((ticket.owner.clone(), ticket.only.clone(), token))
     }
 
+    /// Tells the other nodes that a ticket's stream came here.
+    fn claim(&self, hash: &Hash) -> Result<(), HubError> {
+        let Some(sharing) = &self.sharing else {
+            return Ok(());
+        };
+        let noted = self.file().file.note_claim(hash);
+        noted.map_err(|source| HubError::Access { source })?;
+        sharing.tell();
+        Ok(())
+    }
+
     /// Whether what a ticket was made with still gives rights.
     fn stands(&self, known: &Known, owner: &Owner) -> bool {
         match owner {
@@ -250,7 +284,7 @@ impl State {
         let mut idle: Vec<_> = known
             .tickets
             .iter()
-            .filter(|(hash, ticket)| ticket.owner == *owner && !open.contains(hash))
+            .filter(|(hash, ticket)| ticket.owner == *owner && ticket.here && !open.contains(hash))
             .map(|(hash, ticket)| (!ticket.is_over(now), ticket.seen, *hash))
             .collect();
         idle.sort_unstable_by_key(|(current, seen, _)| (*current, *seen));
@@ -265,11 +299,17 @@ impl State {
     /// Forgets tickets that open nothing any more.
     pub(super) fn tidy_tickets(&self, kept: &mut Kept, now: i64) -> Result<(), HubError> {
         let open = self.open_tickets();
+        // What another node knows of a ticket is told now and then.
+        let slack = |opened| match self.sharing {
+            Some(_) if opened => 2 * SEEN_EVERY,
+            Some(_) => SLACK,
+            None => 0,
+        };
         let mut over = Vec::new();
         for (hash, ticket) in &mut self.known().tickets {
             if open.contains(hash) {
                 ticket.seen = now;
-            } else if ticket.is_over(now) {
+            } else if ticket.is_over(now.saturating_sub(slack(ticket.opened))) {
                 over.push(*hash);
             }
         }

@@ -6,7 +6,9 @@
 //! here. They know of each other only through [`State`].
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc as blocking};
 use std::thread::{self, JoinHandle};
@@ -19,10 +21,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Backplane;
+use super::access::Replica;
 use super::engine::{Engine, Failed};
 use super::presence::{self, Told};
 use super::press::{self, Job};
 use super::wire;
+use crate::access;
 use crate::config::{Clock, History};
 use crate::log::{Copied, Extent, Log, Origin, Step, Upcoming};
 use crate::metrics::Metrics;
@@ -54,6 +58,8 @@ const WAITING: usize = 32 << 20;
 const OVERHEAD: usize = 512;
 /// How much later than the press refuses a job nobody waits for it any more.
 const GRACE: Duration = Duration::from_millis(500);
+/// How long a new node waits at its start until it knows who may use the hub.
+const JOINING: Duration = Duration::from_secs(3);
 /// How long a reader waits for what it knows to be there.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -142,6 +148,8 @@ pub(crate) struct Parts {
     /// The clock without the engine's.
     pub(crate) own_clock: Clock,
     pub(crate) offset: Arc<AtomicI64>,
+    /// Who may use the hub.
+    pub(crate) access: Arc<access::State>,
 }
 
 impl Node {
@@ -165,6 +173,7 @@ impl Node {
             metrics,
             own_clock,
             offset,
+            access,
         } = parts;
         let common = Arc::new(Common {
             id: name(path),
@@ -196,6 +205,7 @@ impl Node {
             backplane: backplane.clone(),
             common: common.clone(),
             stop: stop.clone(),
+            access,
             import,
         };
         let thread = thread::Builder::new()
@@ -452,6 +462,7 @@ struct Worker {
     backplane: Backplane,
     common: Arc<Common>,
     stop: CancellationToken,
+    access: Arc<access::State>,
     import: bool,
 }
 
@@ -463,7 +474,7 @@ impl Worker {
         started: blocking::Sender<Result<(), HubError>>,
     ) {
         let begun = self.begin().await;
-        let (calls, reads) = match begun {
+        let (calls, reads, replica) = match begun {
             Ok(engines) => {
                 let _ = started.send(Ok(()));
                 engines
@@ -487,6 +498,7 @@ impl Worker {
             () = tail(&self.common, &reads) => {}
             () = asks => {}
             () = press::run(&self.common, &calls, queue) => {}
+            _ = replica => {}
             () = self.stop.cancelled() => {}
         }
         let left = function(
@@ -498,7 +510,7 @@ impl Worker {
         let _ = tokio::time::timeout(Duration::from_millis(500), left).await;
     }
 
-    async fn begin(&self) -> Result<(Engine, Engine), HubError> {
+    async fn begin(&self) -> Result<(Engine, Engine, Replicating), HubError> {
         let calls = Engine::connect(&self.backplane)?;
         let reads = Engine::connect(&self.backplane)?;
         if self.import {
@@ -506,9 +518,21 @@ impl Worker {
                 .await
                 .map_err(|why| HubError::NotImported { why })?;
         }
-        Ok((calls, reads))
+        let replica = Replica::connect(&self.backplane, self.access.clone())?;
+        let mut replica: Replicating = Box::pin(replica.run());
+        if let Some(sharing) = self.access.sharing() {
+            // Before it listens somewhere it should know the tokens of the others.
+            tokio::select! {
+                _ = &mut replica => {}
+                _ = tokio::time::timeout(JOINING, sharing.joined()) => {}
+            }
+        }
+        Ok((calls, reads, replica))
     }
 }
+
+/// Never ends by itself.
+type Replicating = Pin<Box<dyn Future<Output = Infallible>>>;
 
 /// Loads the functions where there are none, or older ones. Newer ones do what
 /// these do: nodes are updated one after another.
@@ -813,9 +837,7 @@ async fn follow(
             READ.as_millis().to_string().into(),
             "STREAMS".into(),
             engine.key("log").into(),
-            after
-                .unwrap_or_else(|| wire::stream_id(log.head()))
-                .into(),
+            after.unwrap_or_else(|| wire::stream_id(log.head())).into(),
         ];
         let read = tokio::select! {
             read = engine.block(READ, "XREAD", arguments) => read,

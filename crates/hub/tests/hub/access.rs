@@ -26,7 +26,7 @@ async fn lan<const N: usize>(
     (serve(hub, "0.0.0.0").await, made.try_into().unwrap())
 }
 
-async fn serve(hub: Hub, ip: &str) -> Server {
+pub(crate) async fn serve(hub: Hub, ip: &str) -> Server {
     let listener = TcpListener::bind((ip, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let stop = CancellationToken::new();
@@ -44,7 +44,7 @@ async fn serve(hub: Hub, ip: &str) -> Server {
 }
 
 /// A token with the rights that `rights` has letters of.
-fn token(rights: &str, uids: &[&str], topics: &[&str]) -> NewToken {
+pub(crate) fn token(rights: &str, uids: &[&str], topics: &[&str]) -> NewToken {
     NewToken {
         name: format!("{rights} {uids:?} {topics:?}"),
         read: rights.contains('r'),
@@ -62,7 +62,7 @@ fn token(rights: &str, uids: &[&str], topics: &[&str]) -> NewToken {
 }
 
 /// A request with this Authorization header.
-async fn ask(server: &Server, line: &str, authorization: &str, body: &str) -> Answer {
+pub(crate) async fn ask(server: &Server, line: &str, authorization: &str, body: &str) -> Answer {
     let (method, path) = line.split_once(' ').unwrap();
     let headers = [("Authorization", authorization)];
     let headers = if authorization.is_empty() {
@@ -82,7 +82,7 @@ async fn ask(server: &Server, line: &str, authorization: &str, body: &str) -> An
     request(server.address, method, path, headers, body.as_bytes()).await
 }
 
-fn bearer(secret: &str) -> String {
+pub(crate) fn bearer(secret: &str) -> String {
     format!("Bearer {secret}")
 }
 

@@ -10,6 +10,7 @@ mod access;
 mod client;
 mod delivery;
 mod durability;
+mod engine;
 mod leaving;
 mod lines;
 mod listener;
@@ -29,6 +30,7 @@ mod retention;
 mod review;
 mod scheduled;
 mod security;
+mod sharing;
 mod shutdown;
 mod tutorials;
 
