@@ -38,8 +38,7 @@ async fn a_replica_that_has_everything_takes_over_without_a_gap() {
 async fn a_replica_that_lacks_something_begins_a_new_epoch() {
     let _turn = turn().await;
     let mut primary = Engine::start().await;
-    let between = Wire::to(primary.address()).await;
-    let replica = Engine::replica_of(between.address).await;
+    let replica = Engine::replica_of(primary.address()).await;
     let sentinel = Sentinel::start(primary.address(), replica.address()).await;
     let mut nodes: Vec<_> = (0..3).map(|_| node(&sentinel.url(), &[])).collect();
     start(&mut nodes).await;
@@ -47,9 +46,21 @@ async fn a_replica_that_lacks_something_begins_a_new_epoch() {
     crowd.subscribe_many(either(60, 600)).await;
     crowd.publish(either(4, 8));
     crowd.answered(either(100, 3000)).await;
+    // A sentinel repairs a replica that has its primary elsewhere, but only after some seconds.
+    let between = Wire::to(primary.address()).await;
+    let port = between.address.port().to_string();
+    let elsewhere = ["REPLICAOF", "127.0.0.1", &port];
+    assert_eq!(replica.ask(&elsewhere).await, "OK");
+    replica.replicates(&format!("master_port:{port}")).await;
+    replica.replicates("master_link_status:up").await;
     between.set(State::Silent);
-    crowd.answered(either(50, 1000)).await;
+    crowd.answered(either(50, 300)).await;
     let (_, old) = crowd.publish_one(To::Everyone).await;
+    let head = replica.ask(&["HGET", "{feedbell}:hub", "head"]).await;
+    assert!(
+        head.parse::<u64>().unwrap() < old.seq,
+        "{head} is not before {old}"
+    );
     primary.kill().await;
     between.set(State::Broken);
     replica.replicates("role:master").await;
