@@ -202,6 +202,29 @@ pub(crate) fn text(hub: &Hub, process: Process) -> String {
         "Events that the slowest stream has not looked at yet.",
         hub.greatest_lag(),
     );
+    if let Some(node) = hub.node() {
+        let state = node.state();
+        out.gauge(
+            "feedbell_backplane_connected",
+            "Whether the engine answers: 1 or 0.",
+            u8::from(state.connected),
+        );
+        out.gauge(
+            "feedbell_backplane_publishing",
+            "Whether publications are taken: 1 or 0.",
+            u8::from(state.open),
+        );
+        out.gauge(
+            "feedbell_backplane_lag_events",
+            "Events of the shared log that this node has not copied yet.",
+            node.lag(),
+        );
+        out.gauge(
+            "feedbell_backplane_nodes",
+            "Nodes that are there.",
+            state.nodes.len(),
+        );
+    }
     out.counter(
         "feedbell_streams_opened_total",
         "Streams that were opened.",

@@ -453,15 +453,13 @@ impl AccessFile {
             .map_err(trouble)
     }
 
-    /// Writes down that a ticket has opened its stream.
-    pub(super) fn set_opened(&mut self, hash: &Hash, now: i64) -> Result<(), HubError> {
-        self.db
-            .execute(
-                "UPDATE ticket SET opened = 1, seen = ?2 WHERE hash = ?1",
-                params![hash.bytes(), now],
-            )
-            .map(drop)
-            .map_err(trouble)
+    /// Writes down that a ticket has opened its stream; whether it had not yet.
+    pub(super) fn set_opened(&mut self, hash: &Hash, now: i64) -> Result<bool, HubError> {
+        let opened = self.db.execute(
+            "UPDATE ticket SET opened = 1, seen = ?2 WHERE hash = ?1 AND opened = 0",
+            params![hash.bytes(), now],
+        );
+        Ok(opened.map_err(trouble)? > 0)
     }
 
     pub(super) fn delete_tickets(&mut self, hashes: &[Hash]) -> Result<(), HubError> {

@@ -198,7 +198,9 @@ impl Access {
             // Before the stream opens: a restart must not forget it.
             let opened =
                 self.change_of(Some(hash), move |_, kept| kept.file.set_opened(&hash, now));
-            if opened.await?.1 == Outcome::Refused {
+            let (is_first, outcome) = opened.await?;
+            // Another node may have been first, and told so since the look above.
+            if self.state.sharing.is_some() && !is_first || outcome == Outcome::Refused {
                 if !resumes {
                     return Err(used());
                 }

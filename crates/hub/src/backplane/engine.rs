@@ -8,12 +8,16 @@ use fred::error::ErrorKind;
 use fred::interfaces::ClientLike as _;
 use fred::types::config::{ConnectionConfig, ReconnectPolicy, TcpConfig, UnresponsiveConfig};
 use fred::types::{Builder, ClusterHash, CustomCommand, RespVersion, Value};
+use fred_socket2::TcpKeepalive;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Backplane, BackplaneError};
 
 /// How long an answer may take; a call that blocks says how long it blocks itself.
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+/// How long an engine may say nothing until the connection is made anew. Shorter
+/// than a command waits: with each that is written, fred counts from the start.
+const SILENCE: Duration = Duration::from_secs(3);
 /// Most commands that wait for the connection.
 const MOST_WAITING: usize = 10_000;
 /// Bounds of the wait between two tries to connect, in milliseconds.
@@ -55,11 +59,20 @@ impl Engine {
                 connection.max_command_buffer_len = MOST_WAITING;
                 connection.reconnect_on_auth_error = true;
                 connection.unresponsive = UnresponsiveConfig {
-                    max_timeout: Some(PATIENCE),
-                    interval: Duration::from_secs(1),
+                    max_timeout: Some(SILENCE),
+                    interval: Duration::from_millis(500),
                 };
                 connection.tcp = TcpConfig {
                     nodelay: Some(true),
+                    // A peer that is gone without a word, also while a command
+                    // blocks or cannot be written.
+                    keepalive: Some(
+                        TcpKeepalive::new()
+                            .with_time(SILENCE)
+                            .with_interval(Duration::from_secs(2)),
+                    ),
+                    #[cfg(target_os = "linux")]
+                    user_timeout: Some(2 * SILENCE),
                     ..TcpConfig::default()
                 };
             });

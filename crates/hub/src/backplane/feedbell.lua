@@ -526,6 +526,19 @@ local function has_control(text)
   return string.find(text, '[%z\1-\31\127]') ~= nil or string.find(text, '\194[\128-\159]') ~= nil
 end
 
+-- Whether every byte belongs to a character, and none of these is written longer
+-- than it has to be, or is half of one.
+local function is_utf8(text)
+  if not string.find(text, '[\128-\255]') then return true end
+  for _, wrong in ipairs({ '\224[\128-\159]', '\237[\160-\191]', '\240[\128-\143]', '\244[\144-\191]' }) do
+    if string.find(text, wrong) then return false end
+  end
+  text = string.gsub(text, '[\194-\223][\128-\191]', ' ')
+  text = string.gsub(text, '[\224-\239][\128-\191][\128-\191]', ' ')
+  text = string.gsub(text, '[\240-\244][\128-\191][\128-\191][\128-\191]', ' ')
+  return not string.find(text, '[\128-\255]')
+end
+
 local RESERVED = {
   open = true, error = true, hello = true, gap = true, reset = true, ping = true, bye = true, presence = true,
 }
@@ -617,6 +630,7 @@ local function publish(keys, args)
   local log, now = keys[1], now_micros()
   if #args ~= 1 then return refuse('give one JSON document, as for POST /publish') end
   if #args[1] > MOST_DATA then return refuse('the document has more than ' .. MOST_DATA .. ' bytes') end
+  if not is_utf8(args[1]) then return refuse('this is not UTF-8') end
   local fine, document = pcall(cjson.decode, args[1])
   if not fine or type(document) ~= 'table' or string.find(args[1], '^%s*{') == nil then
     return refuse('this is not a JSON object')
@@ -666,11 +680,16 @@ local function version()
   return 1
 end
 
-redis.register_function('feedbell_version', version)
-redis.register_function('feedbell_append', append)
-redis.register_function('feedbell_cancel', take_back)
-redis.register_function('feedbell_scheduled', scheduled)
-redis.register_function('feedbell_tick', tick)
-redis.register_function('feedbell_leave', leave)
-redis.register_function('feedbell_import', import)
-redis.register_function('feedbell_publish', publish)
+local function register(name, callback, ...)
+  redis.register_function({ function_name = 'feedbell_' .. name, callback = callback, flags = { ... } })
+end
+
+-- Where no memory is left, what gives some back goes on.
+register('version', version, 'no-writes')
+register('append', append)
+register('cancel', take_back, 'allow-oom')
+register('scheduled', scheduled, 'no-writes')
+register('tick', tick, 'allow-oom')
+register('leave', leave, 'allow-oom')
+register('import', import)
+register('publish', publish)

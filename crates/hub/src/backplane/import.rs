@@ -53,10 +53,7 @@ pub(super) async fn import(common: &Common, engine: &Engine) -> Result<(), Strin
             .for_each(|(_, one)| wire::arguments(one, &mut arguments));
         step(common, engine, "later", arguments).await?;
     }
-    let end = vec![
-        head.to_string().into(),
-        log.floor().to_string().into(),
-    ];
+    let end = vec![head.to_string().into(), log.floor().to_string().into()];
     let said = step(common, engine, "end", end).await?;
     let micros = said.first().and_then(wire::number).unwrap_or(0);
     let origin = Origin { base: 0, micros };

@@ -837,9 +837,7 @@ async fn follow(
             READ.as_millis().to_string().into(),
             "STREAMS".into(),
             engine.key("log").into(),
-            after
-                .unwrap_or_else(|| wire::stream_id(log.head()))
-                .into(),
+            after.unwrap_or_else(|| wire::stream_id(log.head())).into(),
         ];
         let read = tokio::select! {
             read = engine.block(READ, "XREAD", arguments) => read,

@@ -308,7 +308,12 @@ mod tests {
         let copy = log(folder.path());
         assert_eq!(copy.was().origin, extent.origin);
         assert_eq!(all(&copy).await, expected);
-        let events = vec![event(1004, "d"), event(2001, "e"), event(2002, "f")];
+        // What was never there is none, what was cut is.
+        let events = vec![event(1007, "d"), event(1008, "d2")];
+        copy.follow(Step::Events(events)).await.unwrap();
+        assert_eq!((copy.floor(), all(&copy).await.len()), (1000, 5));
+        copy.follow(Step::Cut(2000)).await.unwrap();
+        let events = vec![event(2001, "e"), event(2002, "f")];
         copy.follow(Step::Events(events)).await.unwrap();
         assert_eq!((copy.floor(), copy.head()), (2000, 2002));
         let expected = [(2001, "e"), (2002, "f")].map(|(seq, data)| (seq, data.to_owned()));
