@@ -51,8 +51,14 @@ local function now_micros()
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
+-- As an integer, where one has room for it: that is much sooner written.
+local format
+
 local function whole(number)
-  return string.format('%.0f', number)
+  if not format then
+    format = string.format('%d', 4503599627370496) == '4503599627370496' and '%d' or '%.0f'
+  end
+  return string.format(format, number)
 end
 
 local function key(log, name)
@@ -155,17 +161,18 @@ local function store(log, hub, one, now)
   hub.total = hub.total + #one[DATA] + #one[AUDIENCE]
   local expires = ''
   if one[TTL] ~= '' then expires = whole(math.floor(now / 1000) + tonumber(one[TTL])) end
-  local head = table.concat({
-    hub.epoch, whole(hub.micros), expires, whole(hub.total), one[FLAGS], one[RETRY], one[EVENT],
-    one[MESSAGE], one[KEY],
-  }, '\n')
-  local id = whole(hub.head) .. '-0'
-  redis.call('XADD', log, id, 'h', head, 'a', one[AUDIENCE], one[DOCUMENT] and 'j' or 'd', one[DATA])
-  local ids = key(log, 'ids')
+  local head = hub.epoch .. '\n' .. whole(hub.micros) .. '\n' .. expires .. '\n' .. whole(hub.total)
+    .. '\n' .. one[FLAGS] .. '\n' .. one[RETRY] .. '\n' .. one[EVENT] .. '\n' .. one[MESSAGE]
+    .. '\n' .. one[KEY]
+  local number = whole(hub.head)
+  redis.call('XADD', log, number .. '-0', 'h', head, 'a', one[AUDIENCE],
+    one[DOCUMENT] and 'j' or 'd', one[DATA])
   if one[KEY] ~= '' then
-    redis.call('ZADD', ids, whole(hub.head), id_member(one[KEY], one[AUDIENCE]))
+    redis.call('ZADD', key(log, 'ids'), number, id_member(one[KEY], one[AUDIENCE]))
   end
-  if one[MESSAGE] ~= '' then redis.call('ZADD', ids, whole(hub.head), 'm:' .. one[MESSAGE]) end
+  if one[MESSAGE] ~= '' then
+    redis.call('ZADD', key(log, 'ids'), number, 'm:' .. one[MESSAGE])
+  end
   return hub.head
 end
 
@@ -245,9 +252,10 @@ end
 
 -- The number that it has; 0 for what is scheduled.
 local function take(log, hub, one, now)
-  local ids = key(log, 'ids')
-  local known = one[KEY] ~= '' and redis.call('ZSCORE', ids, id_member(one[KEY], one[AUDIENCE]))
-  known = known or (one[MESSAGE] ~= '' and redis.call('ZSCORE', ids, 'm:' .. one[MESSAGE]))
+  local known = one[KEY] ~= ''
+    and redis.call('ZSCORE', key(log, 'ids'), id_member(one[KEY], one[AUDIENCE]))
+  known = known or (one[MESSAGE] ~= ''
+    and redis.call('ZSCORE', key(log, 'ids'), 'm:' .. one[MESSAGE]))
   if known then
     if known == 'inf' then return 0, true end
     return tonumber(known), true
@@ -279,22 +287,21 @@ local function append(keys, args)
   local log, now = keys[1], now_micros()
   local hub, why = open(log, args[1], tonumber(args[2]), now)
   if not hub then return { why } end
-  move_due(log, hub, now)
+  local had = hub.held > 0
+  if had then move_due(log, hub, now) end
   local place, answers = 4, {}
   for _ = 1, tonumber(args[3]) do
-    local count = tonumber(args[place])
-    place = place + 1
-    local publications, later, bytes = {}, 0, 0
-    for nth = 1, count do
-      local one = {}
-      for field = 1, WIDTH do one[field] = args[place + field - 1] end
-      place = place + WIDTH
-      publications[nth] = one
-      if one[DUE] ~= '' and tonumber(one[DUE]) > math.floor(now / 1000) then
+    local first = place + 1
+    local last = first + tonumber(args[place]) * WIDTH - 1
+    local later, bytes = 0, 0
+    for at = first, last, WIDTH do
+      local due = args[at]
+      if due ~= '' and tonumber(due) > math.floor(now / 1000) then
         later = later + 1
-        bytes = bytes + #one[DATA] + #one[AUDIENCE]
+        bytes = bytes + #args[at + DATA - 1] + #args[at + AUDIENCE - 1]
       end
     end
+    place = last + 1
     local full = later > 0 and (
       redis.call('ZCARD', key(log, 'due')) + later > MOST_SCHEDULED
       or hub.held + bytes > MOST_SCHEDULED_BYTES)
@@ -302,16 +309,22 @@ local function append(keys, args)
       answers[#answers + 1] = 'full'
     else
       local numbers = { 0 }
-      for _, one in ipairs(publications) do
-        local number, known = take(log, hub, one, now)
+      for at = first, last, WIDTH do
+        local number, known = take(log, hub, { unpack(args, at, at + WIDTH - 1) }, now)
         numbers[#numbers + 1] = number
         if known then numbers[1] = numbers[1] + 1 end
       end
       answers[#answers + 1] = numbers
     end
   end
-  write_hub(log, hub)
-  return { 'ok', next_due(log), whole(hub.head), whole(hub.micros), unpack(answers) }
+  if hub.held > 0 or had then
+    write_hub(log, hub)
+    return { 'ok', next_due(log), whole(hub.head), whole(hub.micros), unpack(answers) }
+  end
+  -- Nothing is scheduled, nor was: the rest of what is written down is as it was.
+  redis.call('HSET', key(log, 'hub'),
+    'head', whole(hub.head), 'micros', whole(hub.micros), 'total', whole(hub.total))
+  return { 'ok', '', whole(hub.head), whole(hub.micros), unpack(answers) }
 end
 
 -- cancel: EPOCH DEADLINE AUDIENCE SEQUENCE
