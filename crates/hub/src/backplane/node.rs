@@ -265,7 +265,7 @@ impl Node {
         &self,
         publications: Vec<Publication>,
     ) -> Result<Vec<Option<u64>>, HubError> {
-        let until = Instant::now() + press::PATIENCE;
+        let until = self.until();
         let room = self.room(&publications, until).await?;
         self.ask(until, |answer| Job::Append {
             publications,
@@ -278,7 +278,7 @@ impl Node {
 
     /// Takes back what is scheduled; says how many publications that are.
     pub(crate) async fn cancel(&self, to: &Audience, sequence: String) -> Result<u64, HubError> {
-        let until = Instant::now() + press::PATIENCE;
+        let until = self.until();
         self.ask(until, |answer| Job::Cancel {
             to: to.to_column(),
             sequence,
@@ -385,6 +385,12 @@ impl Node {
         let state = self.common.state.borrow();
         let head = state.shared.map_or(0, |shared| shared.head);
         head.saturating_sub(self.common.log.head())
+    }
+
+    /// Until when a publisher waits: shorter where it is known that nobody answers.
+    fn until(&self) -> Instant {
+        let is_away = !self.common.state.borrow().connected;
+        Instant::now() + if is_away { press::AWAY } else { press::PATIENCE }
     }
 
     async fn room(

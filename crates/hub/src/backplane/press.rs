@@ -28,6 +28,8 @@ const CALLS: usize = 4;
 /// How long a publisher waits while the engine takes nothing. The engine does not
 /// take it later than that either.
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+/// The same while it is known to be away.
+pub(super) const AWAY: Duration = Duration::from_secs(1);
 /// Most of what is scheduled that is read at once.
 pub(super) const MOST_SCHEDULED: usize = 256;
 
