@@ -8,10 +8,11 @@ use std::time::Instant;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Parser, ValueEnum};
 
+use crate::engine::{self, Way};
 use crate::hold::{self, Protocol};
 use crate::load::LONGEST;
 use crate::rows::{Row, Scale, rows};
-use crate::server::{self, Kind, Pinning, Role, Server};
+use crate::server::{self, Kind, Log, Pinning, Role, Server};
 use crate::table::{Rounds, table};
 use crate::tally::Faults;
 
@@ -90,6 +91,7 @@ fn compare(options: &Options) -> anyhow::Result<bool> {
     let mut wanted = options.servers.clone();
     if options.check && wanted.is_empty() {
         wanted = ["raw", "raw-coalescing"].map(str::to_owned).to_vec();
+        wanted.extend(engine::version().map(|_| "XADD".to_owned()));
     }
     let servers = picked(servers(options, &mut notes)?, &wanted, |server| {
         &server.name
@@ -193,6 +195,20 @@ fn servers(options: &Options, notes: &mut Vec<String>) -> anyhow::Result<Vec<Ser
         }),
         None => notes.push("nchan is left out: nginx with its module is not installed".to_owned()),
     }
+    let has_engine = engine::version().is_some();
+    if has_engine {
+        let ways = [
+            ("XADD", Way::Xadd),
+            ("feedbell_append", Way::Append),
+            ("feedbell_append, together", Way::AppendTogether),
+        ];
+        servers.extend(ways.map(|(name, way)| Server {
+            name: name.to_owned(),
+            kind: Kind::Bare(way),
+        }));
+    } else {
+        notes.push("nothing is measured on an engine: redis-server is not installed".to_owned());
+    }
     let usual = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../measure/feedbell");
     let program = std::env::var_os("FEEDBELL").map_or(usual, PathBuf::from);
     let mut feedbells = vec![("feedbell".to_owned(), program.clone(), Vec::new())];
@@ -214,14 +230,20 @@ fn servers(options: &Options, notes: &mut Vec<String>) -> anyhow::Result<Vec<Ser
                  --bin feedbell`, or name another in the variable FEEDBELL"
             );
         };
-        for (name, stored) in [(name.clone(), false), (format!("{name}-stored"), true)] {
+        let logs = [
+            (name.clone(), Log::Memory),
+            (format!("{name}-stored"), Log::Disk),
+            (format!("{name}-redis"), Log::Engine),
+        ];
+        let possible = |(_, log): &(String, Log)| *log != Log::Engine || has_engine;
+        for (name, log) in logs.into_iter().filter(possible) {
             let (program, flags) = (program.clone(), flags.clone());
             servers.push(Server {
                 name,
                 kind: Kind::Feedbell {
                     program,
                     flags,
-                    stored,
+                    log,
                 },
             });
         }
@@ -274,6 +296,12 @@ fn conditions(pinning: &Pinning, rounds: usize, servers: &[Server], notes: &[Str
     for note in notes {
         println!("* {note}");
     }
+    if servers.iter().any(Server::has_engine) {
+        println!(
+            "\nA server's engine has the server's CPU, and its CPU time and memory count as the \
+             server's; it has each change in a file before it answers, and on disk within a second."
+        );
+    }
 }
 
 fn described(server: &Server) -> String {
@@ -311,15 +339,28 @@ fn described(server: &Server) -> String {
         Kind::Feedbell {
             program,
             flags,
-            stored,
+            log,
         } => format!(
             "{}, `serve{}{}`",
             first_line(program, "--version"),
-            if *stored { " --data …" } else { " --memory" },
+            match log {
+                Log::Memory => " --memory",
+                Log::Disk => " --data …",
+                Log::Engine => " --data … --backplane …",
+            },
             flags
                 .iter()
                 .map(|flag| format!(" {flag}"))
                 .collect::<String>()
+        ),
+        Kind::Bare(way) => format!(
+            "{} alone, {}, one plain connection",
+            engine::version().unwrap_or_default(),
+            match way {
+                Way::Xadd => "one XADD for each message",
+                Way::Append => "the nodes' function, called for each request",
+                Way::AppendTogether => "the nodes' function, called for all requests under way",
+            }
         ),
     }
 }

@@ -7,9 +7,10 @@ use hdrhistogram::Histogram;
 use procfs::process::Process;
 use procfs::{CurrentSI as _, KernelStats};
 
+use crate::engine::{Caller, Engine, Way, Work};
 use crate::hold::{self, Protocol};
 use crate::load::{LONGEST, Load, Shape};
-use crate::server::{Pinning, Running, Server};
+use crate::server::{Pinning, Running, Server, cpu_of};
 use crate::table::{Measured, many};
 use crate::tally::{self, Faults};
 
@@ -73,6 +74,17 @@ enum Job {
     Reconnect {
         clients: usize,
         missed: u32,
+    },
+    /// Each client is another user, who has missed messages of its own.
+    ReturnOfUsers {
+        users: u16,
+        missed: u32,
+        shape: Shape,
+    },
+    /// What an engine adds to publishing.
+    Engine {
+        publishes: u32,
+        shape: Shape,
     },
 }
 
@@ -279,10 +291,84 @@ pub(crate) fn rows(scale: Scale) -> Vec<Row> {
                 missed: 50,
             },
         },
+        Row {
+            name: "storm-users",
+            title: "All users come back at once",
+            job: Job::ReturnOfUsers {
+                users: of(1_000, 200, 20).try_into().unwrap(),
+                missed: of(50, 50, 5),
+                shape: Shape {
+                    targeted: true,
+                    publishers: 64,
+                    ..plain
+                },
+            },
+        },
+        engine(
+            "engine-1",
+            "At an engine, one publisher",
+            of(5_000, 1_000, 50),
+            1,
+            1,
+        ),
+        engine(
+            "engine-16",
+            "At an engine, 16 publishers",
+            of(40_000, 5_000, 160),
+            16,
+            1,
+        ),
+        engine(
+            "engine-64",
+            "At an engine, 64 publishers",
+            of(60_000, 5_000, 320),
+            64,
+            1,
+        ),
+        engine(
+            "engine-256",
+            "At an engine, 256 publishers",
+            of(80_000, 5_000, 512),
+            256,
+            1,
+        ),
+        engine(
+            "engine-batch",
+            "At an engine, batches",
+            of(2_000, 200, 32),
+            16,
+            100,
+        ),
     ];
-    const QUICK: [&str; 6] = ["idle", "fan-1k", "burst", "targeted", "replay", "publish"];
+    const QUICK: [&str; 9] = [
+        "idle",
+        "fan-1k",
+        "burst",
+        "targeted",
+        "replay",
+        "publish",
+        "storm-users",
+        "engine-16",
+        "engine-batch",
+    ];
     let wanted = |row: &Row| scale != Scale::Quick || QUICK.contains(&row.name);
     all.into_iter().filter(wanted).collect()
+}
+
+fn engine(
+    name: &'static str,
+    title: &'static str,
+    publishes: u32,
+    publishers: usize,
+    batch: u32,
+) -> Row {
+    let shape = Shape {
+        publishers,
+        batch,
+        ..Shape::default()
+    };
+    let job = Job::Engine { publishes, shape };
+    Row { name, title, job }
 }
 
 impl Row {
@@ -368,6 +454,21 @@ impl Row {
                  while a message is published every 10 ms.",
                 many(clients)
             ),
+            Job::ReturnOfUsers { users, missed, .. } => format!(
+                "{} users are gone while {missed} messages are published to each, in turns, then all come back \
+                 with their last ids: {} deliveries.",
+                many(users.into()),
+                many(usize::from(users) * missed as usize)
+            ),
+            Job::Engine { publishes, shape } => format!(
+                "{} requests of {} message{} of {} bytes, {} under way: by `POST /publish`, a connection for \
+                 each, and beside that handed to the engine alone, without HTTP.",
+                many(publishes as usize),
+                shape.batch,
+                if shape.batch > 1 { "s" } else { "" },
+                shape.size,
+                shape.publishers
+            ),
         }
     }
 
@@ -380,7 +481,8 @@ impl Row {
             | Job::Storm { streams, .. } => streams,
             Job::Targeted { streams, .. } => streams.into(),
             Job::Replay { clients, .. } | Job::Reconnect { clients, .. } => clients,
-            Job::Publish { .. } => 0,
+            Job::ReturnOfUsers { users, .. } => users.into(),
+            Job::Publish { .. } | Job::Engine { .. } => 0,
             Job::Slow { fast, slow, .. } => fast + slow,
         };
         streams as u64 + 200
@@ -390,7 +492,10 @@ impl Row {
     pub(crate) fn fits(&self, server: &Server) -> bool {
         match self.job {
             Job::IdleOver { .. } => server.is_feedbell() && !server.is_stored(),
+            Job::Engine { .. } => server.has_engine() || server.is_stored(),
+            _ if server.bare().is_some() => false,
             Job::Publish { stored, .. } => stored <= server.is_stored(),
+            Job::ReturnOfUsers { .. } => server.is_feedbell(),
             _ => true,
         }
     }
@@ -433,6 +538,15 @@ impl Row {
                 shape,
             } => slow_readers(server, pinning, fast, slow, messages, shape),
             Job::Reconnect { clients, missed } => reconnect(server, pinning, clients, missed),
+            Job::ReturnOfUsers {
+                users,
+                missed,
+                shape,
+            } => return_of_users(server, pinning, users, missed, shape),
+            Job::Engine { publishes, shape } => match server.bare() {
+                Some(way) => at_engine(pinning, way, publishes, shape),
+                None => through_node(server, pinning, publishes, shape),
+            },
         }
     }
 }
@@ -783,6 +897,150 @@ fn reconnect(
     })
 }
 
+fn return_of_users(
+    server: &Server,
+    pinning: &Pinning,
+    users: u16,
+    missed: u32,
+    shape: Shape,
+) -> anyhow::Result<Measured> {
+    let (running, mut load) = start(server, pinning, shape)?;
+    load.open(users.into())?;
+    load.open_publishers()?;
+    // Each has an id to come back with.
+    let mut everyone = (0..users).cycle();
+    load.publish_all(users.into(), || everyone.next())?;
+    load.wait(|load| load.tally.delivered >= u64::from(users) && load.all_answered())?;
+    for user in 0..usize::from(users) {
+        load.drop_stream(user);
+    }
+    load.start();
+    let all = load.publish_all(u32::from(users) * missed, || everyone.next())?;
+    // What is answered is to be at hand, too, where it is copied first.
+    load.work_for(SETTLE)?;
+    load.start();
+    let meter = Meter::start(&running)?;
+    for user in 0..usize::from(users) {
+        load.resume(user)?;
+    }
+    load.wait(|load| load.tally.delivered >= all.into())?;
+    let cost = meter.stop(&running)?;
+    let mut times = tally::histogram();
+    for user in 0..usize::from(users) {
+        times.saturating_record(load.drained(user).1);
+    }
+    Ok(Measured {
+        figures: vec![
+            ("all back after ms", cost.wall.as_secs_f64() * 1e3),
+            ("user p50 ms", milliseconds(&times, 0.5)),
+            ("user max ms", milliseconds(&times, 1.0)),
+            ("CPU µs/user", cost.cpu_each(users.into())),
+            ("deliveries/s", cost.per_second(all.into())),
+            ("load busy %", cost.busy),
+        ],
+        faults: load.tally.faults(),
+        others: cost.others,
+    })
+}
+
+/// The engine alone takes the messages of so many publishes.
+fn at_engine(
+    pinning: &Pinning,
+    way: Way,
+    publishes: u32,
+    shape: Shape,
+) -> anyhow::Result<Measured> {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let engine = Engine::start(folder.path(), |command| pinning.spawn(command))?;
+    let process = Process::new(i32::try_from(engine.id())?)?;
+    let mut caller = Caller::connect(engine.address())?;
+    if way != Way::Xadd {
+        caller.open_hub()?;
+    }
+    let mut work = Work {
+        messages: publishes * shape.batch,
+        size: shape.size,
+        batch: shape.batch,
+        in_flight: u32::try_from(shape.publishers)?,
+    };
+    let all = work.messages;
+    work.messages = (all / 20).max(work.batch * work.in_flight);
+    caller.work(way, work)?;
+    work.messages = all;
+    let (cpu, own, everyones) = (cpu_of(&process)?, own_cpu()?, everyones_cpu()?);
+    let begun = Instant::now();
+    let times = caller.work(way, work)?;
+    let wall = begun.elapsed();
+    let cpu = cpu_of(&process)?.saturating_sub(cpu);
+    let own = own_cpu()?.saturating_sub(own);
+    let everyones = everyones_cpu()?.saturating_sub(everyones);
+    Ok(Measured {
+        figures: published(all, wall, &times, Duration::ZERO, cpu, own),
+        faults: Faults::default(),
+        others: share(everyones.saturating_sub(cpu + own), wall)?,
+    })
+}
+
+/// The same by HTTP, at a node or at a hub that is alone.
+fn through_node(
+    server: &Server,
+    pinning: &Pinning,
+    publishes: u32,
+    shape: Shape,
+) -> anyhow::Result<Measured> {
+    let (running, mut load) = start(server, pinning, shape)?;
+    load.open(1)?;
+    load.open_publishers()?;
+    let messages = |publishes: u32| publishes * shape.batch;
+    let warm_up = load.publish_all((publishes / 20).max(1), || None)?;
+    load.wait(|load| load.tally.delivered >= messages(warm_up).into())?;
+    let engine = running.engine().map(|engine| i32::try_from(engine.id()));
+    let engine = engine.transpose()?.map(Process::new).transpose()?;
+    let engine_cpu = || engine.as_ref().map_or(Ok(Duration::ZERO), cpu_of);
+    load.start();
+    let (meter, before) = (Meter::start(&running)?, engine_cpu()?);
+    let publishes = load.publish_all(publishes, || None)?;
+    let wall = meter.begun.elapsed();
+    load.wait(|load| load.tally.delivered >= messages(publishes).into())?;
+    let own = own_cpu()?.saturating_sub(meter.own);
+    let (cost, engine) = (meter.stop(&running)?, engine_cpu()?.saturating_sub(before));
+    let node = cost.cpu.saturating_sub(engine);
+    Ok(Measured {
+        figures: published(
+            messages(publishes),
+            wall,
+            &load.answer_time,
+            node,
+            engine,
+            own,
+        ),
+        faults: load.tally.faults(),
+        others: cost.others,
+    })
+}
+
+fn published(
+    messages: u32,
+    wall: Duration,
+    answers: &Histogram<u64>,
+    node: Duration,
+    engine: Duration,
+    load: Duration,
+) -> Vec<(&'static str, f64)> {
+    let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / f64::from(messages);
+    vec![
+        ("messages/s", f64::from(messages) / wall.as_secs_f64()),
+        ("answer p50 ms", milliseconds(answers, 0.5)),
+        ("answer p99 ms", milliseconds(answers, 0.99)),
+        ("node CPU µs/message", each(node)),
+        ("engine CPU µs/message", each(engine)),
+        (
+            "load busy %",
+            load.as_secs_f64() / wall.as_secs_f64() * 100.0,
+        ),
+    ]
+}
+
 fn start(server: &Server, pinning: &Pinning, shape: Shape) -> anyhow::Result<(Running, Load)> {
     let running = server.start(pinning, &[])?;
     let load = Load::new(running.address(), running.dialect(), shape)?;
@@ -841,12 +1099,10 @@ impl Meter {
         let cpu = running.cpu()?.saturating_sub(self.cpu);
         let own = own_cpu()?.saturating_sub(self.own);
         let everyones = everyones_cpu()?.saturating_sub(self.everyones);
-        let others = everyones.saturating_sub(cpu + own).as_secs_f64();
-        let cpus = KernelStats::current()?.cpu_time.len() as f64;
         Ok(Cost {
             cpu,
             wall,
-            others: others / wall.as_secs_f64() / cpus,
+            others: share(everyones.saturating_sub(cpu + own), wall)?,
             busy: own.as_secs_f64() / wall.as_secs_f64() * 100.0,
         })
     }
@@ -878,6 +1134,12 @@ fn everyones_cpu() -> anyhow::Result<Duration> {
     Ok(Duration::from_secs_f64(
         ticks as f64 / procfs::ticks_per_second() as f64,
     ))
+}
+
+/// How much of all CPUs this is.
+fn share(cpu: Duration, wall: Duration) -> anyhow::Result<f64> {
+    let cpus = KernelStats::current()?.cpu_time.len() as f64;
+    Ok(cpu.as_secs_f64() / wall.as_secs_f64() / cpus)
 }
 
 fn deliveries(load: &Load, cost: &Cost) -> Vec<(&'static str, f64)> {

@@ -1,6 +1,6 @@
 //! The servers that are compared: each is started anew for every measurement, as a process.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,6 +16,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
+use crate::engine::{Engine, Way};
 use crate::load::Dialect;
 use crate::raw::Sending;
 use crate::{axum_sse, raw};
@@ -45,9 +46,19 @@ pub(crate) enum Kind {
     Feedbell {
         program: PathBuf,
         flags: Vec<String>,
-        /// With its log on disk.
-        stored: bool,
+        log: Log,
     },
+    /// No server: the engine of a backplane alone.
+    Bare(Way),
+}
+
+/// Where a Feedbell has its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    Memory,
+    Disk,
+    /// At an engine of its own, and a copy on disk.
+    Engine,
 }
 
 /// A server that is this program itself.
@@ -72,6 +83,8 @@ pub(crate) struct Running {
     dialect: Dialect,
     /// Ends by itself when told.
     is_told: bool,
+    /// Where its log lies. It ends later.
+    engine: Option<Engine>,
     /// Where it has its files.
     _folder: TempDir,
 }
@@ -82,7 +95,24 @@ impl Server {
     }
 
     pub(crate) fn is_stored(&self) -> bool {
-        matches!(self.kind, Kind::Feedbell { stored: true, .. })
+        matches!(&self.kind, Kind::Feedbell { log, .. } if *log != Log::Memory)
+    }
+
+    /// Whether it takes an engine.
+    pub(crate) fn has_engine(&self) -> bool {
+        match self.kind {
+            Kind::Feedbell { log, .. } => log == Log::Engine,
+            Kind::Bare(_) => true,
+            Kind::Own(_) | Kind::Nchan { .. } => false,
+        }
+    }
+
+    /// How it is measured, if it is an engine alone.
+    pub(crate) fn bare(&self) -> Option<Way> {
+        match self.kind {
+            Kind::Bare(way) => Some(way),
+            _ => None,
+        }
     }
 
     /// Starts it and waits until it listens. `extra` are flags for Feedbell alone.
@@ -94,6 +124,7 @@ impl Server {
         let mut dialect = Dialect::Hub;
         let mut is_told = false;
         let mut known = None;
+        let mut engine = None;
         let mut command = match &self.kind {
             Kind::Own(role) => {
                 let mut command = Command::new(std::env::current_exe()?);
@@ -118,17 +149,23 @@ impl Server {
             Kind::Feedbell {
                 program,
                 flags,
-                stored,
+                log,
             } => {
                 let mut command = Command::new(program);
                 command.args(["serve", "--listen", "127.0.0.1:0", "--socket", "none"]);
                 // Nothing here is to be limited.
                 command.args(["--max-streams", "100000", "--keep-events", "10000000"]);
                 command.args(["--publish-rate", "1e9", "--publish-burst", "4000000000"]);
-                if *stored {
-                    command.arg("--data").arg(folder.path().join("data"));
-                } else {
+                if *log == Log::Memory {
                     command.arg("--memory");
+                } else {
+                    command.arg("--data").arg(folder.path().join("data"));
+                }
+                if *log == Log::Engine {
+                    let started = Engine::start(folder.path(), |command| pinning.spawn(command))?;
+                    let url = format!("redis://{}", started.address());
+                    command.args(["--backplane", &url]);
+                    engine = Some(started);
                 }
                 command.args(flags).args(extra);
                 // No settings of whoever measures.
@@ -136,6 +173,7 @@ impl Server {
                 command.env("FEEDBELL_LOG", "error");
                 command
             }
+            Kind::Bare(_) => bail!("it is no server"),
         };
         command.current_dir(folder.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -147,6 +185,7 @@ impl Server {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             dialect,
             is_told,
+            engine,
             _folder: folder,
         };
         let address = match known {
@@ -154,6 +193,9 @@ impl Server {
             None => listening(&mut running.child),
         };
         running.address = address.with_context(|| format!("{} does not start", self.name))?;
+        if running.engine.is_some() {
+            running.wait_until_ready()?;
+        }
         Ok(running)
     }
 }
@@ -174,7 +216,7 @@ impl Pinning {
     }
 
     /// A child has the CPUs of the thread that makes it, and its threads after it.
-    fn spawn(&self, command: &mut Command) -> anyhow::Result<Child> {
+    pub(crate) fn spawn(&self, command: &mut Command) -> anyhow::Result<Child> {
         self.pin(0);
         let child = command.spawn();
         self.pin(1);
@@ -199,21 +241,18 @@ impl Running {
         self.dialect
     }
 
-    /// CPU time of all its processes and threads so far.
-    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let mut nanos = 0;
-        for process in self.processes()? {
-            // A thread may end meanwhile.
-            let stats = process
-                .tasks()?
-                .flatten()
-                .filter_map(|task| task.schedstat().ok());
-            nanos += stats.map(|stat| stat.sum_exec_runtime).sum::<u64>();
-        }
-        Ok(Duration::from_nanos(nanos))
+    /// Where its log lies, if that is an engine.
+    pub(crate) fn engine(&self) -> Option<&Engine> {
+        self.engine.as_ref()
     }
 
-    /// Memory of all its processes, what they share divided among all who have it: bytes.
+    /// CPU time of all its processes and threads so far, those of its engine too.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        self.processes()?.iter().map(cpu_of).sum()
+    }
+
+    /// Memory of all its processes, its engine too, what they share divided among all who have it:
+    /// bytes.
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
         let mut bytes = 0;
         for process in self.processes()? {
@@ -231,8 +270,30 @@ impl Running {
         Ok(bytes)
     }
 
+    /// Waits until a node has joined and takes publications.
+    fn wait_until_ready(&self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        loop {
+            let mut stream = TcpStream::connect(self.address)?;
+            stream.set_read_timeout(Some(START))?;
+            let request =
+                "GET /healthz/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+            stream.write_all(request.as_bytes())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            if answer.starts_with("HTTP/1.1 200") && !answer.contains("\"publishing\":false") {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < START, "it does not get ready: {answer}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn processes(&self) -> anyhow::Result<Vec<Process>> {
-        let mut processes = vec![Process::new(i32::try_from(self.child.id())?)?];
+        let engine = self.engine.as_ref().map(Engine::id);
+        let own = [self.child.id()].into_iter().chain(engine);
+        let own = own.map(|id| anyhow::Ok(Process::new(i32::try_from(id)?)?));
+        let mut processes = own.collect::<anyhow::Result<Vec<_>>>()?;
         let mut at = 0;
         while let Some(process) = processes.get(at) {
             let children = process.task_main_thread()?.children()?;
@@ -243,6 +304,15 @@ impl Running {
         }
         Ok(processes)
     }
+}
+
+/// CPU time of all threads of a process so far.
+pub(crate) fn cpu_of(process: &Process) -> anyhow::Result<Duration> {
+    // A thread may end meanwhile.
+    let tasks = process.tasks()?.flatten();
+    let stats = tasks.filter_map(|task| task.schedstat().ok());
+    let nanos = stats.map(|stat| stat.sum_exec_runtime).sum();
+    Ok(Duration::from_nanos(nanos))
 }
 
 impl Drop for Running {

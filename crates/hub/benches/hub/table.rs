@@ -14,22 +14,27 @@ pub(crate) struct Measured {
 /// One server's rounds of a row, or why one failed.
 pub(crate) type Rounds = Result<Vec<Measured>, String>;
 
-/// The figures of all servers; the first column after the name compares them with the first server
-/// that is named `raw`, round by round.
+/// Whom servers are compared with: the least that there can be.
+const LEAST: [&str; 2] = ["raw", "XADD"];
+
+/// The figures of all servers; the first column after the name compares them with the one that does
+/// the least, round by round.
 pub(crate) fn table(servers: &[(String, Rounds)]) -> String {
     let good = |(_, rounds): &&(String, Rounds)| rounds.as_ref().is_ok_and(|all| !all.is_empty());
     let Some((_, Ok(first))) = servers.iter().find(good) else {
         return "| server | failed |\n| --- | --- |\n".to_owned() + &failed(servers, 0);
     };
-    let raw = servers.iter().find(|(name, _)| name == "raw");
-    let raw = raw.and_then(|(_, rounds)| rounds.as_ref().ok());
+    let raw = servers
+        .iter()
+        .find(|(name, _)| LEAST.contains(&name.as_str()));
+    let raw = raw.and_then(|(name, rounds)| Some((name, rounds.as_ref().ok()?)));
     let titles: Vec<_> = first[0].figures.iter().map(|(title, _)| *title).collect();
     let mut out = "| server |".to_owned();
     for title in &titles[..1] {
         out += &format!(" {title} |");
     }
-    if raw.is_some() {
-        out += " raw = 1 |";
+    if let Some((name, _)) = raw {
+        out += &format!(" {name} = 1 |");
     }
     for title in &titles[1..] {
         out += &format!(" {title} |");
@@ -41,7 +46,7 @@ pub(crate) fn table(servers: &[(String, Rounds)]) -> String {
         let Ok(rounds) = rounds else { continue };
         let column = |nth: usize| median(rounds.iter().map(|round| round.figures[nth].1).collect());
         out += &format!("| {name} | {} |", number(column(0)));
-        if let Some(raw) = raw {
+        if let Some((_, raw)) = raw {
             let pairs = rounds.iter().zip(raw);
             let ratios = pairs.map(|(own, raw)| own.figures[0].1 / raw.figures[0].1);
             out += &format!(" {:.2} |", median(ratios.collect()));

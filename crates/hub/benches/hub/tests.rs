@@ -12,6 +12,7 @@ use raw::Sending;
 use tally::Faults;
 
 mod axum_sse;
+mod engine;
 mod load;
 mod raw;
 mod table;
@@ -112,6 +113,86 @@ fn a_slow_stream_is_read_only_when_told() {
     load.hurry(slow).unwrap();
     assert!(load.wait(|load| load.tally.delivered == 22_000).unwrap());
     assert_eq!(load.tally.faults(), Faults::default());
+}
+
+mod the_engine {
+    use super::engine::*;
+
+    /// A hub at an engine, and how many events it has.
+    fn hub() -> (tempfile::TempDir, Engine, Caller) {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start(folder.path(), |command| Ok(command.spawn()?)).unwrap();
+        let mut caller = Caller::connect(engine.address()).unwrap();
+        caller.open_hub().unwrap();
+        (folder, engine, caller)
+    }
+
+    #[test]
+    fn every_way_stores_all() {
+        let (_folder, _engine, mut caller) = hub();
+        let mut stored = 0;
+        for (batch, in_flight) in [(1, 1), (1, 16), (10, 4)] {
+            let work = Work {
+                messages: 320,
+                size: 200,
+                batch,
+                in_flight,
+            };
+            for (way, calls) in [
+                (Way::Xadd, 320),
+                (Way::Append, 320 / batch),
+                (Way::AppendTogether, 320 / batch / in_flight),
+            ] {
+                let times = caller.work(way, work).unwrap();
+                assert_eq!(times.len(), u64::from(calls), "{way:?} {work:?}");
+                stored += if way == Way::Xadd { 0 } else { 320 };
+                let length = caller.ask(&["XLEN", "{feedbell}:log"]).unwrap();
+                assert_eq!(length, format!(":{stored}\r\n"), "{way:?} {work:?}");
+            }
+        }
+        let bare = caller.ask(&["XLEN", "{feedbell}:bare"]).unwrap();
+        assert_eq!(bare, ":960\r\n");
+    }
+
+    #[test]
+    fn what_is_refused_is_no_measurement() {
+        let (_folder, _engine, mut caller) = hub();
+        let mut other = Vec::new();
+        let words: [&[u8]; 7] = [
+            b"FCALL",
+            b"feedbell_append",
+            b"1",
+            b"{feedbell}:log",
+            b"00000000",
+            b"0",
+            b"0",
+        ];
+        command(&words, &mut other);
+        assert!(caller.pipeline(&other, 2, 1).is_err());
+        let mut none = Vec::new();
+        command(&[b"XADD"], &mut none);
+        assert!(caller.pipeline(&none, 2, 1).is_err());
+    }
+
+    #[test]
+    fn an_answer_ends_where_it_ends() {
+        let answers: [&[u8]; 6] = [
+            b"+OK\r\n",
+            b":12\r\n",
+            b"$5\r\na\r\nbc\r\n",
+            b"$-1\r\n",
+            b"*0\r\n",
+            b"*3\r\n$2\r\nok\r\n*2\r\n:1\r\n$0\r\n\r\n+x\r\n",
+        ];
+        for answer in answers {
+            for cut in 0..answer.len() {
+                assert_eq!(answer_end(&answer[..cut]).unwrap(), None);
+            }
+            let two = [answer, b":1\r\n"].concat();
+            assert_eq!(answer_end(&two).unwrap(), Some(answer.len()));
+        }
+        assert!(answer_end(b"HTTP/1.1 400\r\n").is_err());
+    }
 }
 
 mod the_wire {

@@ -545,6 +545,29 @@ async fn an_older_file_is_kept_and_becomes_a_newer_one() {
     b.stop().await;
 }
 
+/// What a node notes late of a token that was taken back.
+#[tokio::test]
+async fn a_late_note_brings_no_token_back() {
+    let engine = Engine::start().await;
+    let (a, b, folders, (admin, _)) = two(&engine).await;
+    let (id, secret) = make(&a, "r").await;
+    has(&b, &[&admin, &id]).await;
+    b.stop().await;
+    let db = rusqlite::Connection::open(folders[1].path().join("hub-access.db")).unwrap();
+    let noted = db.execute("UPDATE token SET used = 9 WHERE id = ?1", [&id]);
+    assert_eq!(noted.unwrap(), 1);
+    drop(db);
+    assert!(a.hub.revoke_token(&id).await.unwrap());
+    let b = node(&engine, &folders[1]).await;
+    let (last, _) = make(&b, "r").await;
+    for server in [&a, &b] {
+        has(server, &[&admin, &last]).await;
+        assert_eq!(status(server, &secret).await, 401);
+    }
+    a.stop().await;
+    b.stop().await;
+}
+
 /// A hub that is alone notes nothing for others.
 #[tokio::test]
 async fn without_a_backplane_nothing_is_noted() {
