@@ -1,5 +1,6 @@
 //! The functions at a real engine, and nodes on it.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,7 +124,7 @@ async fn one_id_is_one_event_for_one_audience() {
     let (_server, engine, base) = open().await;
     let everyone = keyed("a", Audience::Everyone);
     let ada = keyed("a", user("ada"));
-    let said = append(&engine, &[&[everyone.clone(), ada.clone()], &[ada.clone()]]).await;
+    let said = append(&engine, &[&[everyone.clone(), ada.clone()], from_ref(&ada)]).await;
     assert_eq!(numbers(&said[4], base), [1, 2]);
     assert_eq!(numbers(&said[5], base), [2]);
     let said = append(&engine, &[&[keyed("a", user("bo")), everyone, ada]]).await;
@@ -148,7 +149,7 @@ async fn what_is_read_back_is_what_was_published() {
             "line\n线\r\n\u{1f514}",
         )
     };
-    append(&engine, &[&[publication.clone()]]).await;
+    append(&engine, &[from_ref(&publication)]).await;
     let read = vec!["STREAMS".into(), engine.key("log").into(), "0-0".into()];
     let read = engine.call("XREAD", read).await.unwrap();
     let [entry] = wire::entries(&read) else {

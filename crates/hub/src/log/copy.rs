@@ -396,7 +396,7 @@ mod tests {
         let kept = copy.events(0).await.unwrap();
         let keys = kept
             .iter()
-            .map(|one| one.publication.key.as_ref().map(|key| key.as_str()));
+            .map(|one| one.publication.key.as_ref().map(sse::EventId::as_str));
         assert_eq!(
             keys.collect::<Vec<_>>(),
             [None, Some("once"), Some("twice")]
