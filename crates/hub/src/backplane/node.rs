@@ -1034,6 +1034,6 @@ async fn follow(
 async fn changes(state: &mut watch::Receiver<State>, epoch: Epoch) {
     let other = state.wait_for(|state| state.shared.is_some_and(|now| now.epoch != epoch));
     if other.await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
