@@ -390,7 +390,12 @@ impl Node {
     /// Until when a publisher waits: shorter where it is known that nobody answers.
     fn until(&self) -> Instant {
         let is_away = !self.common.state.borrow().connected;
-        Instant::now() + if is_away { press::AWAY } else { press::PATIENCE }
+        Instant::now()
+            + if is_away {
+                press::AWAY
+            } else {
+                press::PATIENCE
+            }
     }
 
     async fn room(
