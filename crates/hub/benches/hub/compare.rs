@@ -200,7 +200,7 @@ fn servers(options: &Options, notes: &mut Vec<String>) -> anyhow::Result<Vec<Ser
         let ways = [
             ("XADD", Way::Xadd),
             ("feedbell_append", Way::Append),
-            ("feedbell_append, together", Way::AppendTogether),
+            ("feedbell_append together", Way::AppendTogether),
         ];
         servers.extend(ways.map(|(name, way)| Server {
             name: name.to_owned(),

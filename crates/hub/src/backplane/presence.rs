@@ -1,7 +1,7 @@
 //! Who listens at which node: each tells the engine of its own, and asks there for
 //! the others'.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use fred::types::Value;
 use serde_json::json;
@@ -12,7 +12,7 @@ use super::node::Common;
 use super::wire;
 use crate::operating;
 use crate::presence::subscriber;
-use crate::subscribers::Cut;
+use crate::subscribers::{Changes, Cut};
 
 /// Most rows that one command brings.
 const MOST_ROWS: usize = 500;
@@ -43,7 +43,7 @@ pub(super) async fn tell(
 #[derive(Default)]
 struct Told {
     node: String,
-    places: HashSet<u64>,
+    places: BTreeSet<u64>,
 }
 
 impl Told {
@@ -56,9 +56,7 @@ impl Told {
             engine.call("DEL", vec![key.clone().into()]).await?;
             self.places.clear();
         }
-        let places = common.subscribers.list();
-        let here: HashSet<u64> = places.iter().map(|place| place.id).collect();
-        let gone: Vec<u64> = self.places.difference(&here).copied().collect();
+        let Changes { new, gone } = common.subscribers.changes(&self.places);
         for some in gone.chunks(MOST_ROWS) {
             let ids = some.iter().map(|id| Value::from(id.to_string()));
             engine
@@ -67,10 +65,6 @@ impl Told {
             self.places.retain(|id| !some.contains(id));
         }
         let head = common.log.head();
-        let new = places
-            .iter()
-            .filter(|place| !self.places.contains(&place.id));
-        let new: Vec<_> = new.collect();
         for some in new.chunks(MOST_ROWS) {
             let mut arguments = vec![Value::from(key.clone())];
             for place in some {

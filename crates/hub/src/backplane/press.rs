@@ -25,6 +25,9 @@ pub(super) const BATCH: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 /// Most calls under way.
 const CALLS: usize = 4;
+/// While a call is under way, fewer than these wait for it: a call costs the engine as
+/// much as some publications do.
+const MANY: usize = 64;
 /// How long a publisher waits while the engine takes nothing. The engine does not
 /// take it later than that either.
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
@@ -119,7 +122,11 @@ pub(super) async fn run(common: &Common, engine: &Engine, mut queue: mpsc::Recei
             .partition(|job: &Job| job.until().is_some_and(|until| until <= now));
         waiting = in_time;
         late.into_iter().for_each(|job| refuse(common, job, CLOSED));
-        while is_open && !waiting.is_empty() && calls.len() < CALLS {
+        let has_room = |under_way: usize, waiting: usize| match under_way {
+            0 => waiting > 0,
+            _ => under_way < CALLS && waiting >= MANY,
+        };
+        while is_open && has_room(calls.len(), waiting.len()) {
             let jobs = portion(&mut waiting);
             calls.push(call(common, engine, jobs));
         }

@@ -646,3 +646,25 @@ async fn a_history_becomes_that_of_all_nodes_once_and_where_it_is_wanted() {
     let refused = Hub::open(config).err().unwrap();
     assert!(matches!(refused, HubError::NotImported { .. }), "{refused}");
 }
+
+#[tokio::test]
+async fn a_publication_counts_once_where_it_was_published() {
+    let server = Server::start();
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [one, other] = folders
+        .each_ref()
+        .map(|folder| joined(&server, folder.path(), |_| {}));
+    let mut last = published(&one, "first").await;
+    for data in ["second", "third"] {
+        last = published(&one, data).await;
+    }
+    reaches(&one, last).await;
+    reaches(&other, last).await;
+    let stored = |hub: &Hub| {
+        let each = hub.metrics().published.each();
+        each.filter(|(name, _)| *name == "stored")
+            .map(|(_, count)| count)
+            .sum::<u64>()
+    };
+    assert_eq!((stored(&one), stored(&other)), (3, 0));
+}

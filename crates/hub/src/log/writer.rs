@@ -230,8 +230,12 @@ impl Writer {
         Ok((committed, done))
     }
 
-    /// Tells the metrics what a transaction did.
+    /// Tells the metrics what a transaction did; what it only followed is counted where
+    /// it was published.
     fn count(&self, committed: &Committed) {
+        if self.follows {
+            return;
+        }
         let aside = committed.aside;
         for (result, count) in [
             ("stored", committed.entries.len() as u64),

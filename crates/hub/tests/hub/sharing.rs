@@ -124,7 +124,7 @@ async fn what_one_node_changes_counts_at_all() {
     let stream = listen(&b, "/events?uid=ada&control=1", &secret).await;
     a.hub.ban(&uid).await.unwrap();
     assert_eq!(why(stream).await, REVOKED);
-    assert_eq!(b.hub.bans().await.unwrap(), [uid.clone()]);
+    assert_eq!(b.hub.bans().await.unwrap(), std::slice::from_ref(&uid));
     assert!(b.hub.unban(&uid).await.unwrap());
     soon("the ban's end", async {
         while !a.hub.bans().await.unwrap().is_empty() {
