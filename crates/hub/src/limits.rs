@@ -223,6 +223,35 @@ mod tests {
     }
 
     #[test]
+    fn what_was_done_elsewhere_is_paid_for_here() {
+        let (here, there) = (Buckets::new(RATE), Buckets::new(RATE));
+        for _ in 0..2 {
+            assert_eq!(here.take("a", 1, 1000), Ok(()));
+        }
+        assert_eq!(here.take("b", 7, 1000), Ok(()));
+        let mut spent = here.spent(1);
+        assert_eq!(spent, [("b", 7)], "the most first");
+        spent.extend(here.spent(10));
+        assert_eq!(spent, [("b", 7), ("a", 2)]);
+        assert_eq!(here.spent(10), []);
+        for (who, count) in spent {
+            there.owe(who, count, 1000);
+        }
+        assert_eq!(there.take("a", 1, 1000), Ok(()));
+        assert!(there.take("a", 1, 1000).is_err());
+        assert_eq!(there.take("b", 1, 1000), Err(Duration::from_millis(2500)));
+        assert_eq!(
+            there.spent(10),
+            [("a", 1)],
+            "what is owed is not told again"
+        );
+        // However much is owed, that has an end.
+        there.owe("a", u32::MAX, 1000);
+        let wait = there.take("a", 1, 1000).unwrap_err();
+        assert!(wait > Duration::from_secs(3600) && wait < Duration::from_secs(3610));
+    }
+
+    #[test]
     fn neighbours_share() {
         let same = |a: &str, b: &str| {
             neighbourhood(a.parse().unwrap()) == neighbourhood(b.parse().unwrap())

@@ -46,12 +46,14 @@ pub(crate) struct Log {
 }
 
 /// What a log was when it was opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Was {
     /// Of which shared log it was a copy.
     pub(crate) origin: Option<Origin>,
     /// Whether it held nothing, nor ever had.
     pub(crate) is_empty: bool,
+    /// What its node was called; nothing for one in memory.
+    pub(crate) node: String,
 }
 
 /// Where it is kept.
@@ -184,6 +186,9 @@ impl Log {
         let was = Was {
             origin: extent.origin,
             is_empty: extent.head == 0 && state.schedule.entries == 0,
+            node: opened
+                .as_ref()
+                .map_or(String::new(), |opened| opened.node.clone()),
         };
         stats.send_modify(|stats| {
             stats.events = state.kept;
@@ -333,8 +338,8 @@ impl Log {
     }
 
     /// What it was when it was opened.
-    pub(crate) fn was(&self) -> Was {
-        self.was
+    pub(crate) fn was(&self) -> &Was {
+        &self.was
     }
 
     /// Writes, to see whether that is possible.

@@ -66,7 +66,8 @@ impl Hub {
     ///
     /// [`HubError::TokenNeeded`] when other machines reach the address and there
     /// is no token, neither in the [`HubConfig`](crate::HubConfig) nor made with
-    /// [`create_token`](Self::create_token).
+    /// [`create_token`](Self::create_token). A node that was never told of the
+    /// other nodes' tokens may listen: nobody gets in before it is.
     pub fn check_address(&self, address: SocketAddr) -> Result<(), HubError> {
         let loopback = address.ip().to_canonical().is_loopback();
         let access = self.access();

@@ -1,7 +1,7 @@
 //! Who is listening: the places for subscribers, and who sits there.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -208,6 +208,22 @@ impl Subscribers {
         self.lock().all.values().cloned().collect()
     }
 
+    /// What has changed since the open streams were these. It is cheap where little has.
+    pub(crate) fn changes(&self, known: &BTreeSet<u64>) -> Changes {
+        let mut known = known.iter().copied().peekable();
+        let mut changes = Changes::default();
+        for (id, place) in &self.lock().all {
+            while let Some(before) = known.next_if(|before| before < id) {
+                changes.gone.push(before);
+            }
+            if known.next_if_eq(id).is_none() {
+                changes.new.push(place.clone());
+            }
+        }
+        changes.gone.extend(known);
+        changes
+    }
+
     /// Ends the streams that `which` picks, and says how many those are. A
     /// stream that is replaced gives up its place at once, to its successor.
     pub(crate) fn cut(&self, why: Cut, which: impl Fn(&Place) -> bool) -> usize {
@@ -227,6 +243,13 @@ impl Subscribers {
     fn lock(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Streams that opened, and the ids of those that ended, both the oldest first.
+#[derive(Default)]
+pub(crate) struct Changes {
+    pub(crate) new: Vec<Arc<Place>>,
+    pub(crate) gone: Vec<u64>,
 }
 
 /// The place of one subscriber. It counts for as long as this lives, so a
@@ -312,6 +335,17 @@ mod tests {
     use super::*;
     use crate::{HubConfig, Store};
 
+    fn visitor(ip: &str) -> Visitor {
+        Visitor {
+            peer: Peer::Remote(ip.parse().unwrap()),
+            addresses: Arc::default(),
+            device: None,
+            path: "/events".into(),
+            token: None,
+            ticket: None,
+        }
+    }
+
     #[test]
     fn a_whole_network_of_ipv6_counts_as_one_address() {
         let hub = Hub::open(HubConfig {
@@ -319,19 +353,33 @@ mod tests {
             ..HubConfig::new(Store::Memory)
         })
         .unwrap();
-        let from = |ip: &str| Visitor {
-            peer: Peer::Remote(ip.parse().unwrap()),
-            addresses: Arc::default(),
-            device: None,
-            path: "/events".into(),
-            token: None,
-            ticket: None,
-        };
-        let seat = Seat::take(&hub, from("2001:db8::1")).unwrap();
-        let second = Seat::take(&hub, from("2001:db8::2:1"));
+        let seat = Seat::take(&hub, visitor("2001:db8::1")).unwrap();
+        let second = Seat::take(&hub, visitor("2001:db8::2:1"));
         assert_eq!(second.err(), Some(Full::Ip));
-        assert!(Seat::take(&hub, from("2001:db8:0:1::1")).is_ok());
+        assert!(Seat::take(&hub, visitor("2001:db8:0:1::1")).is_ok());
         drop(seat);
-        assert!(Seat::take(&hub, from("2001:db8::2:1")).is_ok());
+        assert!(Seat::take(&hub, visitor("2001:db8::2:1")).is_ok());
+    }
+
+    #[test]
+    fn changes_are_what_came_and_what_went() {
+        let hub = Hub::open(HubConfig::new(Store::Memory)).unwrap();
+        let seat = || Seat::take(&hub, visitor("2001:db8::1")).unwrap();
+        let seats: Vec<_> = (0..5).map(|_| seat()).collect();
+        let ids: Vec<u64> = seats.iter().map(|seat| seat.place.id).collect();
+        let of = |known: &[u64]| {
+            let known = known.iter().copied().collect();
+            let Changes { new, gone } = hub.subscribers().changes(&known);
+            let new: Vec<u64> = new.iter().map(|place| place.id).collect();
+            (new, gone)
+        };
+        assert_eq!(of(&[]), (ids.clone(), vec![]));
+        assert_eq!(of(&ids), (vec![], vec![]));
+        assert_eq!(of(&ids[1..3]), (vec![ids[0], ids[3], ids[4]], vec![]));
+        let [first, _second, third, _fourth, last] = seats.try_into().ok().unwrap();
+        drop((first, third, last));
+        let left = vec![ids[1], ids[3]];
+        assert_eq!(of(&ids), (vec![], vec![ids[0], ids[2], ids[4]]));
+        assert_eq!(of(&[ids[0], ids[2]]), (left, vec![ids[0], ids[2]]));
     }
 }

@@ -93,6 +93,7 @@ pub(crate) async fn subscribe(
     request: Request,
     stop: CancellationToken,
 ) -> Result<Subscription, HubError> {
+    let since = Instant::now();
     if let Some(node) = hub.node() {
         node.settle(request.start.position()).await?;
     }
@@ -106,7 +107,7 @@ pub(crate) async fn subscribe(
     let mut out = BytesMut::new();
     let now = hub.log().now();
 
-    let Resolved { mut cursor, gap } = resolve(&request.start, &view, hub).await?;
+    let Resolved { mut cursor, gap } = resolve(&request.start, &view, hub, since).await?;
     let mut board = None;
     if request.opening == Opening::Board {
         let (facts, reaches) = hub.log().board().await?;
@@ -154,6 +155,7 @@ pub(crate) async fn subscribe(
         scheduled: request.scheduled.then_some(None),
         demo: request.demo,
         quiet_until: Instant::now() + heartbeat,
+        since,
         ended: false,
         listener: Listener {
             hub: hub.clone(),
@@ -184,7 +186,12 @@ struct Resolved {
     gap: Option<String>,
 }
 
-async fn resolve(start: &Start, view: &View, hub: &Hub) -> Result<Resolved, HubError> {
+async fn resolve(
+    start: &Start,
+    view: &View,
+    hub: &Hub,
+    since: Instant,
+) -> Result<Resolved, HubError> {
     let log = hub.log();
     let head = log.head();
     let at = |cursor| Resolved { cursor, gap: None };
@@ -199,15 +206,15 @@ async fn resolve(start: &Start, view: &View, hub: &Hub) -> Result<Resolved, HubE
         Start::Message(id) => match log.by_message(id.clone()).await? {
             Some(seq) => {
                 let epoch = hub.epoch();
-                after(&Position { epoch, seq }.to_string(), view, hub)
+                after(&Position { epoch, seq }.to_string(), view, hub, since)
             }
-            None => after(id.as_str(), view, hub),
+            None => after(id.as_str(), view, hub, since),
         },
-        Start::After(text) => after(text, view, hub),
+        Start::After(text) => after(text, view, hub, since),
     })
 }
 
-fn after(text: &str, view: &View, hub: &Hub) -> Resolved {
+fn after(text: &str, view: &View, hub: &Hub, since: Instant) -> Resolved {
     let log = hub.log();
     let (floor, head) = (log.floor(), log.head());
     let gap = Some(text.to_owned());
@@ -228,7 +235,7 @@ fn after(text: &str, view: &View, hub: &Hub) -> Resolved {
         },
         // Ahead of this node alone: it comes.
         Ok(Position { seq, .. })
-            if seq > head && hub.node().is_some_and(|node| node.may_have(seq)) =>
+            if seq > head && hub.node().is_some_and(|node| node.may_have(seq, since)) =>
         {
             Resolved {
                 cursor: seq,
@@ -256,6 +263,8 @@ pub(crate) struct Subscription {
     scheduled: Option<Option<Upcoming>>,
     demo: Option<Demo>,
     quiet_until: Instant,
+    /// When it was asked for.
+    since: Instant,
     ended: bool,
 }
 
@@ -299,6 +308,22 @@ impl Listener {
         }
         out.extend_from_slice(&page.frames);
         out
+    }
+
+    /// Steps back to where the log ends, if it never was where the subscriber said
+    /// to be; the bytes that say so.
+    fn step_back(&mut self, head: u64, since: Instant) -> Option<Bytes> {
+        let node = self.hub.node()?;
+        if self.cursor <= head || node.may_have(self.cursor, since) {
+            return None;
+        }
+        let mut out = BytesMut::new();
+        let from = self.position(self.cursor).to_string();
+        let (to, now) = (self.position(head), self.hub.log().now());
+        self.view.format.gap(&from, to, now, &mut out);
+        (self.cursor, self.said) = (head, head);
+        self.seat.place().reaches(head);
+        (!out.is_empty()).then(|| out.freeze())
     }
 
     /// A comment, and with it the place the subscriber has reached without
@@ -405,6 +430,9 @@ impl Subscription {
                 return self.listener.bye(reason);
             }
             let head = *self.head.borrow_and_update();
+            if let Some(gap) = self.listener.step_back(head, self.since) {
+                return Some(gap);
+            }
             // A poll ends where it began to look, however fast others publish.
             let done = self.poll && self.listener.cursor >= self.listener.view.opened;
             if head > self.listener.cursor && !done {

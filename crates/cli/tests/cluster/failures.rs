@@ -175,7 +175,7 @@ async fn a_node_that_stands_still_while_the_engine_restarts_is_told_of_the_new_e
 /// It is taken for dead, and is not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_stands_still_for_long_goes_on_where_it_was() {
-    let mut cluster = Cluster::start(&[]).await;
+    let cluster = Cluster::start(&[]).await;
     let mut crowd = cluster.crowd("node stopped");
     crowd.subscribe_many(either(30, 300)).await;
     crowd.publish(3);

@@ -57,7 +57,7 @@ impl Engine {
         let begun = Instant::now();
         while TcpStream::connect(address).is_err() {
             ensure!(begun.elapsed() < PATIENCE, "{PROGRAM} does not listen");
-            thread::sleep(Duration::from_millis(5));
+            thread::yield_now();
         }
         Ok(engine)
     }

@@ -32,11 +32,12 @@ const LAYOUT: &str = "
     CREATE TABLE shared (
         noting     INTEGER NOT NULL,
         node       TEXT NOT NULL,
+        family     TEXT NOT NULL,
         generation TEXT,
         number     INTEGER NOT NULL,
         last       TEXT NOT NULL
     ) STRICT;
-    INSERT INTO shared VALUES (0, '', NULL, 0, '');
+    INSERT INTO shared VALUES (0, '', '', NULL, 0, '');
 ";
 
 /// A table, and its rows' names and JSON; `{}` is the row.
@@ -58,9 +59,7 @@ const TABLES: [(&str, &str, &str); 3] = [
 ];
 
 /// Most changes that are sent at once, and bytes of their values.
-const BATCH: (usize, usize) = (256, 1 << 20);
-/// So many changes may wait before those are dropped that others undo.
-const MANY: i64 = 10_000;
+const BATCH: (usize, usize) = (256, 1 << 16);
 
 /// A change that was made at this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +86,9 @@ pub(crate) struct Told {
 /// Up to where a node has what the engine has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
+    /// Of which hub: another one's rows are no older or newer ones.
+    pub(crate) family: String,
+    /// When the engine gets all rows anew, that is another one.
     pub(crate) generation: String,
     /// Changes since the hub began.
     pub(crate) number: i64,
@@ -193,7 +195,7 @@ impl AccessFile {
             )?;
         } else {
             tx.execute(
-                "UPDATE shared SET noting = 0, generation = NULL, number = 0, last = ''",
+                "UPDATE shared SET noting = 0, family = '', generation = NULL, number = 0, last = ''",
                 [],
             )?;
             tx.execute("DELETE FROM change", [])?;
@@ -208,7 +210,7 @@ impl AccessFile {
 
     /// What this node is called, and its place.
     pub(super) fn place(&self) -> rusqlite::Result<(String, Option<Place>)> {
-        let place = "SELECT node, generation, number, last FROM shared";
+        let place = "SELECT node, generation, number, last, family FROM shared";
         self.db.prepare_cached(place)?.query_row([], |row| {
             let generation: Option<String> = row.get(1)?;
             let place = generation.map(|generation| {
@@ -216,6 +218,7 @@ impl AccessFile {
                     generation,
                     number: row.get(2)?,
                     last: row.get(3)?,
+                    family: row.get(4)?,
                 })
             });
             Ok((row.get(0)?, place.transpose()?))
@@ -428,15 +431,19 @@ impl AccessFile {
         tx.commit()
     }
 
-    /// Drops changes after this one that later ones undo, if many wait.
-    pub(super) fn compact(&mut self, after: i64) -> rusqlite::Result<()> {
-        let waiting: i64 = self.db.query_row(
-            "SELECT count(*) FROM change WHERE id > ?1",
-            [after],
-            |row| row.get(0),
-        )?;
-        if waiting < MANY {
-            return Ok(());
+    /// Drops changes after this one that later ones undo, if more than `most` wait;
+    /// says how many wait then.
+    pub(super) fn compact(&mut self, after: i64, most: i64) -> rusqlite::Result<i64> {
+        let waiting = |db: &Connection| {
+            db.query_row(
+                "SELECT count(*) FROM change WHERE id > ?1",
+                [after],
+                |row| row.get(0),
+            )
+        };
+        let count = waiting(&self.db)?;
+        if count <= most {
+            return Ok(count);
         }
         let tx = immediate(&mut self.db)?;
         // Nobody has heard of what is new and gone again.
@@ -456,7 +463,9 @@ impl AccessFile {
                  WHERE late.key = early.key AND late.kind = early.kind AND late.id > early.id)",
             [after],
         )?;
-        tx.commit()
+        let count = waiting(&tx)?;
+        tx.commit()?;
+        Ok(count)
     }
 
     /// Keeps the file as it is now beside itself.
@@ -701,8 +710,8 @@ fn forget(tx: &Transaction<'_>, own: Option<&Upto>) -> rusqlite::Result<()> {
 fn set_place(tx: &Transaction<'_>, to: &Place) -> rusqlite::Result<()> {
     one(
         tx,
-        "UPDATE shared SET generation = ?1, number = ?2, last = ?3",
-        params![to.generation, to.number, to.last],
+        "UPDATE shared SET generation = ?1, number = ?2, last = ?3, family = ?4",
+        params![to.generation, to.number, to.last, to.family],
     )
 }
 
@@ -717,4 +726,200 @@ fn immediate(db: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
 fn of(template: &str, row: &str) -> String {
     // An empty object is no place for a row.
     template.replace("{}.", &format!("{row}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+
+    fn ticket_row(n: u32, opened: bool) -> TicketRow {
+        TicketRow {
+            hash: Hash::of(&n.to_string()),
+            owner: "nobody".to_owned(),
+            uids: vec![Uid::parse("a b").unwrap()],
+            topics: Vec::new(),
+            opened,
+            seen: 1,
+        }
+    }
+
+    fn shared() -> AccessFile {
+        let mut file = AccessFile::open(&Store::Memory).unwrap();
+        file.set_shared(true).unwrap();
+        file
+    }
+
+    fn kinds(file: &AccessFile) -> Vec<(String, String)> {
+        let changes = file.changes(0).unwrap().into_iter();
+        changes.map(|change| (change.kind, change.key)).collect()
+    }
+
+    fn place(number: i64) -> Place {
+        Place {
+            family: "f".to_owned(),
+            generation: "g".to_owned(),
+            number,
+            last: format!("{number}-0"),
+        }
+    }
+
+    #[test]
+    fn each_change_is_noted_as_what_it_is() {
+        let mut file = shared();
+        let ada = Uid::parse("ada").unwrap();
+        file.ban(&ada).unwrap();
+        file.ban(&ada).unwrap();
+        let one = ticket_row(1, false);
+        file.put_ticket(&one).unwrap();
+        assert!(file.set_opened(&one.hash, 2).unwrap());
+        assert!(!file.set_opened(&one.hash, 3).unwrap());
+        file.set_used(&[], &[(one.hash, 9)]).unwrap();
+        file.note_claim(&one.hash).unwrap();
+        file.delete_tickets(&[one.hash]).unwrap();
+        assert!(file.unban(&ada).unwrap());
+        let ticket = Key::Ticket(one.hash).text();
+        let expected = [
+            ("new", "ban:ada"),
+            ("new", &ticket),
+            ("open", &ticket),
+            ("update", &ticket),
+            ("claim", &ticket),
+            ("gone", &ticket),
+            ("gone", "ban:ada"),
+        ];
+        let expected = expected.map(|(kind, key)| (kind.to_owned(), key.to_owned()));
+        assert_eq!(kinds(&file), expected);
+        let written = file.changes(0).unwrap()[3].value.clone().unwrap();
+        let row = TicketRow {
+            opened: true,
+            seen: 9,
+            ..one
+        };
+        assert_eq!(read_ticket(&one.hash, &written), Some(row));
+        file.set_shared(false).unwrap();
+        file.ban(&ada).unwrap();
+        assert!(kinds(&file).is_empty());
+    }
+
+    #[test]
+    fn what_the_engine_tells_lies_under_what_was_changed_here() {
+        let mut file = shared();
+        let (ada, eve) = (Uid::parse("ada").unwrap(), Uid::parse("eve").unwrap());
+        let told = |key: &str, value: Option<&str>, by_us| Told {
+            kind: "same".to_owned(),
+            key: key.to_owned(),
+            value: value.map(str::to_owned),
+            by_us,
+        };
+        file.replace(&place(1), None, &[]).unwrap();
+        file.ban(&ada).unwrap();
+        file.ban(&eve).unwrap();
+        let rows = [
+            told("ban:ada", None, false),
+            told("ban:bob", Some("{}"), false),
+        ];
+        let applied = file.apply(&place(1), Some(&place(2)), None, &rows).unwrap();
+        assert_eq!(applied.unwrap().len(), 2);
+        let banned = |file: &AccessFile| {
+            let bans = file.bans().unwrap();
+            bans.iter()
+                .map(|uid| uid.as_str().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(banned(&file), ["ada", "bob", "eve"]);
+        assert_eq!(file.place().unwrap().1, Some(place(2)));
+        assert_eq!(kinds(&file).len(), 2, "nothing of that is told again");
+
+        // From another place nothing counts.
+        let rows = [told("ban:bob", None, false)];
+        let applied = file.apply(&place(1), Some(&place(3)), None, &rows).unwrap();
+        assert!(applied.is_none());
+        // What the engine has of ours, others may change.
+        let first = file.changes(0).unwrap().remove(0);
+        let own = Upto {
+            id: first.id,
+            mark: first.mark,
+        };
+        let rows = [
+            told("ban:ada", Some("{}"), true),
+            told("ban:ada", None, false),
+        ];
+        let applied = file
+            .apply(&place(2), Some(&place(3)), Some(&own), &rows)
+            .unwrap();
+        assert!(applied.is_some());
+        assert_eq!(banned(&file), ["bob", "eve"]);
+        assert_eq!(kinds(&file), [("new".to_owned(), "ban:eve".to_owned())]);
+        // A change of another node with our name is none of ours.
+        let twin = Upto {
+            id: own.id + 1,
+            mark: "0".to_owned(),
+        };
+        let applied = file
+            .apply(&place(3), Some(&place(4)), Some(&twin), &[])
+            .unwrap();
+        assert!(applied.is_some());
+        assert_eq!(kinds(&file).len(), 1);
+        // All rows anew.
+        let rows = [
+            ("ban:zoe".to_owned(), "{}".to_owned()),
+            ("other:x".to_owned(), String::new()),
+        ];
+        file.replace(&place(9), None, &rows).unwrap();
+        assert_eq!(banned(&file), ["eve", "zoe"]);
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_allows_nothing() {
+        let mut file = shared();
+        let one = ticket_row(1, false);
+        let key = Key::Ticket(one.hash).text();
+        let read = |list: &str| {
+            format!(r#"{{"owner":"nobody","uids":{list},"topics":[],"opened":0,"seen":1}}"#)
+        };
+        let long = format!("[\"{}\"]", "x".repeat(10_000));
+        for (value, expected) in [
+            (read("[]"), 1),
+            ("{}".to_owned(), 0),
+            (read("[]"), 1),
+            (read(&long), 0),
+            (read("[]"), 1),
+            (String::new(), 0),
+        ] {
+            let rows = [(key.clone(), value.clone())];
+            file.replace(&place(1), None, &rows).unwrap();
+            assert_eq!(file.tickets().unwrap().len(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_waits_is_bounded_by_what_there_is() {
+        let mut file = shared();
+        let kept = ticket_row(0, false);
+        file.put_ticket(&kept).unwrap();
+        for n in 1..=100 {
+            let row = ticket_row(n, false);
+            file.put_ticket(&row).unwrap();
+            file.set_opened(&row.hash, 2).unwrap();
+            file.delete_tickets(&[row.hash]).unwrap();
+            file.set_used(&[], &[(kept.hash, n.into())]).unwrap();
+        }
+        assert_eq!(file.compact(0, 1000).unwrap(), 401, "few may wait");
+        // What was sent may be on its way.
+        assert_eq!(file.compact(3, 100).unwrap(), 2);
+        let kept = Key::Ticket(kept.hash).text();
+        let left = kinds(&file)
+            .into_iter()
+            .map(|(kind, key)| (kind, key == kept));
+        let expected = [
+            ("new", true),
+            ("new", false),
+            ("open", false),
+            ("gone", false),
+            ("update", true),
+        ];
+        let expected = expected.map(|(kind, own)| (kind.to_owned(), own));
+        assert_eq!(left.collect::<Vec<_>>(), expected);
+    }
 }

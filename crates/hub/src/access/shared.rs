@@ -179,7 +179,8 @@ impl Sharing {
 
     /// Waits, but not for long, until this node has what the others have made.
     async fn look(&self) {
-        if self.is_away() {
+        let away = self.waiting().away;
+        if away.is_some_and(|since| since.elapsed() > LOOK) {
             return;
         }
         let mut looked = self.looked.subscribe();
@@ -288,9 +289,10 @@ impl State {
         self.file().file.rename_node().map_err(trouble)
     }
 
-    /// Drops changes after this one that later ones undo, if many wait.
-    pub(crate) fn compact(&self, after: i64) -> Result<(), HubError> {
-        self.file().file.compact(after).map_err(trouble)
+    /// Drops changes after this one that later ones undo, if more than `most` wait;
+    /// says how many wait then.
+    pub(crate) fn compact(&self, after: i64, most: i64) -> Result<i64, HubError> {
+        self.file().file.compact(after, most).map_err(trouble)
     }
 
     /// All rows of this node.

@@ -202,6 +202,9 @@ impl Access {
             // Another node may have been first, and told so since the look above.
             if self.state.sharing.is_some() && !is_first || outcome == Outcome::Refused {
                 if !resumes {
+                    if let Some(ticket) = self.state.known().tickets.get_mut(&hash) {
+                        ticket.here = false;
+                    }
                     return Err(used());
                 }
                 came = true;

@@ -99,7 +99,7 @@ end
 
 -- Which state this is, for a node that says who it is.
 local function state(keys, args)
-  local known = redis.call('HMGET', keys[1], 'generation', 'number', 'last', 'from', 'base', 'node:' .. args[1])
+  local known = redis.call('HMGET', keys[1], 'generation', 'number', 'last', 'family', 'base', 'node:' .. args[1])
   for at = 1, 6 do
     known[at] = known[at] or ''
   end
@@ -120,7 +120,7 @@ local function rows(keys, args)
 end
 
 -- Begins a new generation with the rows of one node, if the state is still the
--- one that it knows: `generation last`, then `generation from base node upto mark`
+-- one that it knows: `generation last`, then `generation family base node upto mark`
 -- of the new one, then `key value` of each row.
 local function replace(keys, args)
   local access, changes = keys[1], keys[2]
@@ -132,7 +132,7 @@ local function replace(keys, args)
   number = string.format('%.0f', math.max(tonumber(number or 0), tonumber(base)) + 1)
   redis.call('UNLINK', access)
   local id = redis.call('XADD', changes, 'MAXLEN', '~', MOST, '*', 'number', number, 'generation', args[3])
-  redis.call('HSET', access, 'generation', args[3], 'from', args[4], 'base', base, 'number', number, 'last', id)
+  redis.call('HSET', access, 'generation', args[3], 'family', args[4], 'base', base, 'number', number, 'last', id)
   if args[7] ~= '' then
     redis.call('HSET', access, 'node:' .. args[6], args[7] .. ' ' .. args[8])
   end
@@ -142,7 +142,13 @@ local function replace(keys, args)
   return {'done', number, id}
 end
 
+-- Which of these functions there are. Each version does what the ones before did.
+local function version()
+  return 1
+end
+
 redis.register_function('feedbell_change', change)
 redis.register_function('feedbell_access_replace', replace)
 redis.register_function{function_name = 'feedbell_access_state', callback = state, flags = {'no-writes'}}
 redis.register_function{function_name = 'feedbell_access_rows', callback = rows, flags = {'no-writes'}}
+redis.register_function{function_name = 'feedbell_access_version', callback = version, flags = {'no-writes'}}

@@ -17,7 +17,9 @@ use super::{Backplane, BackplaneError, wire};
 use crate::HubError;
 use crate::access::{Change, Reached, Sharing, Spent, State, Told, Upto};
 
+/// The functions at the engine, and which version of them.
 const LIBRARY: &str = include_str!("access.lua");
+const VERSION: i64 = 1;
 
 /// How often a node asks which state the engine has, and tells what callers did.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -31,6 +33,8 @@ const REST: Duration = Duration::from_millis(250);
 const ENTRIES: i64 = 64;
 /// For how long what callers did at another node counts, in milliseconds.
 const FRESH: i64 = 3000;
+/// The least of [`Replica::most_waiting`].
+const MOST_WAITING: i64 = 10_000;
 /// How often at once it is tried to be where the engine is.
 const TRIES: usize = 8;
 
@@ -49,6 +53,8 @@ pub(crate) struct Replica {
     /// The newest entry of the stream that was looked at.
     seen: EntryId,
     looked: Option<Instant>,
+    /// With how many changes that wait those are dropped that others undo.
+    most_waiting: i64,
     /// Why the last try failed, once it was said.
     trouble: Option<String>,
 }
@@ -122,8 +128,9 @@ struct Held {
     generation: String,
     number: i64,
     last: String,
-    /// The generation before, and how far the node was that began this one.
-    from: String,
+    /// Of which hub the rows are.
+    family: String,
+    /// How many changes the node knew that began this generation.
     base: i64,
     /// Which of this node's changes are in it.
     own: Option<Upto>,
@@ -132,6 +139,7 @@ struct Held {
 impl Held {
     fn reached(&self) -> Reached {
         Reached {
+            family: self.family.clone(),
             generation: self.generation.clone(),
             number: self.number,
             last: self.last.clone(),
@@ -169,6 +177,7 @@ impl Replica {
             sent: 0,
             seen: (0, 0),
             looked: None,
+            most_waiting: MOST_WAITING,
             trouble: None,
         })
     }
@@ -247,16 +256,22 @@ impl Replica {
             );
             self.trouble = Some(why);
         }
-        let sent = self.sent;
-        if let Err(error) = self.with(move |state| state.compact(sent)).await {
-            tracing::warn!(%error, "what changed here could not be looked through");
+        let (sent, most) = (self.sent, self.most_waiting);
+        match self.with(move |state| state.compact(sent, most)).await {
+            Ok(waiting) => self.most_waiting = MOST_WAITING.max(2 * waiting),
+            Err(error) => tracing::warn!(%error, "what changed here could not be looked through"),
         }
         tokio::time::sleep(REST).await;
     }
 
     /// Has the engine know what to do, and this node what the engine has.
     async fn join(&mut self) -> Result<(), Stopped> {
-        self.engine.load(LIBRARY).await?;
+        let version = vec!["feedbell_access_version".into(), 0.into()];
+        match self.engine.call("FCALL_RO", version).await {
+            Ok(version) if wire::number(&version).is_some_and(|it: i64| it >= VERSION) => {}
+            Err(Failed::Away(why)) => return Err(Failed::Away(why).into()),
+            Ok(_) | Err(Failed::Refused(_)) => self.engine.load(LIBRARY).await?,
+        }
         // What was sent may be lost with what the engine has lost.
         self.sent = 0;
         self.look().await?;
@@ -295,7 +310,7 @@ impl Replica {
             if held.generation.is_empty() {
                 self.upload(&held, Some(&place)).await?;
             } else if held.generation != place.generation {
-                if held.from == place.generation && held.base < place.number {
+                if held.family == place.family && held.base < place.number {
                     // Who began it did not have all that this node has.
                     self.upload_over(&held, &place).await?;
                 } else {
@@ -480,9 +495,10 @@ impl Replica {
         let (node, _) = self.with(State::place).await?;
         let everything = self.with(State::everything).await?;
         let generation = format!("{:016x}", fastrand::u64(..));
-        let (from, base) = place.map_or((String::new(), 0), |place| {
-            (place.generation.clone(), place.number.max(held.number))
-        });
+        let (family, base) = place.map_or_else(
+            || (generation.clone(), 0),
+            |place| (place.family.clone(), place.number.max(held.number)),
+        );
         let (upto, mark) = everything
             .upto
             .as_ref()
@@ -493,7 +509,7 @@ impl Replica {
             held.generation.clone(),
             held.last.clone(),
             generation.clone(),
-            from,
+            family.clone(),
             base.to_string(),
             node,
             upto,
@@ -513,6 +529,7 @@ impl Replica {
             return Ok(());
         }
         let to = Reached {
+            family,
             generation,
             number: answer.number()?,
             last: answer.text()?,
@@ -572,9 +589,7 @@ impl Replica {
         while let Ok(key) = answer.text() {
             rows.push((key, answer.text()?));
         }
-        let stranger = place.is_none_or(|place| {
-            held.generation != place.generation && held.from != place.generation
-        });
+        let stranger = place.is_none_or(|place| held.family != place.family);
         if stranger && self.with(State::has_rows).await? {
             if rows.is_empty() || self.import && place.is_none() {
                 self.with(State::offer_all).await?;
@@ -701,7 +716,7 @@ impl Answer {
 
 fn held(answer: &mut Answer) -> Result<Held, Stopped> {
     let (generation, number, last) = (answer.text()?, answer.number()?, answer.text()?);
-    let (from, base, own) = (answer.text()?, answer.number()?, answer.text()?);
+    let (family, base, own) = (answer.text()?, answer.number()?, answer.text()?);
     let own = own.split_once(' ').and_then(|(id, mark)| {
         Some(Upto {
             id: id.parse().ok()?,
@@ -712,7 +727,7 @@ fn held(answer: &mut Answer) -> Result<Held, Stopped> {
         generation,
         number,
         last,
-        from,
+        family,
         base,
         own,
     })

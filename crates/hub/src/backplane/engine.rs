@@ -99,6 +99,12 @@ impl Engine {
         format!("{{{}}}:{name}", self.prefix)
     }
 
+    /// Gives up the connection and makes it anew.
+    pub(super) async fn reconnect(&self) {
+        // What does not work is tried again by itself.
+        let _ = tokio::time::timeout(PATIENCE, self.client.force_reconnection()).await;
+    }
+
     /// Sends a command and waits for the answer.
     pub(super) async fn call(
         &self,

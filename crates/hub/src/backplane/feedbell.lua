@@ -4,13 +4,15 @@
 --
 --   {prefix}:log        stream; an entry's id is its number in the hub, so the
 --                       stream's order is the hub's
---   {prefix}:hub        hash: epoch, base, head, floor, micros, total, …
+--   {prefix}:hub        hash: epoch, base, head, floor, micros, total, …; lineage,
+--                       which tells this hub from others through all its epochs
 --   {prefix}:ids        zset: what was published under an id, by its number
 --   {prefix}:due        zset: what is scheduled, by the time when it is due
 --   {prefix}:scheduled  hash: the same, what it is
 --   {prefix}:sequences  hash: which of it has this sequence and audience
 --   {prefix}:nodes      zset: when a node was last here, in microseconds
 --   {prefix}:members    hash: what it said then
+--   {prefix}:processes  hash: the last two processes that said to be it
 --   {prefix}:orders:N   list: what node N is asked to do
 --   {prefix}:presence:N hash: who listens at node N
 --
@@ -28,10 +30,17 @@ local MOST_DATA = 1024 * 1024
 local MOST_ADDRESSED = 1000
 -- Most that is moved or taken away in one call: others wait for it.
 local MOST_MOVED = 256
+local MOST_MOVED_BYTES = 8 * 1024 * 1024
+local MOST_TRIMMED = 50000
 -- How long a node that says nothing is taken for alive, in microseconds.
 local ALIVE = 10 * 1000000
 -- Whoever was here so shortly before the engine stopped may know more than it.
 local RECENT = 3 * 1000000
+-- So long after a node that knew nothing began a log, one that knew the hub before
+-- may come and say that it was emptied.
+local YOUNG = 30 * 1000000
+-- How long an import that does not go on keeps others away.
+local STUCK = 60 * 1000000
 
 -- Not kept by the engine: after its restart, or at a replica that was promoted,
 -- nobody has vouched for what it remembers. By the name of the log.
@@ -56,14 +65,15 @@ local function key(log, name)
   return string.sub(log, 1, -4) .. name
 end
 
-local FIELDS = { 'epoch', 'base', 'head', 'floor', 'micros', 'total', 'entry', 'held', 'seen', 'importing', 'term' }
+local FIELDS = { 'epoch', 'base', 'head', 'floor', 'micros', 'total', 'entry', 'held', 'seen', 'born', 'importing', 'term', 'lineage' }
+local NUMBERS = 10
 
 -- What is written down of the hub; nil when there is none.
 local function read_hub(log)
   local found = redis.call('HMGET', key(log, 'hub'), unpack(FIELDS))
   if not found[1] then return nil end
-  local hub = { epoch = found[1], importing = found[10], term = found[11] }
-  for nth = 2, 9 do
+  local hub = { epoch = found[1], importing = found[11], term = found[12], lineage = found[13] or '' }
+  for nth = 2, NUMBERS do
     hub[FIELDS[nth]] = tonumber(found[nth] or 0)
   end
   return hub
@@ -96,6 +106,12 @@ local function entry_at(log, seq)
   return found[1] and lines_of(found[1])
 end
 
+-- The one there, or the next one: a history that was imported has holes.
+local function entry_from(log, seq)
+  local found = redis.call('XRANGE', log, whole(seq) .. '-0', '+', 'COUNT', 1)
+  return found[1] and lines_of(found[1])
+end
+
 -- From now on it takes publications. What was written down of that goes to the
 -- replicas: where one was a primary before, it finds another mark than its own.
 local function open_up(log, hub, now)
@@ -110,7 +126,7 @@ local function is_open(log, hub)
 end
 
 -- A new log: no number of an older one comes again in it.
-local function renew(log, epoch, known, now)
+local function renew(log, epoch, known, now, lineage)
   local base = math.max(math.floor(now / 1000), known + 1)
   local old = read_hub(log)
   redis.call('DEL', log)
@@ -119,8 +135,10 @@ local function renew(log, epoch, known, now)
   local hub = {
     epoch = epoch, base = base, head = base, floor = base, micros = now, total = 0,
     entry = old and old.entry or 0, held = old and old.held or 0, seen = now,
+    lineage = lineage or old.lineage, born = 0,
   }
-  redis.call('HSET', key(log, 'hub'), 'epoch', epoch, 'base', whole(base), 'seen', whole(now))
+  redis.call('HSET', key(log, 'hub'), 'epoch', epoch, 'base', whole(base), 'seen', whole(now),
+    'lineage', hub.lineage, 'born', '0')
   redis.call('HDEL', key(log, 'hub'), 'importing')
   write_hub(log, hub)
   open_up(log, hub, now)
@@ -212,10 +230,13 @@ local function move_due(log, hub, now)
   if hub.held <= 0 and redis.call('EXISTS', key(log, 'due')) == 0 then return end
   local millis = whole(math.floor(now / 1000))
   local due = redis.call('ZRANGEBYSCORE', key(log, 'due'), '-inf', millis, 'LIMIT', 0, MOST_MOVED)
+  local bytes = 0
   for _, entry in ipairs(due) do
+    if bytes > MOST_MOVED_BYTES then break end
     local packed = redis.call('HGET', key(log, 'scheduled'), entry)
     if packed then
       local one = cmsgpack.unpack(packed)
+      bytes = bytes + #one[DATA]
       unschedule(log, hub, entry, one)
       store(log, hub, one, now)
     else
@@ -260,7 +281,8 @@ local function open(log, epoch, deadline, now)
 end
 
 -- append: EPOCH DEADLINE JOBS {COUNT {publication}…}…
--- Says {'ok', next due, time, {stored, known…, number…} or 'full' for each job}.
+-- Says {'ok', next due, number and time of the newest entry, and for each job {how
+-- many were known, number…} or 'full'}.
 local function append(keys, args)
   local log, now = keys[1], now_micros()
   local hub, why = open(log, args[1], tonumber(args[2]), now)
@@ -297,12 +319,12 @@ local function append(keys, args)
   end
   if hub.held > 0 or had then
     write_hub(log, hub)
-    return { 'ok', next_due(log), whole(now), unpack(answers) }
+    return { 'ok', next_due(log), whole(hub.head), whole(hub.micros), unpack(answers) }
   end
   -- Nothing is scheduled, nor was: the rest of what is written down is as it was.
   redis.call('HSET', key(log, 'hub'),
     'head', whole(hub.head), 'micros', whole(hub.micros), 'total', whole(hub.total))
-  return { 'ok', '', whole(now), unpack(answers) }
+  return { 'ok', '', whole(hub.head), whole(hub.micros), unpack(answers) }
 end
 
 -- cancel: EPOCH DEADLINE AUDIENCE SEQUENCE
@@ -337,8 +359,8 @@ end
 -- Whether what a node knows is what is written here.
 local function agrees(log, hub, node)
   if node.known > hub.head then return false end
-  if node.epoch ~= hub.epoch or node.applied <= hub.floor then return true end
-  local entry = entry_at(log, node.applied)
+  if node.epoch ~= hub.epoch or node.known <= hub.floor then return true end
+  local entry = entry_at(log, node.known)
   return entry ~= nil and entry.micros == node.micros
 end
 
@@ -358,6 +380,8 @@ local function vouch(log, hub, node, now)
     round = { began = now, wanted = recent(log, hub) }
     vouched[log] = round
   end
+  -- The engine's clock was set back.
+  if now < round.began then round.began = now end
   round.wanted[node.id] = nil
   if next(round.wanted) == nil then open_up(log, hub, now) end
   return round
@@ -376,7 +400,7 @@ local function trim(log, hub, now)
   if events == 0 then return end
   local function is_over(seq, times)
     if hub.head - seq >= events * times then return true end
-    local entry = entry_at(log, seq)
+    local entry = entry_from(log, seq)
     if not entry then return false end
     return now - entry.micros > age * 1000 * times or hub.total - entry.total > bytes * times
   end
@@ -396,40 +420,81 @@ local function trim(log, hub, now)
   local wanted = last_over(start, hub.head, 1)
   local floor = math.min(wanted, applied)
   if floor < wanted then floor = math.max(floor, last_over(start - 1, hub.head, 2)) end
+  floor = math.min(floor, start + MOST_TRIMMED)
   if floor <= hub.floor then return end
   hub.floor = floor
   redis.call('XTRIM', log, 'MINID', whole(floor + 1) .. '-0')
   redis.call('ZREMRANGEBYSCORE', key(log, 'ids'), '-inf', whole(floor))
 end
 
+local function remove(log, node)
+  redis.call('ZREM', key(log, 'nodes'), node)
+  redis.call('HDEL', key(log, 'members'), node)
+  redis.call('HDEL', key(log, 'processes'), node)
+  redis.call('DEL', key(log, 'presence:' .. node), key(log, 'orders:' .. node))
+end
+
 -- Forgets nodes that said nothing for a while.
 local function bury(log, now)
-  local dead = redis.call('ZRANGEBYSCORE', key(log, 'nodes'), '-inf', whole(now - ALIVE))
-  for _, node in ipairs(dead) do
-    redis.call('ZREM', key(log, 'nodes'), node)
-    redis.call('HDEL', key(log, 'members'), node)
-    redis.call('DEL', key(log, 'presence:' .. node), key(log, 'orders:' .. node))
+  local function forget(from, to)
+    for _, node in ipairs(redis.call('ZRANGEBYSCORE', key(log, 'nodes'), from, to)) do
+      remove(log, node)
+    end
   end
+  forget('-inf', whole(now - ALIVE))
+  -- Said before the engine's clock was set back.
+  forget(whole(now + ALIVE), '+inf')
+end
+
+-- Whether two processes say in turns to be this node, as where its folder was copied.
+local function is_twin(log, node)
+  if node.process == '' then return false end
+  local processes = key(log, 'processes')
+  local last, before = string.match(redis.call('HGET', processes, node.id) or '', '^(%x*) ?(%x*)$')
+  if last == node.process then return false end
+  if before == node.process then return true end
+  redis.call('HSET', processes, node.id, node.process .. ' ' .. (last or ''))
+  return false
+end
+
+-- Which number the stream goes up to, whoever has put what is there.
+local function top_of(log, hub)
+  local top = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  if not top then return hub.head end
+  local seq, part = string.match(top[1], '^(%d+)-(%d+)$')
+  return tonumber(seq) + math.min(tonumber(part), 1)
 end
 
 -- tick: NODE EPOCH BASE KNOWN APPLIED MICROS EVENTS AGE BYTES SUBSCRIBERS PROPOSAL
+-- LINEAGE PROCESS, where MICROS is the time of the newest entry that it knows of.
 -- Says {state, epoch, base, head, floor, time, next due, why there is a new epoch,
--- {order…}, {node, applied, subscribers…}, rows of its presence}.
+-- {order…}, {node, applied, subscribers…}, rows of its presence, lineage}.
 local function tick(keys, args)
   local log, now = keys[1], now_micros()
   local node = {
     id = args[1], epoch = args[2], base = tonumber(args[3]), known = tonumber(args[4]),
     applied = tonumber(args[5]), micros = tonumber(args[6]),
+    lineage = args[12] or '', process = args[13] or '',
   }
+  local function alone(state)
+    return { state, '', '0', '0', '0', whole(now), '', '', {}, {}, 0, '' }
+  end
   local proposal, why = args[11], ''
   local hub = read_hub(log)
-  if hub and hub.importing then
-    return { 'importing', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor), whole(now), '', '', {}, {}, 0 }
-  end
-  if not hub then
+  if is_twin(log, node) then return alone('twin') end
+  if hub and hub.importing then return alone('importing') end
+  local is_other = hub and node.lineage ~= '' and node.lineage ~= hub.lineage
+  if is_other and now - hub.born > YOUNG then return alone('foreign') end
+  if not hub or is_other then
     -- Said only to who has been here before.
     if node.epoch ~= '' then why = 'empty' end
-    hub = renew(log, proposal, node.known, now)
+    local lineage = node.lineage
+    if lineage == '' then lineage = string.sub(redis.sha1hex(proposal .. whole(now)), 1, 15) end
+    hub = renew(log, proposal, math.max(node.known, hub and hub.head or 0), now, lineage)
+    if node.lineage == '' then redis.call('HSET', key(log, 'hub'), 'born', whole(now)) end
+  elseif top_of(log, hub) > hub.head then
+    why = 'mixed'
+    hub = renew(log, proposal, math.max(node.known, top_of(log, hub)), now)
   elseif node.epoch ~= '' and node.epoch ~= hub.epoch and node.base > hub.base then
     why = 'older'
     hub = renew(log, proposal, math.max(node.known, hub.head), now)
@@ -469,20 +534,18 @@ local function tick(keys, args)
   return {
     takes and 'ok' or 'wait', hub.epoch, whole(hub.base), whole(hub.head), whole(hub.floor),
     whole(now), next_due(log), why, orders, nodes, redis.call('HLEN', key(log, 'presence:' .. node.id)),
+    hub.lineage,
   }
 end
 
 -- leave: NODE. It goes with all it knows told: nobody waits for it.
 local function leave(keys, args)
-  local log, node = keys[1], args[1]
-  redis.call('ZREM', key(log, 'nodes'), node)
-  redis.call('HDEL', key(log, 'members'), node)
-  redis.call('DEL', key(log, 'presence:' .. node), key(log, 'orders:' .. node))
+  remove(keys[1], args[1])
   return 'ok'
 end
 
 -- import: STEP …: the history of a node that was alone becomes that of all.
---   begin NODE EPOCH      only where there is no log
+--   begin NODE EPOCH LINEAGE   only where there is no log; 'done' where it is this one
 --   event NODE {SEQ MICROS EXPIRES publication}…
 --   later NODE {publication}…
 --   end NODE HEAD FLOOR
@@ -490,14 +553,21 @@ local function import(keys, args)
   local log, step, node, now = keys[1], args[1], args[2], now_micros()
   local hub = read_hub(log)
   if step == 'begin' then
-    if hub and hub.importing ~= node then return { hub.importing and 'importing' or 'taken' } end
+    if hub and not hub.importing and hub.epoch == args[3] then
+      local newest = entry_at(log, hub.head)
+      return { 'done', newest and whole(newest.micros) or '0', hub.lineage }
+    end
+    if hub and not hub.importing then return { 'taken' } end
+    if hub and hub.importing ~= node and now - hub.seen < STUCK then return { 'importing' } end
     redis.call('DEL', log, key(log, 'ids'), key(log, 'due'), key(log, 'scheduled'),
       key(log, 'sequences'), key(log, 'hub'))
     redis.call('HSET', key(log, 'hub'), 'epoch', args[3], 'base', '0', 'head', '0', 'floor', '0',
-      'micros', '0', 'total', '0', 'entry', '0', 'held', '0', 'seen', whole(now), 'importing', node)
+      'micros', '0', 'total', '0', 'entry', '0', 'held', '0', 'seen', whole(now), 'importing', node,
+      'lineage', args[4] or '')
     return { 'ok' }
   end
   if not hub or hub.importing ~= node then return { 'taken' } end
+  redis.call('HSET', key(log, 'hub'), 'seen', whole(now))
   if step == 'event' then
     for place = 3, #args, WIDTH + 3 do
       local one = {}
@@ -644,7 +714,10 @@ local function publish(keys, args)
   if #args ~= 1 then return refuse('give one JSON document, as for POST /publish') end
   if #args[1] > MOST_DATA then return refuse('the document has more than ' .. MOST_DATA .. ' bytes') end
   if not is_utf8(args[1]) then return refuse('this is not UTF-8') end
+  -- What is no JSON to nodes is none here. Others' scripts have their ways again.
+  cjson.decode_invalid_numbers(false)
   local fine, document = pcall(cjson.decode, args[1])
+  cjson.decode_invalid_numbers(true)
   if not fine or type(document) ~= 'table' or string.find(args[1], '^%s*{') == nil then
     return refuse('this is not a JSON object')
   end

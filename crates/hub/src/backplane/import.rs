@@ -14,7 +14,13 @@ use crate::publication::{Audience, Publication};
 pub(super) async fn import(common: &Common, engine: &Engine) -> Result<(), String> {
     let log = &common.log;
     let epoch = log.epoch().to_string();
-    step(common, engine, "begin", vec![epoch.into()]).await?;
+    let lineage = fastrand::u64(..1 << 60);
+    let begin = vec![epoch.into(), format!("{lineage:015x}").into()];
+    if let Begun::Done(origin) = begun(&step(common, engine, "begin", begin).await?) {
+        // The answer to the last step was lost.
+        let done = log.follow(Step::Shared(origin)).await;
+        return done.map_err(|error| error.to_string());
+    }
     let (mut after, mut events) = (0, 0);
     loop {
         let page = log.events(after).await.map_err(|error| error.to_string())?;
@@ -56,7 +62,11 @@ pub(super) async fn import(common: &Common, engine: &Engine) -> Result<(), Strin
     let end = vec![head.to_string().into(), log.floor().to_string().into()];
     let said = step(common, engine, "end", end).await?;
     let micros = said.first().and_then(wire::number).unwrap_or(0);
-    let origin = Origin { base: 0, micros };
+    let origin = Origin {
+        base: 0,
+        micros,
+        lineage,
+    };
     let done = log.follow(Step::Shared(origin)).await;
     done.map_err(|error| error.to_string())?;
     tracing::info!(
@@ -67,13 +77,31 @@ pub(super) async fn import(common: &Common, engine: &Engine) -> Result<(), Strin
     Ok(())
 }
 
+enum Begun {
+    Now,
+    /// It was finished before.
+    Done(Origin),
+}
+
+fn begun(said: &[Value]) -> Begun {
+    let [micros, lineage] = said else {
+        return Begun::Now;
+    };
+    let lineage = wire::text(lineage).and_then(|text| u64::from_str_radix(text, 16).ok());
+    Begun::Done(Origin {
+        base: 0,
+        micros: wire::number(micros).unwrap_or(0),
+        lineage: lineage.unwrap_or(0),
+    })
+}
+
 async fn step(
     common: &Common,
     engine: &Engine,
     step: &'static str,
     rest: Vec<Value>,
 ) -> Result<Vec<Value>, String> {
-    let mut arguments = vec![step.into(), common.id.clone().into()];
+    let mut arguments = vec![step.into(), common.id().into()];
     arguments.extend(rest);
     let said = function(engine, "feedbell_import", arguments).await;
     let said = said.map_err(|why| match why {
@@ -82,7 +110,7 @@ async fn step(
     })?;
     match wire::array(&said).and_then(<[Value]>::split_first) {
         Some((state, said)) => match wire::text(state) {
-            Some("ok") => Ok(said.to_vec()),
+            Some("ok" | "done") => Ok(said.to_vec()),
             Some("importing") => Err("another node imports its history right now".to_owned()),
             _ => Err(format!(
                 "the engine at {} has a log under this prefix already; start without --import and \

@@ -7,15 +7,13 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc as blocking};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as blocking};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fred::types::Value;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 use super::Backplane;
 use super::access::Replica;
 use super::engine::{Engine, Failed};
-use super::presence::{self, Told};
+use super::presence;
 use super::press::{self, Job};
 use super::wire;
 use crate::access;
 use crate::config::{Clock, History};
-use crate::log::{Copied, Extent, Log, Origin, Step, Upcoming};
+use crate::log::{Copied, Extent, Log, Step, Upcoming};
 use crate::metrics::Metrics;
 use crate::publication::{Audience, Filter, Publication};
 use crate::record::Record;
@@ -50,6 +48,8 @@ const MOST_READ: usize = 500;
 const READ_BYTES: usize = 2 << 20;
 /// As long as nothing is known of how large they are.
 const FIRST_READ: usize = 32;
+/// How often in a row a read finds nothing where a pulse saw more.
+const MOST_BEHIND: u32 = 3;
 /// How far back the head is looked for that a node must have reached to be ready.
 const LAGS: Duration = Duration::from_secs(5);
 /// Bytes of publications that may wait for the engine.
@@ -75,7 +75,7 @@ pub(crate) struct Node {
 
 /// What the node's tasks share.
 pub(super) struct Common {
-    pub(super) id: String,
+    id: RwLock<String>,
     pub(super) log: Arc<Log>,
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
@@ -86,10 +86,43 @@ pub(super) struct Common {
     pub(super) state: watch::Sender<State>,
     /// Asks for a pulse now.
     pub(super) pulse: Notify,
-    /// The newest number that the engine gave to this node's publishers.
-    pub(super) given: AtomicU64,
+    /// The newest entry that this node's publishers were told of.
+    given: Mutex<Given>,
     /// When the next is due, in Unix milliseconds; 0: nothing is.
     pub(super) due: AtomicI64,
+}
+
+/// A place in the shared log: its number, and when the entry there came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Given {
+    pub(super) seq: u64,
+    pub(super) micros: i64,
+}
+
+impl Common {
+    /// What the node is called.
+    pub(super) fn id(&self) -> String {
+        self.id
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn given(&self) -> Given {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The engine said that this is its newest entry, in the log of this epoch.
+    pub(super) fn was_given(&self, epoch: Epoch, place: Given) {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.log.epoch() == epoch {
+            *given = (*given).max(place);
+        }
+    }
+
+    fn forget_given(&self) {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Given::default();
+    }
 }
 
 /// How a node stands.
@@ -105,6 +138,8 @@ pub(crate) struct State {
     pub(super) shared: Option<Shared>,
     /// The nodes that are there.
     pub(crate) nodes: Vec<Member>,
+    /// When the engine was asked for this.
+    asked: Option<Instant>,
     /// Why the engine does not answer, or refuses.
     pub(crate) trouble: Option<String>,
 }
@@ -116,6 +151,7 @@ pub(super) struct Shared {
     base: u64,
     head: u64,
     floor: u64,
+    lineage: u64,
 }
 
 /// A node as it said to be.
@@ -162,7 +198,7 @@ impl Node {
         let Store::Path(path) = &config.store else {
             return Err(HubError::CopyInMemory);
         };
-        let was = parts.log.was();
+        let was = parts.log.was().clone();
         let import = backplane.import && was.origin.is_none();
         if was.origin.is_none() && !was.is_empty && !import {
             return Err(HubError::OwnHistory { path: path.clone() });
@@ -176,8 +212,8 @@ impl Node {
             access,
         } = parts;
         let common = Arc::new(Common {
-            id: name(path),
-            given: AtomicU64::new(0),
+            id: RwLock::new(was.node),
+            given: Mutex::default(),
             due: AtomicI64::new(0),
             clock: config.clock.clone(),
             history: config.history,
@@ -229,7 +265,7 @@ impl Node {
         &self,
         publications: Vec<Publication>,
     ) -> Result<Vec<Option<u64>>, HubError> {
-        let until = Instant::now() + press::PATIENCE;
+        let until = self.until();
         let room = self.room(&publications, until).await?;
         self.ask(until, |answer| Job::Append {
             publications,
@@ -242,7 +278,7 @@ impl Node {
 
     /// Takes back what is scheduled; says how many publications that are.
     pub(crate) async fn cancel(&self, to: &Audience, sequence: String) -> Result<u64, HubError> {
-        let until = Instant::now() + press::PATIENCE;
+        let until = self.until();
         self.ask(until, |answer| Job::Cancel {
             to: to.to_column(),
             sequence,
@@ -299,9 +335,9 @@ impl Node {
                 return Err(HubError::Away { why: NOT_JOINED });
             }
         }
-        let given = self.common.given.load(Ordering::Acquire);
+        let given = self.common.given();
         let wanted = wanted.filter(|wanted| wanted.epoch == log.epoch());
-        let seq = given.max(wanted.map_or(0, |wanted| wanted.seq));
+        let seq = given.seq.max(wanted.map_or(0, |wanted| wanted.seq));
         let mut head = log.watch_head();
         let reached = head.wait_for(|head| *head >= seq);
         // Whoever still waits is ahead of the copy.
@@ -309,10 +345,12 @@ impl Node {
         Ok(())
     }
 
-    /// Whether the shared log may have this number, though the copy has not.
-    pub(crate) fn may_have(&self, seq: u64) -> bool {
+    /// Whether the shared log may have had this number at `since`, though the copy
+    /// has not.
+    pub(crate) fn may_have(&self, seq: u64, since: Instant) -> bool {
         let state = self.common.state.borrow();
-        !state.connected || state.shared.is_none_or(|shared| seq <= shared.head)
+        let is_newer = state.asked.is_some_and(|asked| asked >= since);
+        !state.connected || !is_newer || state.shared.is_none_or(|shared| seq <= shared.head)
     }
 
     /// Who listens at the other nodes, as the hub shows it; `None` for what cannot
@@ -333,8 +371,9 @@ impl Node {
         self.questions.send(question).await.is_ok() && answered.await.unwrap_or(false)
     }
 
-    pub(crate) fn id(&self) -> &str {
-        &self.common.id
+    /// What the node is called.
+    pub(crate) fn id(&self) -> String {
+        self.common.id()
     }
 
     pub(crate) fn state(&self) -> State {
@@ -346,6 +385,17 @@ impl Node {
         let state = self.common.state.borrow();
         let head = state.shared.map_or(0, |shared| shared.head);
         head.saturating_sub(self.common.log.head())
+    }
+
+    /// Until when a publisher waits: shorter where it is known that nobody answers.
+    fn until(&self) -> Instant {
+        let is_away = !self.common.state.borrow().connected;
+        Instant::now()
+            + if is_away {
+                press::AWAY
+            } else {
+                press::PATIENCE
+            }
     }
 
     async fn room(
@@ -397,19 +447,6 @@ impl Drop for Node {
     }
 }
 
-/// What a node is called: the same at each start.
-fn name(path: &Path) -> String {
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut hash = Sha256::new();
-    hash.update(gethostname::gethostname().as_encoded_bytes());
-    hash.update([0]);
-    hash.update(path.as_os_str().as_encoded_bytes());
-    hash.finalize()[..4]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 /// What is asked of the other nodes.
 enum Question {
     Listening {
@@ -449,7 +486,7 @@ async fn listening(common: &Common, engine: &Engine) -> Option<Vec<serde_json::V
     }
     let head = shared.map_or(0, |shared| shared.head);
     let mut all = Vec::new();
-    for node in nodes.into_iter().filter(|node| node.id != common.id) {
+    for node in nodes.into_iter().filter(|node| node.id != common.id()) {
         let lag = node
             .reached
             .map_or(0, |reached| head.saturating_sub(reached.seq));
@@ -490,22 +527,22 @@ impl Worker {
             engine: calls.clone(),
             heads: VecDeque::new(),
             random: fastrand::Rng::new(),
-            told: Told::default(),
+            process: format!("{:08x}", fastrand::u32(..)),
         };
+        let (rows, told) = watch::channel(None);
+        let pulse = pulse.run(rows);
+        let presence = presence::tell(&self.common, &calls, told);
         let asks = asks(&self.common, &calls, questions);
         tokio::select! {
-            () = pulse.run() => {}
+            () = pulse => {}
+            () = presence => {}
             () = tail(&self.common, &reads) => {}
             () = asks => {}
             () = press::run(&self.common, &calls, queue) => {}
             _ = replica => {}
             () = self.stop.cancelled() => {}
         }
-        let left = function(
-            &calls,
-            "feedbell_leave",
-            vec![self.common.id.clone().into()],
-        );
+        let left = function(&calls, "feedbell_leave", vec![self.common.id().into()]);
         // Nobody waits for who does not say that it goes, but for a while.
         let _ = tokio::time::timeout(Duration::from_millis(500), left).await;
     }
@@ -568,13 +605,15 @@ struct Pulse {
     /// Where the shared log was, and when.
     heads: VecDeque<(Instant, u64)>,
     random: fastrand::Rng,
-    told: Told,
+    /// Tells this process from others that say to be the same node.
+    process: String,
 }
 
 impl Pulse {
-    async fn run(mut self) {
+    /// Tells `rows` how many rows the engine has of who listens here.
+    async fn run(mut self, rows: watch::Sender<Option<usize>>) {
         loop {
-            let is_settled = self.once().await;
+            let is_settled = self.once(&rows).await;
             let due = self.common.due.load(Ordering::Acquire);
             let now = (self.common.clock)().as_millisecond();
             let wait = match due {
@@ -592,7 +631,7 @@ impl Pulse {
     }
 
     /// Says whether there is no need to look again soon.
-    async fn once(&mut self) -> bool {
+    async fn once(&mut self, rows: &watch::Sender<Option<usize>>) -> bool {
         if !self.common.state.borrow().connected
             && let Err(Failed::Away(why) | Failed::Refused(why)) = update(&self.engine).await
         {
@@ -605,9 +644,18 @@ impl Pulse {
         match function(&self.engine, "feedbell_tick", told).await {
             Ok(answer) => {
                 let took = sent.elapsed();
-                if let Some(is_settled) = self.hear(&answer, begun.as_microsecond(), took) {
-                    self.tell_presence(&answer).await;
-                    return is_settled;
+                if let Some(heard) = self.hear(&answer, (begun.as_microsecond(), sent), took) {
+                    return match heard {
+                        Heard::Well { known, is_settled } => {
+                            rows.send_replace(Some(known));
+                            is_settled
+                        }
+                        Heard::Twin => {
+                            self.rename().await;
+                            false
+                        }
+                        Heard::Refused => true,
+                    };
                 }
                 self.trouble("answers what no hub would: is another program there?");
             }
@@ -616,19 +664,22 @@ impl Pulse {
         true
     }
 
-    /// Says who listens here, and does what others ask for.
-    async fn tell_presence(&mut self, answer: &Value) {
-        let [.., orders, _, rows] = wire::array(answer).unwrap_or_default() else {
-            return;
-        };
-        for order in wire::array(orders).unwrap_or_default() {
-            presence::obey(&self.common, order);
+    /// Takes another name: a process with a copy of this folder has this one, too.
+    async fn rename(&mut self) {
+        let name = format!("{:08x}", self.random.u32(..));
+        tracing::error!(
+            old = self.common.id(),
+            new = name,
+            "another process says to be this node, as its data folder is a copy: it gets a name of its own"
+        );
+        if let Err(error) = self.common.log.follow(Step::Rename(name.clone())).await {
+            tracing::error!(%error, "the node's name could not be written");
         }
-        let rows = wire::number(rows).unwrap_or(0);
-        let told = self.told.tell(&self.common, &self.engine, rows).await;
-        if let Err(Failed::Away(why) | Failed::Refused(why)) = told {
-            tracing::warn!(why, "others do not know who listens here");
-        }
+        *self
+            .common
+            .id
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = name;
     }
 
     fn tell(&mut self) -> Vec<Value> {
@@ -636,64 +687,100 @@ impl Pulse {
             log,
             history,
             subscribers,
-            given,
             ..
         } = &*self.common;
         // Before the extent: with another epoch it is another number.
-        let given = given.load(Ordering::Acquire);
+        let given = self.common.given();
         let Extent {
             epoch,
             head,
             origin,
             ..
         } = log.extent();
-        let (epoch, base, reached, known, micros) = match origin {
-            Some(Origin { base, micros }) => {
-                (epoch.to_string(), base, head, head.max(given), micros)
-            }
-            None => (String::new(), 0, 0, 0, 0),
-        };
+        let (mut said, mut base, mut known, mut lineage) = Default::default();
+        if let Some(origin) = origin {
+            said = epoch.to_string();
+            base = origin.base;
+            lineage = format!("{:015x}", origin.lineage);
+            let own = Given {
+                seq: head,
+                micros: origin.micros,
+            };
+            known = own.max(given);
+        }
+        let reached = if origin.is_some() { head } else { 0 };
         let age = history.age.as_millis().min(u128::from(u64::MAX >> 12));
         vec![
-            self.common.id.clone().into(),
-            epoch.into(),
+            self.common.id().into(),
+            said.into(),
             base.to_string().into(),
-            known.to_string().into(),
+            known.seq.to_string().into(),
             reached.to_string().into(),
-            micros.to_string().into(),
+            known.micros.to_string().into(),
             history.events.to_string().into(),
             age.to_string().into(),
             history.bytes.to_string().into(),
             subscribers.count().to_string().into(),
             Epoch::random(&mut self.random).to_string().into(),
+            lineage.into(),
+            self.process.clone().into(),
         ]
     }
 
-    /// Whether there is no need to look again soon; `None` for an answer without sense.
-    fn hear(&mut self, answer: &Value, begun: i64, took: Duration) -> Option<bool> {
-        let [state, epoch, base, head, floor, time, due, why, _, nodes, _] = wire::array(answer)?
+    /// `None` for an answer without sense.
+    fn hear(
+        &mut self,
+        answer: &Value,
+        (begun, sent): (i64, Instant),
+        took: Duration,
+    ) -> Option<Heard> {
+        let [
+            state,
+            epoch,
+            base,
+            head,
+            floor,
+            time,
+            due,
+            why,
+            orders,
+            nodes,
+            rows,
+            lineage,
+        ] = wire::array(answer)?
         else {
             return None;
+        };
+        let is_open = match wire::text(state)? {
+            "ok" => true,
+            "wait" => false,
+            "twin" => return Some(Heard::Twin),
+            refused => {
+                self.trouble(match refused {
+                    "importing" => {
+                        "has a history imported by another node, or that was not finished"
+                    }
+                    "foreign" => {
+                        "has another hub than the one of which this data folder has a copy: \
+                         choose another data folder, or another prefix"
+                    }
+                    _ => return None,
+                });
+                return Some(Heard::Refused);
+            }
         };
         let shared = Shared {
             epoch: wire::text(epoch)?.parse().ok()?,
             base: wire::number(base)?,
             head: wire::number(head)?,
             floor: wire::number(floor)?,
+            lineage: u64::from_str_radix(wire::text(lineage)?, 16).ok()?,
         };
         self.set_clock(wire::number(time)?, begun, took);
         let common = &self.common;
         common
             .due
             .store(wire::number(due).unwrap_or(0), Ordering::Release);
-        let is_open = match wire::text(state)? {
-            "ok" => true,
-            "importing" => {
-                self.trouble("has a history imported by another node");
-                return Some(true);
-            }
-            _ => false,
-        };
         report(wire::text(why)?, shared.epoch);
         let nodes = wire::array(nodes)?.chunks_exact(3).map(|node| {
             Some(Member {
@@ -735,10 +822,17 @@ impl Pulse {
                 ready: reached,
                 shared: Some(shared),
                 nodes,
+                asked: Some(sent),
                 trouble: None,
             };
         });
-        Some(is_open && reached)
+        for order in wire::array(orders)? {
+            presence::obey(common, order);
+        }
+        Some(Heard::Well {
+            known: wire::number(rows)?,
+            is_settled: is_open && reached,
+        })
     }
 
     /// The engine's time was `time` between `begun` and `took` later.
@@ -768,12 +862,26 @@ impl Pulse {
     }
 }
 
+/// What the engine said to a pulse.
+enum Heard {
+    Well {
+        /// How many rows it has of who listens here.
+        known: usize,
+        /// Whether there is no need to look again soon.
+        is_settled: bool,
+    },
+    /// Another process says to be this node.
+    Twin,
+    Refused,
+}
+
 /// Says loudly why there is a new epoch, where this node began it.
 fn report(why: &str, epoch: Epoch) {
     let why = match why {
         "empty" => "the engine has lost the log",
         "older" => "the engine has an older state of the log than this node has seen",
         "overtaken" => "the engine's log was begun anew behind this node's",
+        "mixed" => "another program has written into the log",
         "missing" => {
             "the engine was restarted, and a node that may know more of the log than it does is missing"
         }
@@ -816,16 +924,18 @@ async fn follow(
                 "the hub has a new epoch: what this node has of the old one is given up"
             );
         }
-        common.given.store(0, Ordering::Release);
+        common.forget_given();
         let step = Step::Anew {
             epoch: shared.epoch,
             base: shared.base,
+            lineage: shared.lineage,
             after: shared.floor,
         };
         log.follow(step).await?;
         common.pulse.notify_one();
     }
     let mut count = FIRST_READ;
+    let mut behind = 0;
     // Where an entry lies that is none of ours, if nothing is behind it yet.
     let mut passed: Option<String> = None;
     loop {
@@ -852,6 +962,18 @@ async fn follow(
                 continue;
             }
         };
+        // After a failover one connection may still lead to the engine of before.
+        let is_behind = wire::entries(&read).is_empty()
+            && state
+                .borrow()
+                .shared
+                .is_some_and(|shared| shared.head > log.head());
+        behind = if is_behind { behind + 1 } else { 0 };
+        if behind > MOST_BEHIND {
+            tracing::warn!("nothing new is read where something is: connecting anew");
+            engine.reconnect().await;
+            behind = 0;
+        }
         let mut events: Vec<Copied> = Vec::new();
         let mut is_other = false;
         for value in wire::entries(&read) {
@@ -912,6 +1034,6 @@ async fn follow(
 async fn changes(state: &mut watch::Receiver<State>, epoch: Epoch) {
     let other = state.wait_for(|state| state.shared.is_some_and(|now| now.epoch != epoch));
     if other.await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

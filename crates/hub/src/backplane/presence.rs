@@ -1,17 +1,18 @@
 //! Who listens at which node: each tells the engine of its own, and asks there for
 //! the others'.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use fred::types::Value;
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::engine::{Engine, Failed};
 use super::node::Common;
 use super::wire;
 use crate::operating;
 use crate::presence::subscriber;
-use crate::subscribers::Cut;
+use crate::subscribers::{Changes, Cut};
 
 /// Most rows that one command brings.
 const MOST_ROWS: usize = 500;
@@ -19,28 +20,43 @@ const MOST_ROWS: usize = 500;
 const ORDER: i64 = 30;
 const DISCONNECT: &str = "disconnect ";
 
-/// What this node has told of who listens.
+/// Tells the engine who listens here, whenever it said how many it knows of.
+pub(super) async fn tell(
+    common: &Common,
+    engine: &Engine,
+    mut known: watch::Receiver<Option<usize>>,
+) {
+    let mut told = Told::default();
+    while known.changed().await.is_ok() {
+        let Some(known) = *known.borrow_and_update() else {
+            continue;
+        };
+        if let Err(Failed::Away(why) | Failed::Refused(why)) =
+            told.tell(common, engine, known).await
+        {
+            tracing::warn!(why, "others do not know who listens here");
+        }
+    }
+}
+
+/// What this node has told of who listens, under which name.
 #[derive(Default)]
-pub(super) struct Told {
-    places: HashSet<u64>,
+struct Told {
+    node: String,
+    places: BTreeSet<u64>,
 }
 
 impl Told {
     /// Tells what has changed; `known`: how many rows the engine has.
-    pub(super) async fn tell(
-        &mut self,
-        common: &Common,
-        engine: &Engine,
-        known: usize,
-    ) -> Result<(), Failed> {
-        let key = key(engine, &common.id);
-        if known != self.places.len() {
+    async fn tell(&mut self, common: &Common, engine: &Engine, known: usize) -> Result<(), Failed> {
+        let node = common.id();
+        let key = key(engine, &node);
+        if known != self.places.len() || node != self.node {
+            self.node.clone_from(&node);
             engine.call("DEL", vec![key.clone().into()]).await?;
             self.places.clear();
         }
-        let places = common.subscribers.list();
-        let here: HashSet<u64> = places.iter().map(|place| place.id).collect();
-        let gone: Vec<u64> = self.places.difference(&here).copied().collect();
+        let Changes { new, gone } = common.subscribers.changes(&self.places);
         for some in gone.chunks(MOST_ROWS) {
             let ids = some.iter().map(|id| Value::from(id.to_string()));
             engine
@@ -49,14 +65,10 @@ impl Told {
             self.places.retain(|id| !some.contains(id));
         }
         let head = common.log.head();
-        let new = places
-            .iter()
-            .filter(|place| !self.places.contains(&place.id));
-        let new: Vec<_> = new.collect();
         for some in new.chunks(MOST_ROWS) {
             let mut arguments = vec![Value::from(key.clone())];
             for place in some {
-                let id = format!("{}-{}", common.id, place.id);
+                let id = format!("{node}-{}", place.id);
                 let row = operating::row(&subscriber(place, head), &id);
                 arguments.extend([place.id.to_string().into(), row.to_string().into()]);
             }

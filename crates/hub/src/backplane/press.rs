@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::engine::{Engine, Failed};
-use super::node::{Common, function};
+use super::node::{Common, Given, function};
 use super::wire;
 use crate::HubError;
 use crate::log::Upcoming;
@@ -31,6 +31,8 @@ const MANY: usize = 64;
 /// How long a publisher waits while the engine takes nothing. The engine does not
 /// take it later than that either.
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+/// The same while it is known to be away.
+pub(super) const AWAY: Duration = Duration::from_secs(1);
 /// Most of what is scheduled that is read at once.
 pub(super) const MOST_SCHEDULED: usize = 256;
 
@@ -204,12 +206,12 @@ async fn append(common: &Common, engine: &Engine, jobs: Vec<Job>) -> Vec<Job> {
         Ok(answers) => answers,
         Err(verdict) => return verdict.on(common, jobs),
     };
-    let [due, _time, answers @ ..] = answers.as_slice() else {
+    let [due, head, micros, answers @ ..] = answers.as_slice() else {
         return Verdict::Unsure.on(common, jobs);
     };
     is_due(common, wire::number(due).unwrap_or(0));
     let mut each = answers.iter();
-    let (mut newest, mut done) = (0, Vec::new());
+    let mut done = Vec::new();
     for job in jobs {
         let Job::Append {
             answer,
@@ -223,14 +225,12 @@ async fn append(common: &Common, engine: &Engine, jobs: Vec<Job>) -> Vec<Job> {
             .next()
             .map(|answer| numbers(common, answer, publications.len()));
         let stored = stored.unwrap_or(Err(HubError::Away { why: UNSURE }));
-        if let Ok(stored) = &stored {
-            newest = newest.max(stored.iter().flatten().copied().max().unwrap_or(0));
-        }
         done.push((answer, stored));
     }
     // Before anybody is told: whoever reads what it just published waits for this.
-    if common.log.epoch() == epoch {
-        common.given.fetch_max(newest, Ordering::AcqRel);
+    let newest = wire::number(head).zip(wire::number(micros));
+    if let Some((seq, micros)) = newest {
+        common.was_given(epoch, Given { seq, micros });
     }
     for (answer, stored) in done {
         let _ = answer.send(stored);

@@ -1,5 +1,6 @@
 //! The functions at a real engine, and nodes on it.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,17 @@ async fn function(engine: &Engine, name: &'static str, rest: Vec<Value>) -> Resu
 
 /// A node that is nothing but what it says.
 async fn tick(engine: &Engine, node: &str, epoch: &str, known: u64, micros: i64) -> Vec<Value> {
+    tick_of(engine, (node, "", ""), epoch, known, micros).await
+}
+
+/// The same with its hub and its process.
+async fn tick_of(
+    engine: &Engine,
+    (node, lineage, process): (&str, &str, &str),
+    epoch: &str,
+    known: u64,
+    micros: i64,
+) -> Vec<Value> {
     let base = if epoch.is_empty() {
         0
     } else {
@@ -47,6 +59,8 @@ async fn tick(engine: &Engine, node: &str, epoch: &str, known: u64, micros: i64)
         "1000000",
         "7",
         "abcdefabcd",
+        lineage,
+        process,
     ];
     let told = told.into_iter().map(Value::from).collect();
     let said = function(engine, "feedbell_tick", told).await.unwrap();
@@ -110,12 +124,12 @@ async fn one_id_is_one_event_for_one_audience() {
     let (_server, engine, base) = open().await;
     let everyone = keyed("a", Audience::Everyone);
     let ada = keyed("a", user("ada"));
-    let said = append(&engine, &[&[everyone.clone(), ada.clone()], &[ada.clone()]]).await;
-    assert_eq!(numbers(&said[3], base), [1, 2]);
-    assert_eq!(numbers(&said[4], base), [2]);
+    let said = append(&engine, &[&[everyone.clone(), ada.clone()], from_ref(&ada)]).await;
+    assert_eq!(numbers(&said[4], base), [1, 2]);
+    assert_eq!(numbers(&said[5], base), [2]);
     let said = append(&engine, &[&[keyed("a", user("bo")), everyone, ada]]).await;
-    assert_eq!(numbers(&said[3], base), [3, 1, 2]);
-    assert_eq!(wire::number(&wire::array(&said[3]).unwrap()[0]), Some(2));
+    assert_eq!(numbers(&said[4], base), [3, 1, 2]);
+    assert_eq!(wire::number(&wire::array(&said[4]).unwrap()[0]), Some(2));
 }
 
 #[tokio::test]
@@ -135,7 +149,7 @@ async fn what_is_read_back_is_what_was_published() {
             "line\n线\r\n\u{1f514}",
         )
     };
-    append(&engine, &[&[publication.clone()]]).await;
+    append(&engine, &[from_ref(&publication)]).await;
     let read = vec!["STREAMS".into(), engine.key("log").into(), "0-0".into()];
     let read = engine.call("XREAD", read).await.unwrap();
     let [entry] = wire::entries(&read) else {
@@ -163,8 +177,8 @@ async fn what_is_scheduled_comes_once_and_in_its_order() {
     };
     let (far, near) = (later(600_000, "far", "1"), later(60_000, "near", "2"));
     let said = append(&engine, &[&[far.clone(), near], &[far]]).await;
-    assert_eq!(numbers(&said[3], base), [0, 0]);
-    assert_eq!(numbers(&said[4], base), [0]);
+    assert_eq!(numbers(&said[4], base), [0, 0]);
+    assert_eq!(numbers(&said[5], base), [0]);
     let rows = async |after: Upcoming| {
         let arguments = vec![
             after.due.to_string().into(),
@@ -201,13 +215,13 @@ async fn what_is_scheduled_comes_once_and_in_its_order() {
     };
     assert_eq!((cancel("2").await, cancel("2").await), (1, 0));
     let said = append(&engine, &[&[keyed("nearer", Audience::Everyone)]]).await;
-    assert_eq!(numbers(&said[3], base), [1]);
+    assert_eq!(numbers(&said[4], base), [1]);
     // Made due by hand: time at the engine is not ours.
     server.say(&["ZADD", "{feedbell}:due", "1", "0000000000000001"]);
     let said = append(&engine, &[&[keyed("last", Audience::Everyone)]]).await;
-    assert_eq!(numbers(&said[3], base), [3], "what was due came before it");
+    assert_eq!(numbers(&said[4], base), [3], "what was due came before it");
     let said = append(&engine, &[&[keyed("far", Audience::Everyone)]]).await;
-    assert_eq!(numbers(&said[3], base), [2], "its id is still its own");
+    assert_eq!(numbers(&said[4], base), [2], "its id is still its own");
     assert_eq!(server.say(&["ZCARD", "{feedbell}:due"]), "0");
 }
 
@@ -242,7 +256,7 @@ async fn nothing_is_taken_before_all_who_were_there_have_vouched() {
         ("ok".to_owned(), Some(EPOCH))
     );
     let taken = append(&engine, &[&[keyed("b", Audience::Everyone)]]).await;
-    assert_eq!(numbers(&taken[3], base), [2]);
+    assert_eq!(numbers(&taken[4], base), [2]);
 }
 
 #[tokio::test]
@@ -359,6 +373,116 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
         Just(json!("v1")),
         Just(json!({})),
     ]
+}
+
+#[tokio::test]
+async fn a_node_of_another_hub_changes_nothing() {
+    let (server, engine, base) = open().await;
+    append(&engine, &[&[keyed("a", Audience::Everyone)]]).await;
+    let own = server.say(&["HGET", "{feedbell}:hub", "lineage"]);
+    server.say(&["HSET", "{feedbell}:hub", "born", "0"]);
+    // However high its numbers are.
+    let other = ("n9", "00000000000000f", "");
+    let said = tick_of(&engine, other, "ffffffffff", base + 9_000_000, 1).await;
+    assert_eq!(wire::text(&said[0]), Some("foreign"));
+    assert_eq!(server.say(&["XLEN", "{feedbell}:log"]), "1");
+    let micros: i64 = server
+        .say(&["HGET", "{feedbell}:hub", "micros"])
+        .parse()
+        .unwrap();
+    let said = tick_of(&engine, ("n1", &own, ""), EPOCH, base + 1, micros).await;
+    assert_eq!(wire::text(&said[0]), Some("ok"));
+    assert_eq!(wire::text(&said[11]), Some(&*own));
+}
+
+/// Whoever knows nothing may be the first to come to an engine that was emptied.
+#[tokio::test]
+async fn who_knew_a_hub_before_makes_good_what_a_new_node_began() {
+    let (_server, engine, base) = open().await;
+    append(&engine, &[&[keyed("a", Audience::Everyone)]]).await;
+    let node = ("n9", "00000000000000f", "");
+    let said = tick_of(&engine, node, "ffffffffff", base - 5, 1).await;
+    let [state, epoch, .., lineage] = said.as_slice() else {
+        panic!("{said:?}");
+    };
+    let told = [state, epoch, lineage, &said[7]].map(|value| wire::text(value).unwrap());
+    assert_eq!(told, ["ok", "abcdefabcd", "00000000000000f", "empty"]);
+    assert!(wire::number::<u64>(&said[2]).unwrap() > base + 1);
+}
+
+#[tokio::test]
+async fn a_log_into_which_others_write_begins_anew() {
+    let (server, engine, base) = open().await;
+    append(&engine, &[&[keyed("a", Audience::Everyone)]]).await;
+    let micros: i64 = server
+        .say(&["HGET", "{feedbell}:hub", "micros"])
+        .parse()
+        .unwrap();
+    server.say(&["XADD", "{feedbell}:log", "*", "a", "b"]);
+    let said = tick(&engine, "n1", EPOCH, base + 1, micros).await;
+    assert_eq!(wire::text(&said[7]), Some("mixed"));
+    let mut arguments = vec!["abcdefabcd".into(), "0".into(), "1".into(), "1".into()];
+    wire::arguments(&keyed("b", Audience::Everyone), &mut arguments);
+    let said = function(&engine, "feedbell_append", arguments)
+        .await
+        .unwrap();
+    assert_eq!(wire::text(&wire::array(&said).unwrap()[0]), Some("ok"));
+}
+
+#[tokio::test]
+async fn two_processes_with_one_name_are_noticed_and_one_that_starts_again_is_not() {
+    let (_server, engine, _) = open().await;
+    let state = async |process: &str| {
+        let said = tick_of(&engine, ("n1", "", process), "", 0, 0).await;
+        wire::text(&said[0]).unwrap().to_owned()
+    };
+    for process in ["aa", "aa", "bb", "bb", "cc"] {
+        assert_eq!(state(process).await, "ok", "{process}");
+    }
+    assert_eq!(state("bb").await, "twin");
+    assert_eq!(state("cc").await, "ok");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_leaves_no_nodes_behind() {
+    let (server, engine, _) = open().await;
+    tick(&engine, "n2", "", 0, 0).await;
+    let later = Timestamp::now().as_microsecond() + 3_600_000_000;
+    server.say(&["ZADD", "{feedbell}:nodes", &later.to_string(), "n2"]);
+    tick(&engine, "n1", "", 0, 0).await;
+    assert_eq!(server.say(&["ZRANGE", "{feedbell}:nodes", "0", "-1"]), "n1");
+}
+
+#[tokio::test]
+async fn an_import_that_stopped_keeps_others_away_for_a_while() {
+    let server = Server::start();
+    let engine = Engine::connect(&server.backplane()).unwrap();
+    let begin = async |node: &str, epoch: &str| {
+        let arguments = ["begin", node, epoch, "00000000000000f"]
+            .map(Value::from)
+            .to_vec();
+        let said = function(&engine, "feedbell_import", arguments)
+            .await
+            .unwrap();
+        wire::text(&wire::array(&said).unwrap()[0])
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(begin("n1", EPOCH).await, "ok");
+    assert_eq!(begin("n1", EPOCH).await, "ok", "it begins anew");
+    assert_eq!(begin("n2", "ffffffffff").await, "importing");
+    let said = tick(&engine, "n3", "", 0, 0).await;
+    assert_eq!(wire::text(&said[0]), Some("importing"));
+    server.say(&["HSET", "{feedbell}:hub", "seen", "1"]);
+    assert_eq!(begin("n2", "ffffffffff").await, "ok");
+    let end = ["end", "n2", "0", "0"].map(Value::from).to_vec();
+    function(&engine, "feedbell_import", end).await.unwrap();
+    assert_eq!(
+        begin("n2", "ffffffffff").await,
+        "done",
+        "the answer was lost"
+    );
+    assert_eq!(begin("n1", EPOCH).await, "taken");
 }
 
 /// Nodes take every publication that the engine took, and what could have come over

@@ -271,6 +271,7 @@ fn run(steps: Vec<Step>) {
         was: Was {
             origin: None,
             is_empty: true,
+            node: String::new(),
         },
         head,
         shared: own.shared.clone(),

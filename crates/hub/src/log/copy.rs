@@ -43,6 +43,7 @@ pub(crate) enum Step {
     Anew {
         epoch: Epoch,
         base: u64,
+        lineage: u64,
         /// What is there begins after this number, which is higher than all that
         /// this log had.
         after: u64,
@@ -50,6 +51,8 @@ pub(crate) enum Step {
     /// Its history has become that of the shared log, and what was scheduled is
     /// scheduled there.
     Shared(Origin),
+    /// Another node is called as this one was: its folder is a copy of that one's.
+    Rename(String),
 }
 
 impl Work<Stored<'_>> {
@@ -64,7 +67,23 @@ impl Work<Stored<'_>> {
                 }
                 Ok(())
             }
-            Step::Anew { epoch, base, after } => self.start_anew(epoch, base, after),
+            Step::Anew {
+                epoch,
+                base,
+                lineage,
+                after,
+            } => {
+                self.start_anew(epoch, after)?;
+                self.set_origin(Origin {
+                    base,
+                    micros: 0,
+                    lineage,
+                })
+            }
+            Step::Rename(name) => {
+                let named = self.ledger.0.execute("UPDATE hub SET node = ?1", [name]);
+                named.map(drop)
+            }
             Step::Shared(origin) => {
                 self.ledger.0.execute("DELETE FROM scheduled", [])?;
                 self.state.schedule = Schedule::default();
@@ -129,7 +148,7 @@ impl Work<Stored<'_>> {
         self.entries.clear();
     }
 
-    fn start_anew(&mut self, epoch: Epoch, base: u64, after: u64) -> rusqlite::Result<()> {
+    fn start_anew(&mut self, epoch: Epoch, after: u64) -> rusqlite::Result<()> {
         let tx = &self.ledger.0;
         tx.execute_batch("DELETE FROM address; DELETE FROM log; DELETE FROM scheduled")?;
         tx.execute("UPDATE hub SET epoch = ?1", [epoch.to_string()])?;
@@ -141,16 +160,14 @@ impl Work<Stored<'_>> {
         (state.recent, state.past) = (after, after);
         // Times are those of the other log.
         state.last_at = 0;
-        self.set_origin(Origin { base, micros: 0 })
+        Ok(())
     }
 
     fn set_origin(&mut self, origin: Origin) -> rusqlite::Result<()> {
         self.state.extent.origin = Some(origin);
-        let base = origin.base.cast_signed();
-        self.ledger
-            .0
-            .execute("UPDATE hub SET base = ?1", [base])
-            .map(drop)
+        let numbers = [origin.base.cast_signed(), origin.lineage.cast_signed()];
+        let sql = "UPDATE hub SET base = ?1, lineage = ?2";
+        self.ledger.0.execute(sql, numbers).map(drop)
     }
 }
 
@@ -283,8 +300,13 @@ mod tests {
 
     async fn anew(log: &Log, seed: u64, after: u64) -> Result<(), HubError> {
         let epoch = epoch(seed);
-        let base = after;
-        log.follow(Step::Anew { epoch, base, after }).await
+        let step = Step::Anew {
+            epoch,
+            base: after,
+            lineage: 7,
+            after,
+        };
+        log.follow(step).await
     }
 
     #[tokio::test]
@@ -303,7 +325,12 @@ mod tests {
         assert_eq!(all(&copy).await, expected);
         let extent = copy.extent();
         let micros = event(1003, "c").micros;
-        assert_eq!(extent.origin, Some(Origin { base: 1000, micros }));
+        let origin = Origin {
+            base: 1000,
+            micros,
+            lineage: 7,
+        };
+        assert_eq!(extent.origin, Some(origin));
         drop(copy);
         let copy = log(folder.path());
         assert_eq!(copy.was().origin, extent.origin);
@@ -369,7 +396,7 @@ mod tests {
         let kept = copy.events(0).await.unwrap();
         let keys = kept
             .iter()
-            .map(|one| one.publication.key.as_ref().map(|key| key.as_str()));
+            .map(|one| one.publication.key.as_ref().map(sse::EventId::as_str));
         assert_eq!(
             keys.collect::<Vec<_>>(),
             [None, Some("once"), Some("twice")]

@@ -92,6 +92,8 @@ pub(super) struct Opened {
     db: Connection,
     lock: File,
     pub(super) state: State,
+    /// What the node is called.
+    pub(super) node: String,
 }
 
 impl Opened {
@@ -105,6 +107,7 @@ impl Opened {
         let extent = store::extent(&db).map_err(damaged)?;
         let (kept, last_at) = store::kept(&db).map_err(damaged)?;
         let schedule = store::schedule(&db).map_err(damaged)?;
+        let node = store::node(&db).map_err(damaged)?;
         let state = State {
             kept,
             last_at,
@@ -118,6 +121,7 @@ impl Opened {
             db,
             lock,
             state,
+            node,
         })
     }
 

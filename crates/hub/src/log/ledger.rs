@@ -90,6 +90,8 @@ pub(crate) struct Origin {
     /// When the newest event came into it, in Unix microseconds: no two have the
     /// same time. 0: not known.
     pub(crate) micros: i64,
+    /// Tells the hub from others, through all its epochs.
+    pub(crate) lineage: u64,
 }
 
 /// What a publication already is when it comes a second time.

@@ -86,10 +86,13 @@ const SECOND: &str = "
     CREATE UNIQUE INDEX scheduled_message ON scheduled (message) WHERE message IS NOT NULL;
 ";
 
-/// What version 3 added: of which shared log this is a copy.
+/// What version 3 added: of which shared log this is a copy, and what the node is called.
 const THIRD: &str = "
     ALTER TABLE hub ADD COLUMN base INTEGER;
     ALTER TABLE hub ADD COLUMN micros INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE hub ADD COLUMN lineage INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE hub ADD COLUMN node TEXT NOT NULL DEFAULT '';
+    UPDATE hub SET node = lower(hex(randomblob(4)));
 ";
 
 /// Opens the writing side, without looking into the file yet.
@@ -166,7 +169,7 @@ pub(crate) fn copy(db: &Connection, to: &Path) -> rusqlite::Result<()> {
 
 /// How far the log goes.
 pub(crate) fn extent(db: &Connection) -> rusqlite::Result<Extent> {
-    db.prepare_cached("SELECT epoch, head, floor, bytes, base, micros FROM hub")?
+    db.prepare_cached("SELECT epoch, head, floor, bytes, base, micros, lineage FROM hub")?
         .query_row([], |row| {
             let epoch: String = row.get(0)?;
             let epoch = epoch.parse().map_err(|source| {
@@ -186,10 +189,16 @@ pub(crate) fn extent(db: &Connection) -> rusqlite::Result<Extent> {
                     Some(base) => Some(Origin {
                         base: base.unsigned_abs(),
                         micros: row.get(5)?,
+                        lineage: number(row, 6)?,
                     }),
                 },
             })
         })
+}
+
+/// What the node of this log is called.
+pub(crate) fn node(db: &Connection) -> rusqlite::Result<String> {
+    db.query_row("SELECT node FROM hub", [], |row| row.get(0))
 }
 
 /// Events in the log, and the time of the newest.

@@ -10,6 +10,7 @@ mod access;
 mod client;
 mod delivery;
 mod durability;
+#[cfg(unix)]
 mod engine;
 mod leaving;
 mod lines;
@@ -30,6 +31,7 @@ mod retention;
 mod review;
 mod scheduled;
 mod security;
+#[cfg(unix)]
 mod sharing;
 mod shutdown;
 mod tutorials;

@@ -75,6 +75,17 @@ async fn has(server: &Server, ids: &[&String]) {
     .await;
 }
 
+/// Waits until a node has this token: then it has what its maker did before.
+async fn hears_of(server: &Server, id: &str) {
+    soon("the token", async {
+        let has = |tokens: Vec<hub::TokenInfo>| tokens.iter().any(|token| token.id == id);
+        while !has(server.hub.tokens().await.unwrap()) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 async fn status(server: &Server, secret: &str) -> u16 {
     ask(server, "GET /hub/status", &bearer(secret), "")
         .await
@@ -113,7 +124,7 @@ async fn what_one_node_changes_counts_at_all() {
     let stream = listen(&b, "/events?uid=ada&control=1", &secret).await;
     a.hub.ban(&uid).await.unwrap();
     assert_eq!(why(stream).await, REVOKED);
-    assert_eq!(b.hub.bans().await.unwrap(), [uid.clone()]);
+    assert_eq!(b.hub.bans().await.unwrap(), std::slice::from_ref(&uid));
     assert!(b.hub.unban(&uid).await.unwrap());
     soon("the ban's end", async {
         while !a.hub.bans().await.unwrap().is_empty() {
@@ -152,9 +163,14 @@ async fn a_ticket_opens_one_stream_at_whatever_node() {
     let fourth = b.resume(&url, &cursor).await;
     assert_eq!(why(third).await, REPLACED);
 
-    // At both at once.
+    // At both at once, which both know.
+    let mut tickets = Vec::new();
     for _ in 0..20 {
-        let url = ticket(&b).await;
+        tickets.push(ticket(&b).await);
+    }
+    let (id, _) = make(&b, "r").await;
+    hears_of(&a, &id).await;
+    for url in tickets {
         let (one, other) = tokio::join!(
             Stream::try_open(a.address, &url, &[]),
             Stream::try_open(b.address, &url, &[]),
@@ -190,19 +206,7 @@ async fn tickets_in_use_elsewhere_make_no_room() {
     }
     // What A has sent is at B when this is.
     let (id, _) = make(&a, "r").await;
-    soon("the token", async {
-        while b
-            .hub
-            .tokens()
-            .await
-            .unwrap()
-            .iter()
-            .all(|token| token.id != id)
-        {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    hears_of(&b, &id).await;
     b.hub
         .publish(hub::Publication::to_everyone("still"))
         .await
@@ -315,13 +319,16 @@ async fn an_engine_with_an_older_state_learns_what_nodes_know() {
     engine.begin().await;
     assert!(a.hub.revoke_token(&early).await.unwrap());
     let (late, secret) = make(&a, "r").await;
-    soon("the token at the engine", async {
-        let row = format!("HEXISTS {{feedbell}}:access token:{late}");
-        while engine.ask(&row).await != ":1" {
+    // The engine has it, and the node knows that.
+    let db = rusqlite::Connection::open(folders[0].path().join("hub-access.db")).unwrap();
+    soon("the changes to be told", async {
+        let waiting = "SELECT count(*) FROM change";
+        while db.query_row(waiting, [], |row| row.get(0)) != Ok(0) {
             tokio::task::yield_now().await;
         }
     })
     .await;
+    drop(db);
     a.stop().await;
     engine.kill().await;
     engine.restore_data();
@@ -475,19 +482,7 @@ async fn one_pace_for_all_nodes() {
     })
     .await;
     let (id, _) = make(&a, "r").await;
-    soon("the token", async {
-        while b
-            .hub
-            .tokens()
-            .await
-            .unwrap()
-            .iter()
-            .all(|token| token.id != id)
-        {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    hears_of(&b, &id).await;
     assert_eq!(ask(&b, "POST /publish", &own, "x").await.status, 429);
     assert_eq!(guess(&b, 30..31).await, [429]);
     a.stop().await;
@@ -541,6 +536,29 @@ async fn an_older_file_is_kept_and_becomes_a_newer_one() {
     let b = node(&engine, &other).await;
     has(&b, &[&"a1b2".to_owned()]).await;
     assert_eq!(b.hub.bans().await.unwrap().len(), 1);
+    a.stop().await;
+    b.stop().await;
+}
+
+/// What a node notes late of a token that was taken back.
+#[tokio::test]
+async fn a_late_note_brings_no_token_back() {
+    let engine = Engine::start().await;
+    let (a, b, folders, (admin, _)) = two(&engine).await;
+    let (id, secret) = make(&a, "r").await;
+    has(&b, &[&admin, &id]).await;
+    b.stop().await;
+    let db = rusqlite::Connection::open(folders[1].path().join("hub-access.db")).unwrap();
+    let noted = db.execute("UPDATE token SET used = 9 WHERE id = ?1", [&id]);
+    assert_eq!(noted.unwrap(), 1);
+    drop(db);
+    assert!(a.hub.revoke_token(&id).await.unwrap());
+    let b = node(&engine, &folders[1]).await;
+    let (last, _) = make(&b, "r").await;
+    for server in [&a, &b] {
+        has(server, &[&admin, &last]).await;
+        assert_eq!(status(server, &secret).await, 401);
+    }
     a.stop().await;
     b.stop().await;
 }
