@@ -587,9 +587,11 @@ export class Fake implements Backend {
     const one = (id: number, uids: string[], device: string | null, address: string | null, ago: number): HubLists['listening'][number] => ({
       id, uids, topics: [], device, address, since: this.#now - ago * minute, token: address === null ? null : token,
     });
+    // Of yesterday, whatever the time is.
+    const yesterday = (this.#now - new Date(this.#now).setHours(12, 0, 0, 0)) / minute + 24 * 60;
     const listening = [
       one(1, ['mira'], 'Firefox on Linux', '192.168.1.23', 95), one(2, ['tomas'], 'Feedbell on Windows', '192.168.1.31', 12),
-      one(3, ['hall-panel'], 'curl', '192.168.1.60', 1600),
+      one(3, ['hall-panel'], 'curl', '192.168.1.60', yesterday),
     ];
     if (this.scene === 'lan-full') {
       for (let id = 4; id <= 120; id += 1) listening.push(one(id, [`desk-${id}`], id % 3 === 0 ? null : 'Chrome on Windows', `10.0.${id % 7}.${id % 250}`, id));
