@@ -58,7 +58,8 @@ pub fn filter(default: &str) -> EnvFilter {
             "notifier",
         ]
         .iter()
-        .fold("warn".to_owned(), |all, name| format!("{all},{name}={own}"))
+        // What fred warns of, the hub says in its own words.
+        .fold("warn,fred=error".to_owned(), |all, name| format!("{all},{name}={own}"))
     };
     EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new(default))
 }

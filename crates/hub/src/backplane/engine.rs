@@ -11,6 +11,7 @@ use fred::types::{Builder, ClusterHash, CustomCommand, RespVersion, Value};
 use fred_socket2::TcpKeepalive;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::examine::plain;
 use super::{Backplane, BackplaneError};
 
 /// How long an answer may take; a call that blocks says how long it blocks itself.
@@ -145,7 +146,7 @@ impl Engine {
                 | ErrorKind::Auth
                 | ErrorKind::Sentinel
                 | ErrorKind::Protocol
-                | ErrorKind::Backpressure => Failed::Away(error.details().to_owned()),
+                | ErrorKind::Backpressure => Failed::Away(plain(error.details())),
                 _ => Failed::Refused(error.details().to_owned()),
             }),
             Err(_) => Err(Failed::Away("it does not answer".to_owned())),

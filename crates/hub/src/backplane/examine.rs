@@ -217,7 +217,7 @@ impl Backplane {
 
 /// What is wrong, without Rust's brackets around what the system or rustls says, and
 /// without a full stop.
-fn plain(details: &str) -> String {
+pub(super) fn plain(details: &str) -> String {
     let within = |begin: &str, end: &str| {
         let (_, rest) = details.split_once(begin)?;
         rest.rsplit_once(end).map(|(words, _)| words)
