@@ -59,7 +59,9 @@ pub fn filter(default: &str) -> EnvFilter {
         ]
         .iter()
         // What fred warns of, the hub says in its own words.
-        .fold("warn,fred=error".to_owned(), |all, name| format!("{all},{name}={own}"))
+        .fold("warn,fred=error".to_owned(), |all, name| {
+            format!("{all},{name}={own}")
+        })
     };
     EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new(default))
 }

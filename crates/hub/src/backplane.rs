@@ -4,12 +4,15 @@
 pub(crate) mod access;
 mod engine;
 mod examine;
+mod functions;
 mod import;
 #[cfg(test)]
 mod losses;
 pub(crate) mod node;
 mod presence;
 mod press;
+mod pulse;
+mod tail;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

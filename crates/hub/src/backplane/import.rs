@@ -3,7 +3,8 @@
 use fred::types::Value;
 
 use super::engine::{Engine, Failed};
-use super::node::{Common, function};
+use super::functions::function;
+use super::node::Common;
 use super::wire;
 use crate::log::{Copied, Origin, Step};
 use crate::publication::{Audience, Publication};

@@ -7,7 +7,7 @@ use fred::types::Value;
 use jiff::{SignedDuration, Timestamp};
 
 use super::engine::{Engine, Failed};
-use super::node;
+use super::functions;
 use super::testing::Server;
 use super::wire;
 use crate::publication::Publication;
@@ -18,7 +18,7 @@ const SECOND: &str = "abcdefabcd";
 
 async fn function(engine: &Engine, name: &'static str, rest: Vec<Value>) -> Vec<Value> {
     loop {
-        match node::function(engine, name, rest.clone()).await {
+        match functions::function(engine, name, rest.clone()).await {
             Err(Failed::Away(_)) => {}
             other => return wire::array(&other.unwrap()).unwrap().to_vec(),
         }
@@ -281,7 +281,7 @@ async fn where_no_memory_is_left_some_is_given_back() {
     server.say(&["CONFIG", "SET", "maxmemory", "1"]);
     let mut arguments = vec![FIRST.into(), "0".into(), "1".into(), "1".into()];
     wire::arguments(&keyed("full"), &mut arguments);
-    let refused = node::function(&engine, "feedbell_append", arguments).await;
+    let refused = functions::function(&engine, "feedbell_append", arguments).await;
     assert!(matches!(refused, Err(Failed::Refused(why)) if why.starts_with("OOM")));
     let id = format!("{}-0", base + 150);
     let newest = server.say(&["XRANGE", "{feedbell}:log", &id, &id]);
@@ -309,7 +309,7 @@ async fn an_outside_program_is_refused_what_is_not_utf8() {
         let document = [&b"{\"data\":\""[..], data, b"\"}"].concat();
         assert_eq!(
             std::str::from_utf8(data).is_ok(),
-            match node::function(
+            match functions::function(
                 &engine,
                 "feedbell_publish",
                 vec![Value::Bytes(document.into())],

@@ -13,7 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::engine::{Engine, Failed};
-use super::node::{Common, Given, function};
+use super::functions::function;
+use super::node::{Common, Given};
 use super::wire;
 use crate::HubError;
 use crate::log::Upcoming;

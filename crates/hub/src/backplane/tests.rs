@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::engine::{Engine, Failed};
-use super::node;
+use super::functions;
 use super::testing::Server;
 use super::wire;
 use crate::log::Upcoming;
@@ -22,7 +22,7 @@ const EPOCH: &str = "0123456789";
 /// Calls a function; again, where the engine was just restarted.
 async fn function(engine: &Engine, name: &'static str, rest: Vec<Value>) -> Result<Value, Failed> {
     loop {
-        match node::function(engine, name, rest.clone()).await {
+        match functions::function(engine, name, rest.clone()).await {
             Err(Failed::Away(_)) => {}
             other => return other,
         }
