@@ -259,6 +259,7 @@ hub-open = The hub could not start: { $why }.
 hub-in-use = Another hub uses { $path }. Stop it, then switch the hub on again.
 hub-newer = The hub’s log { $path } was written by a newer Feedbell. Update Feedbell; the log stays as it is.
 hub-own-history = The folder of { $path } holds a history that the other nodes do not have. Start once with --import to make it that of all, or name another folder with --data.
+hub-other-hub = { $path } is a node’s copy of another hub than the one at this engine. Name another folder with --data, or another --backplane-prefix.
 hub-is-copy = { $path } is a node’s copy of a hub with a backplane. Start with --backplane, or name another folder with --data.
 hub-not-imported = The history was not imported: { $why }.
 hub-damaged = The hub’s log { $path } is damaged. Move it away to start with an empty history.

@@ -226,6 +226,7 @@ hub-open = 广播站无法启动：{ $why }。
 hub-in-use = 另一个广播站正在使用 { $path }。请先停止它，再重新开启广播站。
 hub-newer = 广播站的记录 { $path } 由更新版本的 Feedbell 写入。请更新 Feedbell；记录保持原样。
 hub-own-history = { $path } 中有其他节点没有的历史。请用 --import 启动一次，让它成为所有节点的历史，或用 --data 指定另一个文件夹。
+hub-other-hub = { $path } 是另一个广播站的节点副本，不属于这个引擎上的广播站。请用 --data 指定别的文件夹，或换一个 --backplane-prefix。
 hub-is-copy = { $path } 是使用背板的广播站的一个节点的副本。请加上 --backplane 启动，或用 --data 指定另一个文件夹。
 hub-not-imported = 没有导入历史：{ $why }。
 hub-damaged = 广播站的记录 { $path } 已损坏。请移走它，以便从空记录开始。

@@ -166,6 +166,13 @@ fn copy_database(from: &Path, to: &Path) -> Result<(), Trouble> {
             // Put back, it goes on otherwise than the original did: with an
             // epoch of its own, who had got further hears of a gap.
             copy.execute("UPDATE hub SET epoch = lower(hex(randomblob(5)))", [])?;
+            // What was a node's copy of a shared log is a log of its own.
+            let version: i64 = copy.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if version >= 3 {
+                let alone = "UPDATE hub SET base = NULL, micros = 0, lineage = 0,
+                                 node = lower(hex(randomblob(4)))";
+                copy.execute(alone, [])?;
+            }
         }
         copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
     };

@@ -307,6 +307,15 @@ pub enum HubError {
         /// The log.
         path: PathBuf,
     },
+    /// Tell the user: the log is a copy of that of another hub.
+    #[error(
+        "{} is a node's copy of another hub than the one at this engine: choose another data \
+         folder, or another --backplane-prefix", path.display()
+    )]
+    OtherHub {
+        /// The log.
+        path: PathBuf,
+    },
     /// Tell the user: a node keeps its copy on disk.
     #[error("a node on a backplane keeps its copy of the log on disk, not in memory")]
     CopyInMemory,

@@ -530,6 +530,7 @@ pub fn hub_trouble(why: &HubError) -> Text {
         }
         HubError::OwnHistory { path } => ("hub-own-history", path),
         HubError::IsCopy { path } => ("hub-is-copy", path),
+        HubError::OtherHub { path } => ("hub-other-hub", path),
         HubError::InUse { path } => ("hub-in-use", path),
         HubError::Newer { path } => ("hub-newer", path),
         HubError::Damaged { path, .. } => ("hub-damaged", path),

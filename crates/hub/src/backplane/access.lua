@@ -147,8 +147,9 @@ local function version()
   return 1
 end
 
-redis.register_function('feedbell_change', change)
-redis.register_function('feedbell_access_replace', replace)
+-- They are small, and what is forbidden must be so everywhere, also when no memory is left.
+redis.register_function{function_name = 'feedbell_change', callback = change, flags = {'allow-oom'}}
+redis.register_function{function_name = 'feedbell_access_replace', callback = replace, flags = {'allow-oom'}}
 redis.register_function{function_name = 'feedbell_access_state', callback = state, flags = {'no-writes'}}
 redis.register_function{function_name = 'feedbell_access_rows', callback = rows, flags = {'no-writes'}}
 redis.register_function{function_name = 'feedbell_access_version', callback = version, flags = {'no-writes'}}

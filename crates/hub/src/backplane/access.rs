@@ -196,7 +196,11 @@ impl Replica {
             match step {
                 Ok(()) => {
                     joined = true;
-                    self.trouble = None;
+                    if self.trouble.take().is_some() {
+                        tracing::info!(
+                            "tokens, tickets and bans are shared with the other nodes again"
+                        );
+                    }
                     self.with_sharing(Sharing::back);
                 }
                 Err(why) => {

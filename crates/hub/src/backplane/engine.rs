@@ -1,14 +1,16 @@
 //! A connection to the engine: commands go one way, answers come the other, and
 //! what breaks is made anew for ever.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fred::clients::Client;
 use fred::error::ErrorKind;
-use fred::interfaces::ClientLike as _;
+use fred::interfaces::{ClientLike as _, EventInterface as _};
 use fred::types::config::{ConnectionConfig, ReconnectPolicy, TcpConfig, UnresponsiveConfig};
 use fred::types::{Builder, ClusterHash, CustomCommand, RespVersion, Value};
 use fred_socket2::TcpKeepalive;
+use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::examine::plain;
@@ -29,6 +31,9 @@ pub(super) struct Engine {
     client: Client,
     prefix: String,
     address: String,
+    /// Why the connection broke, until something was answered.
+    broken: Arc<Mutex<Option<String>>>,
+    _listening: AbortOnDropHandle<()>,
     _routing: AbortOnDropHandle<Result<(), fred::error::Error>>,
 }
 
@@ -81,9 +86,23 @@ impl Engine {
             address: address.clone(),
             why: format!("cannot be reached: {}", error.details()),
         })?;
+        let broken = Arc::<Mutex<Option<String>>>::default();
+        let mut errors = client.error_rx();
+        let noted = broken.clone();
+        let listening = tokio::spawn(async move {
+            loop {
+                match errors.recv().await {
+                    Ok((error, _)) => *lock(&noted) = Some(plain(error.details())),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
         let routing = client.connect();
         Ok(Self {
             client,
+            broken,
+            _listening: AbortOnDropHandle::new(listening),
             prefix: backplane.prefix.clone(),
             address,
             _routing: AbortOnDropHandle::new(routing),
@@ -93,6 +112,16 @@ impl Engine {
     /// Where it is, without the password.
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Why there is no connection now; `None` where there is one.
+    pub(super) fn broken(&self) -> Option<String> {
+        (!self.client.is_connected()).then(|| self.silence())
+    }
+
+    fn silence(&self) -> String {
+        let broken = lock(&self.broken).clone();
+        broken.unwrap_or_else(|| "it does not answer".to_owned())
     }
 
     /// The full name of one of the hub's keys. All are in one hash slot.
@@ -136,7 +165,10 @@ impl Engine {
         let command = CustomCommand::new_static(command, ClusterHash::FirstKey, blocks);
         let answer = self.client.custom::<Value, Value>(command, arguments);
         match tokio::time::timeout(patience, answer).await {
-            Ok(Ok(value)) => Ok(value),
+            Ok(Ok(value)) => {
+                lock(&self.broken).take();
+                Ok(value)
+            }
             Ok(Err(error)) => Err(match error.kind() {
                 ErrorKind::IO
                 | ErrorKind::Timeout
@@ -149,7 +181,7 @@ impl Engine {
                 | ErrorKind::Backpressure => Failed::Away(plain(error.details())),
                 _ => Failed::Refused(error.details().to_owned()),
             }),
-            Err(_) => Err(Failed::Away("it does not answer".to_owned())),
+            Err(_) => Err(Failed::Away(self.silence())),
         }
     }
 
@@ -158,4 +190,8 @@ impl Engine {
         let arguments = vec!["LOAD".into(), "REPLACE".into(), library.into()];
         self.call("FUNCTION", arguments).await.map(drop)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -65,14 +65,14 @@ local function key(log, name)
   return string.sub(log, 1, -4) .. name
 end
 
-local FIELDS = { 'epoch', 'base', 'head', 'floor', 'micros', 'total', 'entry', 'held', 'seen', 'born', 'importing', 'term', 'lineage' }
-local NUMBERS = 10
+local FIELDS = { 'epoch', 'base', 'head', 'floor', 'micros', 'total', 'entry', 'held', 'seen', 'born', 'begun', 'importing', 'term', 'lineage' }
+local NUMBERS = 11
 
 -- What is written down of the hub; nil when there is none.
 local function read_hub(log)
   local found = redis.call('HMGET', key(log, 'hub'), unpack(FIELDS))
   if not found[1] then return nil end
-  local hub = { epoch = found[1], importing = found[11], term = found[12], lineage = found[13] or '' }
+  local hub = { epoch = found[1], importing = found[12], term = found[13], lineage = found[14] or '' }
   for nth = 2, NUMBERS do
     hub[FIELDS[nth]] = tonumber(found[nth] or 0)
   end
@@ -135,10 +135,10 @@ local function renew(log, epoch, known, now, lineage)
   local hub = {
     epoch = epoch, base = base, head = base, floor = base, micros = now, total = 0,
     entry = old and old.entry or 0, held = old and old.held or 0, seen = now,
-    lineage = lineage or old.lineage, born = 0,
+    lineage = lineage or old.lineage, born = 0, begun = now,
   }
   redis.call('HSET', key(log, 'hub'), 'epoch', epoch, 'base', whole(base), 'seen', whole(now),
-    'lineage', hub.lineage, 'born', '0')
+    'lineage', hub.lineage, 'born', '0', 'begun', whole(now))
   redis.call('HDEL', key(log, 'hub'), 'importing')
   write_hub(log, hub)
   open_up(log, hub, now)
@@ -499,6 +499,9 @@ local function tick(keys, args)
     why = 'older'
     hub = renew(log, proposal, math.max(node.known, hub.head), now)
   elseif node.epoch ~= '' and node.epoch ~= hub.epoch and node.known > hub.base then
+    -- Only of an epoch that others have just begun: a log that goes on is not given
+    -- up for a folder of whatever origin.
+    if now - hub.begun > YOUNG then return alone('foreign') end
     why = 'overtaken'
     hub = renew(log, proposal, math.max(node.known, hub.head), now)
   elseif not agrees(log, hub, node) then
@@ -749,6 +752,9 @@ local function publish(keys, args)
   end
   local hub, state = open(log, nil, 0, now)
   if not hub then
+    if not read_hub(log) then
+      return refuse('there is no hub at ' .. log .. ': its name is like {feedbell}:log, with the braces, and a node has to be there')
+    end
     if state == 'importing' then return refuse('a history is being imported; try again later') end
     return refuse('the nodes of the hub have not vouched for this engine yet; try again in a second')
   end

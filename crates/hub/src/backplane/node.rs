@@ -6,8 +6,9 @@
 //! here. They know of each other only through [`State`].
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as blocking};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -24,9 +25,10 @@ use super::presence;
 use super::press::{self, Job};
 use super::pulse::Pulse;
 use super::tail::tail;
+use super::wire;
 use crate::access;
 use crate::config::{Clock, History};
-use crate::log::{Log, Upcoming};
+use crate::log::{Log, Origin, Upcoming};
 use crate::metrics::Metrics;
 use crate::publication::{Audience, Filter, Publication};
 use crate::record::Record;
@@ -70,6 +72,8 @@ pub(super) struct Common {
     pub(super) pulse: Notify,
     /// The newest entry that this node's publishers were told of.
     given: Mutex<Given>,
+    /// Whether the engine had no room for what was published last.
+    pub(super) is_full: AtomicBool,
     /// When the next is due, in Unix milliseconds; 0: nothing is.
     pub(super) due: AtomicI64,
 }
@@ -201,6 +205,7 @@ impl Node {
         let common = Arc::new(Common {
             id: RwLock::new(was.node),
             given: Mutex::default(),
+            is_full: AtomicBool::new(false),
             due: AtomicI64::new(0),
             clock: config.clock.clone(),
             history: config.history,
@@ -226,6 +231,7 @@ impl Node {
         let stop = CancellationToken::new();
         let worker = Worker {
             backplane: backplane.clone(),
+            path: path.clone(),
             common: common.clone(),
             stop: stop.clone(),
             access,
@@ -363,8 +369,16 @@ impl Node {
         self.common.id()
     }
 
+    /// How it stands.
     pub(crate) fn state(&self) -> State {
-        self.common.state.borrow().clone()
+        let mut state = self.common.state.borrow().clone();
+        if self.common.is_full.load(Ordering::Relaxed) {
+            state.open = false;
+            state
+                .trouble
+                .get_or_insert_with(|| press::NO_ROOM.to_owned());
+        }
+        state
     }
 
     /// How many events of the shared log the copy does not have yet, as far as is known.
@@ -484,6 +498,8 @@ async fn listening(common: &Common, engine: &Engine) -> Option<Vec<serde_json::V
 
 struct Worker {
     backplane: Backplane,
+    /// Of the node's log.
+    path: PathBuf,
     common: Arc<Common>,
     stop: CancellationToken,
     access: Arc<access::State>,
@@ -531,13 +547,23 @@ impl Worker {
     async fn begin(&self) -> Result<(Engine, Engine, Replicating), HubError> {
         let calls = Engine::connect(&self.backplane)?;
         let reads = Engine::connect(&self.backplane)?;
+        let mut is_ours = true;
         if self.import {
             super::import::import(&self.common, &calls)
                 .await
                 .map_err(|why| HubError::NotImported { why })?;
+        } else if let Some(origin) = self.common.log.was().origin {
+            is_ours = self.check_hub(origin, &calls).await?;
         }
         let replica = Replica::connect(&self.backplane, self.access.clone())?;
-        let mut replica: Replicating = Box::pin(replica.run());
+        let mut state = self.common.state.subscribe();
+        let mut replica: Replicating = Box::pin(async move {
+            if !is_ours {
+                // The pulse finds out.
+                let _ = state.wait_for(|state| state.shared.is_some()).await;
+            }
+            replica.run().await
+        });
         if let Some(sharing) = self.access.sharing() {
             // Before it listens somewhere it should know the tokens of the others.
             tokio::select! {
@@ -546,6 +572,39 @@ impl Worker {
             }
         }
         Ok((calls, reads, replica))
+    }
+
+    /// Whether the engine has the hub of which this node has a copy; `false` where
+    /// that is not known yet.
+    async fn check_hub(&self, origin: Origin, engine: &Engine) -> Result<bool, HubError> {
+        let asked = vec![engine.key("hub").into(), "lineage".into(), "born".into()];
+        let asked = tokio::time::timeout(JOINING, engine.call("HMGET", asked)).await;
+        let Ok(Ok(said)) = asked else {
+            return Ok(false);
+        };
+        let [lineage, born] = wire::array(&said).unwrap_or_default() else {
+            return Ok(false);
+        };
+        let Some(lineage) = wire::text(lineage) else {
+            if self.backplane.import {
+                let why = "this folder has a node's copy of a log that the engine no longer has; \
+                           to go on from it, make a backup with `feedbell backup` and import that";
+                return Err(HubError::NotImported {
+                    why: why.to_owned(),
+                });
+            }
+            return Ok(true);
+        };
+        if u64::from_str_radix(lineage, 16) == Ok(origin.lineage) {
+            return Ok(true);
+        }
+        // One that a node without any knowledge has just begun gives way.
+        if wire::number::<i64>(born).is_some_and(|born| born > 0) {
+            return Ok(false);
+        }
+        Err(HubError::OtherHub {
+            path: self.path.clone(),
+        })
     }
 }
 

@@ -42,7 +42,8 @@ pub(super) const UNSURE: &str = "the backplane was lost before it answered, so t
      publish again with the same `id` to have it once";
 pub(super) const BUSY: &str = "the backplane is too slow for all that is published; publish again \
      in a few seconds";
-const NO_ROOM: &str = "the backplane's engine has no memory left; give it more, or keep less";
+pub(super) const NO_ROOM: &str =
+    "the backplane's engine has no memory left; give it more, or keep less";
 
 type Answer<T> = oneshot::Sender<Result<T, HubError>>;
 
@@ -207,6 +208,7 @@ async fn append(common: &Common, engine: &Engine, jobs: Vec<Job>) -> Vec<Job> {
         Ok(answers) => answers,
         Err(verdict) => return verdict.on(common, jobs),
     };
+    common.is_full.store(false, Ordering::Relaxed);
     let [due, head, micros, answers @ ..] = answers.as_slice() else {
         return Verdict::Unsure.on(common, jobs);
     };
@@ -381,7 +383,10 @@ impl Verdict {
                 Self::Again => again.push(job),
                 Self::Unsure if job.is_idempotent() => again.push(job),
                 Self::Unsure => refuse(common, job, UNSURE),
-                Self::NoRoom => refuse(common, job, NO_ROOM),
+                Self::NoRoom => {
+                    common.is_full.store(true, Ordering::Relaxed);
+                    refuse(common, job, NO_ROOM);
+                }
             }
         }
         if !again.is_empty() {

@@ -68,7 +68,12 @@ impl Pulse {
 
     /// Says whether there is no need to look again soon.
     async fn once(&mut self, rows: &watch::Sender<Option<usize>>) -> bool {
-        if !self.common.state.borrow().connected
+        let was_connected = self.common.state.borrow().connected;
+        // What comes next may wait for a new connection for a while.
+        if was_connected && let Some(why) = self.engine.broken() {
+            self.trouble(&why);
+        }
+        if !was_connected
             && let Err(Failed::Away(why) | Failed::Refused(why)) = update(&self.engine).await
         {
             self.trouble(&why);

@@ -395,6 +395,18 @@ async fn a_node_of_another_hub_changes_nothing() {
     assert_eq!(wire::text(&said[11]), Some(&*own));
 }
 
+/// Folders are put back from somewhere, or have numbers that were never given.
+#[tokio::test]
+async fn a_log_that_goes_on_is_not_given_up_for_an_unknown_epoch() {
+    let (server, engine, base) = open().await;
+    append(&engine, &[&[keyed("a", Audience::Everyone)]]).await;
+    let own = server.say(&["HGET", "{feedbell}:hub", "lineage"]);
+    server.say(&["HSET", "{feedbell}:hub", "begun", "1"]);
+    let said = tick_of(&engine, ("n9", &own, ""), "ffffffffff", base + 1, 1).await;
+    assert_eq!(wire::text(&said[0]), Some("foreign"));
+    assert_eq!(server.say(&["XLEN", "{feedbell}:log"]), "1");
+}
+
 /// Whoever knows nothing may be the first to come to an engine that was emptied.
 #[tokio::test]
 async fn who_knew_a_hub_before_makes_good_what_a_new_node_began() {
@@ -667,4 +679,41 @@ async fn a_publication_counts_once_where_it_was_published() {
             .sum::<u64>()
     };
     assert_eq!((stored(&one), stored(&other)), (3, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_another_hub_is_left_alone() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let hub = joined(&server, folder.path(), |_| {});
+    let last = published(&hub, "kept").await;
+    reaches(&hub, last).await;
+    drop(hub);
+    let config = |prefix: &str, import: bool| {
+        let mut config = HubConfig::new(Store::Path(folder.path().join("hub.db")));
+        let backplane = server.backplane().prefix(prefix).unwrap();
+        config.backplane = Some(if import {
+            backplane.import()
+        } else {
+            backplane
+        });
+        config
+    };
+    // What the copy was of is gone, or was never there.
+    let refused = Hub::open(config("empty", true)).err().unwrap();
+    assert!(matches!(refused, HubError::NotImported { .. }), "{refused}");
+    let own = tempfile::tempdir().unwrap();
+    let other = joined(&server, own.path(), |config| {
+        config.backplane = Some(server.backplane().prefix("other").unwrap());
+    });
+    published(&other, "theirs").await;
+    // Not as young as at its first moment.
+    server.say(&["HSET", "{other}:hub", "born", "0"]);
+    let before = server.say(&["HGETALL", "{other}:access"]);
+    let refused = Hub::open(config("other", false)).err().unwrap();
+    assert!(matches!(refused, HubError::OtherHub { .. }), "{refused}");
+    assert_eq!(server.say(&["XLEN", "{other}:log"]), "1");
+    assert_eq!(server.say(&["HGETALL", "{other}:access"]), before);
+    let hub = Hub::open(config("feedbell", false)).unwrap();
+    assert_eq!(hub.position(), last);
 }
