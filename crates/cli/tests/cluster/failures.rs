@@ -23,13 +23,13 @@ async fn the_clients_of_a_killed_node_go_on_elsewhere() {
     let mut crowd = cluster.crowd("node killed");
     crowd.subscribe_many(either(60, 600)).await;
     crowd.publish(either(4, 8));
-    for node in (0..3).cycle().take(either(2, 12)) {
-        crowd.answered(either(80, 3000)).await;
+    for node in (0..3).cycle().take(either(2, 6)) {
+        crowd.answered(either(80, 1000)).await;
         cluster.kill(node).await;
-        crowd.answered(either(80, 3000)).await;
+        crowd.answered(either(80, 1000)).await;
         start(&mut cluster.nodes[node..=node]).await;
     }
-    crowd.answered(either(80, 3000)).await;
+    crowd.answered(either(80, 1000)).await;
     let rules = Rules::no_gap(crowd.count());
     crowd.finish(&rules).await;
 }
@@ -40,8 +40,8 @@ async fn an_engine_that_is_killed_and_has_its_file_loses_nothing() {
     let mut crowd = cluster.crowd("engine killed");
     crowd.subscribe_many(either(60, 600)).await;
     crowd.publish(either(4, 8));
-    for round in 0..either(4, 20) {
-        crowd.answered(either(50, 2000)).await;
+    for round in 0..either(4, 10) {
+        crowd.answered(either(50, 800)).await;
         cluster.engine.kill().await;
         if is_long() && round % 2 == 1 {
             // So long that publishers are told.
@@ -51,7 +51,7 @@ async fn an_engine_that_is_killed_and_has_its_file_loses_nothing() {
         }
         cluster.engine.begin().await;
     }
-    crowd.answered(either(100, 2000)).await;
+    crowd.answered(either(100, 800)).await;
     crowd.settle().await;
     assert_eq!(
         crowd.each(|heard| heard.connections),
@@ -123,7 +123,7 @@ async fn an_engine_and_a_node_that_end_together_and_come_back_lose_nothing() {
     let mut crowd = cluster.crowd("engine and node killed");
     crowd.subscribe_many(either(60, 600)).await;
     crowd.publish(either(4, 8));
-    for node in (0..3).cycle().take(either(2, 12)) {
+    for node in (0..3).cycle().take(either(2, 6)) {
         crowd.answered(either(50, 1000)).await;
         cluster.kill(node).await;
         cluster.engine.kill().await;

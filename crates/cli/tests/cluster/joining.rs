@@ -22,15 +22,15 @@ async fn nodes_restarted_in_turns_are_no_interruption() {
     let mut crowd = cluster.crowd("rolling restart");
     crowd.subscribe_many(either(60, 600)).await;
     crowd.publish(either(4, 8));
-    for index in (0..3).cycle().take(either(3, 15)) {
-        crowd.answered(either(50, 1500)).await;
+    for index in (0..3).cycle().take(either(3, 9)) {
+        crowd.answered(either(50, 500)).await;
         let (status, _) = cluster.nodes[index].end(Ending::Asked).await;
         assert!(
             status.success(),
             "{status}: {}",
             cluster.nodes[index].said()
         );
-        crowd.answered(either(50, 1500)).await;
+        crowd.answered(either(50, 500)).await;
         start(&mut cluster.nodes[index..=index]).await;
     }
     crowd.answered(50).await;

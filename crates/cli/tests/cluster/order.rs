@@ -25,7 +25,7 @@ async fn all_nodes_have_one_order() {
     let mut crowd = cluster.crowd("steady");
     crowd.subscribe_many(either(60, 600)).await;
     crowd.publish(either(4, 8));
-    crowd.answered(either(600, 50_000)).await;
+    crowd.answered(either(600, 10_000)).await;
     let own_reads = &Arc::clone(&crowd.world).own_reads;
     assert!(own_reads.load(std::sync::atomic::Ordering::Relaxed) > 0);
     let rules = Rules::no_gap(crowd.count());
@@ -137,7 +137,7 @@ async fn what_is_due_later_comes_once_also_without_the_node_that_took_it() {
     let mut crowd = cluster.crowd("delayed");
     crowd.subscribe_many(40).await;
     let mut delayed = Vec::new();
-    for node in (0..3).cycle().take(either(6, 300)) {
+    for node in (0..3).cycle().take(either(6, 60)) {
         let number = crowd.world.ledger.write(To::Topic, "later");
         let data = crowd.world.ledger.publication(number).data;
         let (path, headers) = (format!("/{TOPIC}"), [("Delay", "10s")]);
